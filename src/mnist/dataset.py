@@ -1,0 +1,105 @@
+"""`Examples`: images with their labels; reading, splitting, saving and loading them."""
+
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from mnist import idx
+from mnist.errors import UserError
+from mnist.params import Params
+
+SIDE = 28
+CLASSES = 10
+
+
+class Examples(NamedTuple):
+    """Images and, row by row, what they show."""
+
+    images: NDArray[np.uint8]  # [N, 28, 28, 1], 0: background, 255: ink
+    labels: NDArray[np.uint8]  # [N], 0 to 9
+
+
+class SplitParams(Params):
+    """Section `preprocess`: one example in `validation_one_in` is held out for validation."""
+
+    validation_one_in: int = Field(ge=2)
+    seed: int = Field(ge=0)
+
+
+def read_idx(images: Path, labels: Path) -> Examples:
+    """Read a pair of IDX files. Raises UserError unless they are the same number of digits."""
+    pixels = idx.parse(_read(images), dimensions=3, name=str(images))
+    digits = idx.parse(_read(labels), dimensions=1, name=str(labels))
+    if pixels.shape[1:] != (SIDE, SIDE):
+        raise UserError(f"{images}: expected 28 x 28 pixels, found {_by(pixels.shape[1:])}")
+    if len(pixels) != len(digits):
+        raise UserError(f"{labels}: expected {len(pixels)} labels, found {len(digits)}")
+    if len(digits) == 0:
+        raise UserError(f"{images}: expected at least one image, found none")
+    if digits.max() >= CLASSES:
+        row = int(np.argmax(digits >= CLASSES))
+        raise UserError(f"{labels}: expected labels 0 to 9, found {digits[row]} at index {row}")
+    return Examples(pixels[..., np.newaxis], digits)
+
+
+def split(examples: Examples, params: SplitParams) -> tuple[Examples, Examples]:
+    """Split into training and validation examples, stratified by label, the order kept.
+
+    Every `validation_one_in`-th of the shuffled examples, sorted by label, is for validation: so
+    each class, and the whole, give their share to within one example. Raises UserError when one
+    side would be empty.
+    """
+    shuffled = np.random.Generator(np.random.PCG64(params.seed)).permutation(len(examples.labels))
+    by_label = shuffled[np.argsort(examples.labels[shuffled], kind="stable")]
+    held_out = np.zeros(len(by_label), bool)
+    held_out[by_label[:: params.validation_one_in]] = True
+    if held_out.all():
+        raise UserError(f"data/raw: expected more than {len(by_label)} training images to split")
+    return _select(examples, ~held_out), _select(examples, held_out)
+
+
+def save(examples: Examples, path: Path) -> None:
+    """Save as npz: the same examples, the same bytes (numpy dates the members 1980-01-01)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, images=examples.images, labels=examples.labels)
+
+
+def load(path: Path) -> Examples:
+    """Load what `save` wrote. Raises UserError for anything else; executes nothing in it."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            examples = Examples(arrays["images"], arrays["labels"])
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run `dvc repro`") from None
+    except (ValueError, KeyError, EOFError, OSError, TypeError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path}: expected arrays `images` and `labels`, found {error}; delete it and run "
+            "`dvc repro`"
+        ) from None
+    images, labels = examples
+    shape = (len(labels), SIDE, SIDE, 1) if labels.ndim == 1 else None
+    if images.dtype != np.uint8 or labels.dtype != np.uint8 or images.shape != shape:
+        raise UserError(
+            f"{path}: expected uint8 images [N, 28, 28, 1] and labels [N], found {images.dtype} "
+            f"{_by(images.shape)} and {labels.dtype} {_by(labels.shape)}"
+        )
+    return examples
+
+
+def _select(examples: Examples, rows: NDArray[np.bool_]) -> Examples:
+    return Examples(examples.images[rows], examples.labels[rows])
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; run `dvc repro`") from None
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

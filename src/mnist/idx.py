@@ -1,0 +1,46 @@
+"""IDX, the format of the MNIST files <-> arrays of bytes; every malformed input is refused.
+
+The format: two zero bytes, a type byte (8: unsigned byte), the number of dimensions, then each
+dimension as a big-endian uint32, then the values, the last dimension fastest.
+"""
+
+import math
+import struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist.errors import UserError
+
+UNSIGNED_BYTE = 8
+
+
+def parse(content: bytes, *, dimensions: int, name: str) -> NDArray[np.uint8]:
+    """IDX bytes -> uint8 array of that many dimensions (a read-only view of `content`).
+
+    Raises UserError, which starts with `name`, unless header and length agree to the byte.
+    """
+    header = 4 + 4 * dimensions
+    if len(content) < header:
+        raise UserError(f"{name}: expected an IDX header of {header} bytes, found {len(content)}")
+    zeros, kind, rank = struct.unpack(">HBB", content[:4])
+    if zeros != 0:
+        raise UserError(f"{name}: expected IDX to start with 00 00, found {content[:2].hex(' ')}")
+    if kind != UNSIGNED_BYTE:
+        raise UserError(f"{name}: expected IDX type 8 (unsigned byte), found {kind}")
+    if rank != dimensions:
+        raise UserError(f"{name}: expected {dimensions} dimensions, found {rank}")
+    shape = struct.unpack(f">{rank}I", content[4:header])
+    if math.prod(shape) != len(content) - header:
+        expected = " x ".join(map(str, shape))
+        raise UserError(
+            f"{name}: expected {expected} = {math.prod(shape)} values after the header, "
+            f"found {len(content) - header}; delete it and run fetch again"
+        )
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def serialize(array: NDArray[np.uint8]) -> bytes:
+    """Uint8 array -> IDX bytes."""
+    header = struct.pack(f">HBB{array.ndim}I", 0, UNSIGNED_BYTE, array.ndim, *array.shape)
+    return header + array.tobytes()

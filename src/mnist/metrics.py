@@ -1,0 +1,75 @@
+"""Probabilities and labels -> what they are worth, with intervals."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy import stats
+
+from mnist.params import Params
+
+DECIMALS = 6
+
+
+class EvaluateParams(Params):
+    """Section `evaluate`."""
+
+    confidence: float = Field(gt=0, lt=1)  # of the accuracy's interval
+    minimum_accuracy: float = Field(ge=0, le=1)  # the gate: below it, the stage fails
+
+
+class Predictions(NamedTuple):
+    """One row an image of the test set, in its order."""
+
+    actual: NDArray[np.int64]  # [N]
+    predicted: NDArray[np.int64]  # [N]
+    probability: NDArray[np.float64]  # [N], of the predicted digit
+
+
+def predictions(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> Predictions:
+    """Take the likeliest digit of each row of `[N, 10]`; the lower one where two are equal."""
+    likeliest = probabilities.argmax(axis=1)
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    return Predictions(labels.astype(np.int64), likeliest, confidence)
+
+
+def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float]:
+    """Return Wilson's score interval of a proportion (Wilson 1927, JASA 22:209)."""
+    interval = stats.binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def evaluate(
+    probabilities: NDArray[np.float32], labels: NDArray[np.uint8], confidence: float
+) -> dict[str, Any]:
+    """Summarise probabilities `[N, 10]` against labels `[N]`, N at least 1.
+
+    The log loss is the mean of -ln p(label), in nats, p held above the smallest float32.
+    """
+    right = probabilities.argmax(axis=1) == labels
+    low, high = wilson(int(right.sum()), len(labels), confidence)
+    of_label = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    floor = float(np.finfo(np.float32).tiny)
+    return {
+        "accuracy": round(float(right.mean()), DECIMALS),
+        "accuracy_low": round(low, DECIMALS),
+        "accuracy_high": round(high, DECIMALS),
+        "errors": int((~right).sum()),
+        "images": len(labels),
+        "log_loss": round(float(-np.log(np.maximum(of_label, floor)).mean()), DECIMALS),
+        "accuracy_of_class": {
+            str(digit): round(float(right[labels == digit].mean()), DECIMALS)
+            for digit in np.unique(labels)
+        },
+    }
+
+
+def sentence(evaluation: dict[str, Any], confidence: float) -> str:
+    """Say what an evaluation says, in a line."""
+    return (
+        f"test accuracy {evaluation['accuracy']:.4f} "
+        f"({confidence:.0%} interval {evaluation['accuracy_low']:.4f} to "
+        f"{evaluation['accuracy_high']:.4f}), "
+        f"{evaluation['errors']} errors on {evaluation['images']} images"
+    )

@@ -1,0 +1,167 @@
+"""`ModelParams` -> `keras.Model`; running it; byte-stable saving, safe loading."""
+
+import io
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from pydantic import Field
+
+from mnist.errors import UserError
+from mnist.params import Params
+
+INPUT = (28, 28, 1)
+CLASSES = 10
+PREDICT_BATCH = 500
+MAX_BLOCKS = 4  # 28 -> 14 -> 7 -> 3 -> 1 pixels
+Predictor = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+SAVED = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip archive can hold
+
+
+class ModelParams(Params):
+    """Section `model`: blocks of convolutions, each ended by a 2x2 max-pool; then dense layers."""
+
+    blocks: tuple[tuple[int, ...], ...] = Field(max_length=MAX_BLOCKS)  # filters
+    kernel_size: int = Field(ge=1, le=28)
+    batch_norm: bool  # after each convolution
+    dense: tuple[int, ...]  # units of the hidden layers
+    dropout: float = Field(ge=0, lt=1)  # share dropped before the last layer, in training only
+    initializer: Literal["tutorial", "glorot"]
+
+
+def build(params: ModelParams, seed: int) -> keras.Sequential:
+    """Build the network: pixels 0 to 255 `[N, 28, 28, 1]` -> probabilities `[N, 10]`.
+
+    `tutorial` draws convolutions from a normal of stddev sqrt(2 / fan-in) with bias 0, dense
+    layers from a truncated normal of stddev 0.1 with bias 0.1. ReLU comes after the max-pool: the
+    two commute exactly, and a quarter of the values is left to rectify.
+    """
+    _require_positive(params)
+    seeds = (int(word) for word in np.random.SeedSequence(seed).generate_state(99))
+    layers = [keras.Input(INPUT, name="pixels"), keras.layers.Rescaling(1 / 255, name="scale")]
+    for block, filters in enumerate(params.blocks, start=1):
+        for position, width in enumerate(filters, start=1):
+            layers += _convolution(params, width, f"{block}_{position}", seed=next(seeds))
+            if position == len(filters):
+                layers.append(keras.layers.MaxPooling2D(2, name=f"pool_{block}"))
+            layers.append(keras.layers.ReLU(name=f"relu_{block}_{position}"))
+    layers.append(keras.layers.Flatten(name="flatten"))
+    for position, width in enumerate(params.dense, start=1):
+        layers.append(_dense(params, width, f"dense_{position}", seed=next(seeds)))
+        layers.append(keras.layers.ReLU(name=f"relu_dense_{position}"))
+    if params.dropout:
+        layers.append(keras.layers.Dropout(params.dropout, seed=next(seeds), name="dropout"))
+    layers.append(_dense(params, CLASSES, "logits", seed=next(seeds)))
+    layers.append(keras.layers.Softmax(name="probabilities"))
+    return keras.Sequential(layers, name="digits")
+
+
+def logits(model: keras.Sequential, pixels: Any, dropout_seed: Any) -> Any:
+    """Run the network in training: float pixels -> logits `[N, 10]`.
+
+    Dropout is stateless, keyed by `dropout_seed` (int32 [2]): no hidden state to save or resume.
+    """
+    values = pixels
+    for layer in model.layers[:-1]:
+        if isinstance(layer, keras.layers.Dropout):
+            values = tf.nn.experimental.stateless_dropout(
+                values, layer.rate, dropout_seed, rng_alg="philox"
+            )
+        else:
+            values = layer(values, training=True)
+    return values
+
+
+def predictor(model: keras.Sequential) -> Predictor:
+    """Compile the network once: uint8 images `[N, 28, 28, 1]` -> probabilities `[N, 10]`."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *INPUT), tf.uint8)])
+    def run(images: Any) -> Any:
+        return model(tf.cast(images, tf.float32), training=False)
+
+    def predict(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        starts = range(0, len(images), PREDICT_BATCH)
+        return np.concatenate([run(images[i : i + PREDICT_BATCH]).numpy() for i in starts])
+
+    return predict
+
+
+def save(model: keras.Sequential, path: Path) -> None:
+    """Save in Keras' own format; the same weights, the same bytes: dates are normalised."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        dated = Path(folder) / "model.keras"
+        model.save(dated)
+        members = _read_members(dated)
+    metadata = b'{"keras_version": "%s", "date_saved": "1980-01-01@00:00:00"}'
+    members["metadata.json"] = metadata.replace(b"%s", keras.__version__.encode())
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in sorted(members):
+            archive.writestr(zipfile.ZipInfo(name, SAVED), members[name])
+    path.write_bytes(buffer.getvalue())
+
+
+def load(path: Path) -> keras.Sequential:
+    """Load a saved network; code in it is refused. Raises UserError when it is not ours."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; run `dvc repro`")
+    try:
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: expected a Keras model, found {reason}") from None
+    if model.input_shape != (None, *INPUT) or model.output_shape != (None, CLASSES):
+        raise UserError(
+            f"{path}: expected 28 x 28 pixels in and 10 probabilities out, found "
+            f"{model.input_shape} and {model.output_shape}"
+        )
+    return model
+
+
+def _convolution(params: ModelParams, filters: int, name: str, *, seed: int) -> list[Any]:
+    initializer: Any = keras.initializers.GlorotUniform(seed)
+    if params.initializer == "tutorial":
+        initializer = keras.initializers.VarianceScaling(2, "fan_in", "untruncated_normal", seed)
+    layer = keras.layers.Conv2D(
+        filters,
+        params.kernel_size,
+        padding="same",
+        kernel_initializer=initializer,
+        use_bias=not params.batch_norm,
+        name=f"conv_{name}",
+    )
+    return [layer, keras.layers.BatchNormalization(name=f"norm_{name}")][: 1 + params.batch_norm]
+
+
+def _dense(params: ModelParams, units: int, name: str, *, seed: int) -> keras.layers.Dense:
+    initializer: Any = keras.initializers.GlorotUniform(seed)
+    bias = 0.0
+    if params.initializer == "tutorial":
+        initializer, bias = keras.initializers.TruncatedNormal(0, 0.1, seed), 0.1
+    return keras.layers.Dense(
+        units,
+        kernel_initializer=initializer,
+        bias_initializer=keras.initializers.Constant(bias),
+        name=name,
+    )
+
+
+def _require_positive(params: ModelParams) -> None:
+    widths = [*params.dense, *(width for block in params.blocks for width in block)]
+    if any(width < 1 for width in widths) or not all(params.blocks):
+        raise UserError(
+            "params.yaml: model.blocks, model.dense: expected positive widths and no empty block, "
+            f"found {[list(block) for block in params.blocks]} and {list(params.dense)}"
+        )
+
+
+def _read_members(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}

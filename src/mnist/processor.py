@@ -1,0 +1,44 @@
+"""What the processor contributes to the bits, settled before TensorFlow is imported.
+
+The same program gives other bits on another instruction set or number of threads. `portable`
+fixes both: oneDNN on (TensorFlow turns it off on older processors), held to AVX2, two threads; so
+that any x86-64 processor with AVX2 trains the same bytes. `machine` uses all there is, and repeats
+its bytes on the same kind of machine only.
+"""
+
+import os
+from typing import Literal
+
+from mnist.params import Params
+
+PORTABLE_THREADS = 2
+
+_ALWAYS = {
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # a shared GPU is not filled
+}
+_PORTABLE = {
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "TF_NUM_INTRAOP_THREADS": str(PORTABLE_THREADS),
+    "TF_NUM_INTEROP_THREADS": str(PORTABLE_THREADS),
+}
+
+
+class ProcessorParams(Params, extra="ignore"):
+    """The part of section `train` that must be known before TensorFlow is imported."""
+
+    reproducible: Literal["portable", "machine"]
+    device: Literal["auto", "cpu", "gpu"]
+
+
+def prepare(params: ProcessorParams) -> None:
+    """Set the environment variables that TensorFlow and oneDNN read as they are imported."""
+    os.environ.update(_ALWAYS)
+    for name, value in _PORTABLE.items():
+        if params.reproducible == "portable":
+            os.environ[name] = value
+        else:
+            os.environ.pop(name, None)
+    if params.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"

@@ -1,0 +1,48 @@
+"""Open the test set, once and whole: metrics with intervals, predictions, pictures.
+
+Always on the processor, in the portable way: the same model, the same bytes.
+"""
+
+from pathlib import Path
+
+from mnist import dataset, figures, metrics, processor, tables
+from mnist.errors import UserError, run
+from mnist.params import read
+from mnist.processor import ProcessorParams
+
+TEST = Path("data/prepared/test.npz")
+MODEL = Path("models/model.keras")
+CURVE = Path("metrics/curve.csv")
+EVALUATION = Path("metrics/evaluation.json")
+PREDICTIONS = Path("metrics/predictions.csv")
+CONFUSION = Path("metrics/confusion_matrix.png")
+MISTAKES = Path("metrics/worst_mistakes.png")
+LEARNING = Path("metrics/learning_curve.png")
+
+
+def main() -> None:
+    """Write everything that a reviewer reads; fail below the minimum accuracy."""
+    processor.prepare(ProcessorParams(reproducible="portable", device="cpu"))
+    from mnist import model  # noqa: PLC0415  # TensorFlow reads its environment at import
+
+    params = read("evaluate", metrics.EvaluateParams)
+    test = dataset.load(TEST)
+    probabilities = model.predictor(model.load(MODEL))(test.images)
+    evaluation = metrics.evaluate(probabilities, test.labels, params.confidence)
+    answers = metrics.predictions(probabilities, test.labels)
+    tables.write_json(evaluation, EVALUATION)
+    rows = zip(range(len(test.labels)), *(column.tolist() for column in answers), strict=True)
+    tables.write_csv(("index", *answers._fields), rows, PREDICTIONS)
+    figures.save(figures.confusion_matrix(*answers[:2], classes=dataset.CLASSES), CONFUSION)
+    figures.save(figures.worst_mistakes(test.images, *answers), MISTAKES)
+    figures.save(figures.learning_curve(tables.read_csv(CURVE)), LEARNING)
+    print(metrics.sentence(evaluation, params.confidence))
+    if evaluation["accuracy"] < params.minimum_accuracy:
+        raise UserError(
+            f"evaluate: expected an accuracy of at least {params.minimum_accuracy} "
+            f"(evaluate.minimum_accuracy), found {evaluation['accuracy']}"
+        )
+
+
+if __name__ == "__main__":
+    run(main)
