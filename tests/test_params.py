@@ -31,7 +31,7 @@ def mistake(path: Path, text: str, section: str, kind: type[Params]) -> str:
             "1e-4",
             "train.learning_rate: expected a number, found the text '1e-4'; write 0.0001",
         ),
-        ("learning_rate", ".nan", "train.learning_rate: expected greater than 0, found nan"),
+        ("learning_rate", ".nan", "train.learning_rate: expected a finite number, found nan"),
         ("steps", "-1", "train.steps: expected greater than or equal to 1, found -1"),
         ("steps", "10.5", "train.steps: expected a whole number, found 10.5"),
         ("steps", "1e3", "train.steps: expected a whole number, found the text '1e3'; write 1000"),

@@ -1,6 +1,8 @@
 """`ModelParams` -> `keras.Model`; running it; byte-stable saving, safe loading."""
 
 import io
+import json
+import re
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -93,14 +95,15 @@ def predictor(model: keras.Sequential) -> Predictor:
 
 
 def save(model: keras.Sequential, path: Path) -> None:
-    """Save in Keras' own format; the same weights, the same bytes: dates are normalised."""
+    """Save in Keras' own format; the same weights, the same bytes: no dates, no addresses."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         dated = Path(folder) / "model.keras"
         model.save(dated)
         members = _read_members(dated)
-    metadata = b'{"keras_version": "%s", "date_saved": "1980-01-01@00:00:00"}'
-    members["metadata.json"] = metadata.replace(b"%s", keras.__version__.encode())
+    metadata = {"keras_version": keras.__version__, "date_saved": "1980-01-01@00:00:00"}
+    members["metadata.json"] = json.dumps(metadata).encode()
+    members["config.json"] = _renumber(members["config.json"])
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in sorted(members):
@@ -160,6 +163,16 @@ def _require_positive(params: ModelParams) -> None:
             "params.yaml: model.blocks, model.dense: expected positive widths and no empty block, "
             f"found {[list(block) for block in params.blocks]} and {list(params.dense)}"
         )
+
+
+def _renumber(config: bytes) -> bytes:
+    """Replace the `shared_object_id`s, addresses in memory, by 1, 2, 3 in order of appearance."""
+    ids: dict[bytes, int] = {}
+    return re.sub(
+        rb'("shared_object_id": )(\d+)',
+        lambda found: found[1] + b"%d" % ids.setdefault(found[2], len(ids) + 1),
+        config,
+    )
 
 
 def _read_members(path: Path) -> dict[str, bytes]:
