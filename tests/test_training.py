@@ -63,7 +63,7 @@ def test_the_same_inputs_train_the_same_bytes_and_another_seed_does_not(
 
 
 def test_another_process_saves_the_same_bytes(tmp_path: Path) -> None:
-    """Keras writes addresses in memory into its config: two models in one process do not show it."""
+    """Keras writes addresses in memory into its config: one process alone does not show it."""
     code = (
         "import sys; from pathlib import Path; from mnist import model; from test_training import "
         "SMALL; model.save(model.build(SMALL, 1), Path(sys.argv[1]))"

@@ -1,0 +1,67 @@
+"""The split is stratified and seeded; saving is byte-stable; row 35: hostile npz files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist import dataset
+from mnist.dataset import Examples, SplitParams
+from mnist.errors import UserError
+
+LABELS = np.random.Generator(np.random.PCG64(0)).integers(0, 10, 6000, np.uint8)
+NUMBERS = np.arange(6000, dtype=np.uint32).view(np.uint8).reshape(6000, 4)
+IMAGES = np.zeros((6000, 28, 28, 1), np.uint8)
+IMAGES[:, 0, :4, 0] = NUMBERS
+EXAMPLES = Examples(IMAGES, LABELS)
+TWELFTH = SplitParams(validation_one_in=12, seed=1)
+
+
+def test_every_class_gives_its_share_and_no_example_is_lost() -> None:
+    train, validation = dataset.split(EXAMPLES, TWELFTH)
+    assert (len(train.labels), len(validation.labels)) == (5500, 500)
+    shares = np.bincount(validation.labels) - np.bincount(LABELS) / 12
+    assert np.abs(shares).max() < 1
+    both = np.concatenate([train.images, validation.images])
+    assert len(np.unique(both[:, 0, :4, 0], axis=0)) == 6000
+
+
+def test_the_seed_decides_the_split() -> None:
+    again, other = (SplitParams(validation_one_in=12, seed=seed) for seed in (1, 2))
+    first = dataset.split(EXAMPLES, TWELFTH)[1].images
+    assert np.array_equal(first, dataset.split(EXAMPLES, again)[1].images)
+    assert not np.array_equal(first, dataset.split(EXAMPLES, other)[1].images)
+
+
+def test_the_same_examples_are_the_same_bytes_and_load_again(tmp_path: Path) -> None:
+    for name in ("a.npz", "b.npz"):
+        dataset.save(EXAMPLES, tmp_path / name)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    loaded = dataset.load(tmp_path / "a.npz")
+    assert np.array_equal(loaded.images, IMAGES)
+    assert np.array_equal(loaded.labels, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": IMAGES}, "expected arrays `images` and `labels`, found"),
+        ({"images": IMAGES.astype(float), "labels": LABELS}, "expected uint8 images .*float64"),
+        ({"images": IMAGES[1:], "labels": LABELS}, "found uint8 5999 x 28 x 28 x 1 and uint8 6000"),
+        ({"images": np.array([{}]), "labels": LABELS}, "found Object arrays cannot be loaded"),
+    ],
+)
+def test_other_arrays_are_refused(
+    tmp_path: Path, arrays: dict[str, np.ndarray], message: str
+) -> None:
+    np.savez(tmp_path / "x.npz", allow_pickle=True, **arrays)
+    with pytest.raises(UserError, match=message):
+        dataset.load(tmp_path / "x.npz")
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.npz").write_bytes(b"PK\3\4 not a zip")
+    with pytest.raises(UserError, match=r"x\.npz: expected arrays `images` and `labels`, found"):
+        dataset.load(tmp_path / "x.npz")
+    with pytest.raises(UserError, match=r"y\.npz: no such file; run `dvc repro`"):
+        dataset.load(tmp_path / "y.npz")
