@@ -2,6 +2,11 @@
 
 import gzip
 import hashlib
+import os
+import random
+import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +20,7 @@ from mnist.bundled import mnist_5k
 from mnist.catalog import File
 from mnist.errors import UserError
 
-CONTENT = bytes(range(256)) * 400
+CONTENT = random.Random(0).randbytes(409_600)
 PACKED = gzip.compress(CONTENT)
 FILE = File("digits", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
 
@@ -40,6 +45,15 @@ def endless(request: BaseHTTPRequestHandler) -> None:
         request.wfile.write(b"a" * 65_536)
 
 
+def redirect(address: str) -> Answer:
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(302)
+        request.send_header("Location", f"{address}/digits.gz")
+        request.end_headers()
+
+    return answer
+
+
 def stalled(request: BaseHTTPRequestHandler) -> None:
     request.send_response(200)
     request.send_header("Content-Length", "1000")
@@ -51,7 +65,7 @@ def stalled(request: BaseHTTPRequestHandler) -> None:
 class Server:
     """Answers each request with the next of its answers, the last one for ever."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, certificate: Path | None = None) -> None:
         self.answers, self.requests = list(answers), 0
         server = self
 
@@ -73,6 +87,11 @@ class Server:
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.http.server_port}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
+            self.url = self.url.replace("http:", "https:")
         threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
 
 
@@ -83,8 +102,8 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     servers: list[Server] = []
 
-    def start(*answers: Answer) -> Server:
-        servers.append(Server(*answers))
+    def start(*answers: Answer, certificate: Path | None = None) -> Server:
+        servers.append(Server(*answers, certificate=certificate))
         return servers[-1]
 
     yield start
@@ -124,8 +143,8 @@ def test_a_cut_body_and_three_times_503_are_retried(
     [
         (b"<html>Please log in</html>", "expected gzip, found"),
         (gzip.compress(CONTENT[::-1]), "expected SHA-256 .*, found"),
-        (gzip.compress(CONTENT[1:]), "expected 102400 bytes of content, found 102399"),
-        (gzip.compress(bytes(10**8)), "expected 102400 bytes of content, found more"),
+        (gzip.compress(CONTENT[1:]), "expected 409600 bytes of content, found 409599"),
+        (gzip.compress(bytes(10**8)), "expected 409600 bytes of content, found more"),
         (PACKED[:-8] + b"\0\0\0\0" + PACKED[-4:], "expected gzip, found .*incorrect data check"),
         (PACKED + PACKED, "found bytes after the end of the gzip member"),
         (PACKED + bytes(9), "found bytes after the end of the gzip member"),
@@ -148,11 +167,61 @@ def test_wrong_content_is_refused_and_the_next_mirror_used(
 
 
 def test_an_endless_body_stops_at_the_bound(tmp_path: Path, serve: Callable[..., Server]) -> None:
-    refused(tmp_path, serve(endless), "the body is longer than 167936 bytes")
+    refused(tmp_path, serve(endless), "the body is longer than 475136 bytes")
 
 
 def test_a_stalled_server_times_out(tmp_path: Path, serve: Callable[..., Server]) -> None:
     refused(tmp_path, serve(stalled), "ReadTimeoutError")
+
+
+def test_a_redirect_is_followed_but_not_from_https_to_http(
+    tmp_path: Path, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, out = tmp_path / "certificate.pem", tmp_path / "out"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=here"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-keyout", str(certificate), "-out", str(tmp_path / "public.pem")]
+    subprocess.run(command, check=True, capture_output=True)
+    with certificate.open("ab") as file:
+        file.write((tmp_path / "public.pem").read_bytes())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "public.pem"))
+    out.mkdir()
+    plain = serve(body(PACKED))
+    fetch(out, serve(redirect(plain.url)))
+    (out / "digits").unlink()
+    fetch(out, serve(body(PACKED), certificate=certificate))
+    (out / "digits").unlink()
+    secure = serve(redirect(plain.url), certificate=certificate)
+    refused(out, secure, f"refused a redirect from https to {plain.url}")
+    assert plain.requests == 1
+
+
+def test_a_fetch_killed_halfway_leaves_only_a_temporary_file_and_the_next_succeeds(
+    tmp_path: Path, serve: Callable[..., Server]
+) -> None:
+    def halfway(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.end_headers()
+        request.wfile.write(PACKED[: len(PACKED) // 2])
+        time.sleep(20)
+
+    server = serve(halfway, body(PACKED))
+    code = (
+        "import sys; from pathlib import Path; from mnist import download; from test_download "
+        "import FILE; download.fetch(FILE, [sys.argv[1]], Path(sys.argv[2]))"
+    )
+    path = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", code, server.url, str(tmp_path)]
+    with subprocess.Popen(command, env=os.environ | path, stderr=subprocess.DEVNULL) as process:
+        while not any(left.stat().st_size for left in tmp_path.iterdir()):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+    assert not (tmp_path / "digits").exists()
+    [left] = tmp_path.iterdir()
+    assert left.name.startswith(".digits.")
+    left.unlink()
+    fetch(tmp_path, server)
 
 
 def test_a_server_that_is_down_or_lacks_the_file_is_named(

@@ -1,6 +1,9 @@
 """Rows 12 to 15 of the faults: IDX is read strictly."""
 
+import os
 import struct
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mlxtend.data import loadlocal_mnist
 
 from mnist import dataset, idx
 from mnist.errors import UserError
@@ -34,6 +38,25 @@ def test_what_is_serialized_is_parsed_again() -> None:
 def test_malformed_content_is_refused_by_name(content: bytes, message: str) -> None:
     with pytest.raises(UserError, match=message):
         idx.parse(content, dimensions=3, name="x")
+
+
+def test_an_optimised_python_refuses_as_well() -> None:
+    code = "from mnist import idx; idx.parse(bytes(16), dimensions=3, name='x')"
+    path = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-O", "-c", code]
+    result = subprocess.run(
+        command, env=os.environ | path, capture_output=True, text=True, check=False
+    )
+    assert "x: expected IDX type 8 (unsigned byte), found 0" in result.stderr
+
+
+def test_another_librarys_reader_reads_what_we_write(tmp_path: Path) -> None:
+    """The reader of mlxtend of the published files: its own code, nothing of ours."""
+    (tmp_path / "images").write_bytes(idx.serialize(DIGITS))
+    (tmp_path / "labels").write_bytes(idx.serialize(np.array([3, 1, 4], np.uint8)))
+    images, labels = loadlocal_mnist(str(tmp_path / "images"), str(tmp_path / "labels"))
+    assert np.array_equal(images, DIGITS.reshape(3, 784))
+    assert labels.tolist() == [3, 1, 4]
 
 
 @given(st.binary(max_size=64))
