@@ -1,5 +1,6 @@
 """What a person types: recipes, the locks' check; each says what is wrong and loses nothing."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -69,3 +70,12 @@ def test_a_lock_without_hashes_or_with_an_index_is_refused(
 
 def test_the_locks_here_are_right() -> None:
     assert [mistakes(lock) for lock in sorted(ROOT.glob("requirements*.lock"))] == [[], []]
+
+
+def test_the_readme_quotes_the_committed_metrics() -> None:
+    found = json.loads((ROOT / "metrics/evaluation.json").read_text())
+    quoted = (
+        f"{found['accuracy']:.4f} (95 %: {found['accuracy_low']:.4f} to "
+        f"{found['accuracy_high']:.4f})"
+    )
+    assert quoted in (ROOT / "README.md").read_text()
