@@ -8,7 +8,12 @@ export DVC_NO_ANALYTICS := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev repro check format test test-all lock
+.PHONY: help setup setup-dev repro image check format test test-all lock
+
+# where the stages run: docker, podman or host; unset, stages/run chooses and says why
+ifdef ENGINE
+export STAGE_ENGINE := $(ENGINE)
+endif
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,12 +38,22 @@ endef
 .venv/tools: requirements-dev.lock .venv/product
 	$(call install,requirements-dev.lock)
 
-repro: setup ## Run what changed: all four stages the first time [RECIPE=tutorial]
+repro: setup ## Run what changed: all four stages the first time [RECIPE=tutorial ENGINE=docker]
 	@install -d -m 700 $(DVC_SITE_CACHE_DIR)
+ifneq ($(filter docker podman,$(ENGINE)),)
+	@$(ENGINE) image inspect $$($(tag)) >/dev/null 2>&1 || $(MAKE) image
+endif
 ifdef RECIPE
 	@stages/recipe $(RECIPE)
 endif
 	@$(BIN)/dvc repro
+
+image: setup ## Build the image that stages run in [LOCK=... BASE=... BUILD_FLAGS=... ENGINE=podman]
+	@lock=$(LOCK); builder=$(or $(filter podman,$(ENGINE)),docker); \
+	$$builder build --tag $$($(tag)) --build-arg LOCK=$${lock:-$$($(lock))} \
+		$(if $(BASE),--build-arg BASE=$(BASE)) $(BUILD_FLAGS) .
+tag = PYTHONPATH=src $(BIN)/python -m sealed.image tag $(LOCK)
+lock = PYTHONPATH=src $(BIN)/python -m sealed.image lock
 
 check: setup-dev ## Format, lint, types, hashes
 	$(BIN)/ruff format --check
@@ -58,6 +73,7 @@ test-all: setup-dev ## All tests
 
 lock: ## Compile the locks anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.lock
+	uv pip compile pyproject.toml --extra gpu -c requirements.lock $(LOCK_FLAGS) -o requirements-gpu.lock
 	uv pip compile --group dev -c requirements.lock $(LOCK_FLAGS) -o requirements-dev.lock
 LOCK_FLAGS := --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --quiet

@@ -1,0 +1,38 @@
+"""The image that stages run in: its tag is a digest of what it is built from.
+
+`python -m sealed.image tag [LOCK]` prints the tag, `python -m sealed.image lock` the lock that this
+machine prefers.
+"""
+
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+DOCKERFILE = "Dockerfile"
+CPU_LOCK = "requirements.lock"
+GPU_LOCK = "requirements-gpu.lock"
+
+
+def has_gpu(devices: Path = Path("/dev")) -> bool:
+    """Tell whether this machine has an NVIDIA GPU, its own or that of the Windows around it."""
+    return (devices / "nvidiactl").exists() or (devices / "dxg").exists()
+
+
+def tag(lock: str, root: Path) -> str:
+    """Return the name of the image that the Dockerfile in `root` makes of `lock`."""
+    digest = sha256()
+    for name in (DOCKERFILE, lock):
+        digest.update(sha256((root / name).read_bytes()).digest())
+    return f"localhost/stages:{digest.hexdigest()[:16]}"
+
+
+def locks(root: Path, *, gpu: bool) -> list[str]:
+    """Return the locks that `root` has, the preferred one first."""
+    preferred = [GPU_LOCK, CPU_LOCK] if gpu else [CPU_LOCK, GPU_LOCK]
+    return [lock for lock in preferred if (root / lock).exists()]
+
+
+if __name__ == "__main__":
+    what, *given = sys.argv[1:]
+    lock = (given or locks(Path.cwd(), gpu=has_gpu()))[0]
+    print(lock if what == "lock" else tag(lock, Path.cwd()))
