@@ -69,7 +69,12 @@ def test_a_lock_without_hashes_or_with_an_index_is_refused(
 
 
 def test_the_locks_here_are_right() -> None:
-    assert [mistakes(lock) for lock in sorted(ROOT.glob("requirements*.lock"))] == [[], []]
+    locks = sorted(ROOT.glob("requirements*.lock"))
+    assert {lock.name: mistakes(lock) for lock in locks} == {
+        "requirements-dev.lock": [],
+        "requirements-gpu.lock": [],
+        "requirements.lock": [],
+    }
 
 
 def test_the_readme_quotes_the_committed_metrics() -> None:
