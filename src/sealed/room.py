@@ -30,6 +30,7 @@ class Room(NamedTuple):
 
     folder: Path
     given: Files
+    kept: Path | None = None  # what the stage keeps for a run after this one
 
     @property
     def path(self) -> Path:
