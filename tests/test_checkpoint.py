@@ -18,13 +18,12 @@ from mnist.checkpoint import Checkpoint
 
 def standing(step: int, *, megabytes: int = 0) -> Checkpoint:
     values = np.full((megabytes * 250_000 + 3,), step, np.float32) / 3
-    arrays = {"dense_1/kernel": values, "adam/iteration": np.array(step, np.int64)}
-    return Checkpoint(step, arrays, [[0, 1 / 3], [step, 0.1]])
+    return Checkpoint(step, [values, np.array(step, np.int64)], [[0, 1 / 3], [step, 0.1]])
 
 
 def same(found: Checkpoint | None, expected: Checkpoint) -> bool:
     assert found is not None
-    arrays = [{k: (v.dtype, v.tobytes()) for k, v in c.arrays.items()} for c in (found, expected)]
+    arrays = [[(v.dtype, v.tobytes()) for v in c.arrays] for c in (found, expected)]
     return (found.step, arrays[0], found.curve) == (expected.step, arrays[1], expected.curve)
 
 
@@ -71,8 +70,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(
 
 @pytest.mark.fault(35)
 def test_a_checkpoint_with_a_pickle_is_not_executed(tmp_path: Path) -> None:
-    arrays = {"x": np.array([{}], object)}
-    checkpoint.save(Checkpoint(100, arrays, []), tmp_path)
+    checkpoint.save(Checkpoint(100, [np.array([{}], object)], []), tmp_path)
     assert checkpoint.load(tmp_path) is None
 
 

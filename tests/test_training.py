@@ -37,6 +37,7 @@ FEW = TrainParams(
     average=0,
     precision="float32",
     validate_every=100,
+    checkpoint_every=100,
     seed=3,
     reproducible="portable",
     device="cpu",

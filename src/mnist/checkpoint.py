@@ -11,7 +11,6 @@ import os
 import shutil
 import sys
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +28,7 @@ class Checkpoint(NamedTuple):
     """All that the steps to come depend on; randomness derives from the seed and the step."""
 
     step: int  # steps done
-    arrays: Mapping[str, NDArray[np.generic]]  # each variable by its name
+    arrays: list[NDArray[Any]]  # each variable, in one order
     curve: list[list[float]]  # the rows of the learning curve so far
 
 
@@ -57,8 +56,7 @@ def _save(checkpoint: Checkpoint, where: Path) -> None:
     fresh = where / f".fresh-{checkpoint.step:08}"
     shutil.rmtree(fresh, ignore_errors=True)  # of a run that was killed here
     fresh.mkdir()
-    arrays: dict[str, Any] = dict(checkpoint.arrays)
-    np.savez(fresh / STATE, **arrays)
+    np.savez(fresh / STATE, *checkpoint.arrays)
     (fresh / CURVE).write_text(json.dumps(checkpoint.curve), encoding="utf-8")
     manifest = {name: _digest(fresh / name) for name in (STATE, CURVE)}
     (fresh / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
@@ -87,7 +85,7 @@ def _load(path: Path) -> Checkpoint:
         if _digest(path / name) != manifest[name]:
             raise ValueError(f"expected the SHA-256 of {name} that {MANIFEST} gives, found another")
     with np.load(path / STATE, allow_pickle=False) as arrays:
-        state = dict(arrays)
+        state = [arrays[f"arr_{i}"] for i in range(len(arrays.files))]  # as numpy names them
     curve = json.loads((path / CURVE).read_text(encoding="utf-8"))
     return Checkpoint(int(path.name.removeprefix("step-")), state, curve)
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mnist import archive
+from mnist import archive, untrusted
 from mnist.errors import UserError
 from mnist.params import Params
 
@@ -110,8 +110,9 @@ def load(path: Path) -> keras.Sequential:
     if not path.is_file():
         raise UserError(f"{path}: no such file; run `dvc repro`")
     try:
+        untrusted.check(path)
         model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except (LookupError, OSError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: expected a Keras model, found {reason}") from None
     if model.input_shape != (None, *INPUT) or model.output_shape != (None, CLASSES):

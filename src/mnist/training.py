@@ -5,6 +5,7 @@ All randomness derives from (seed, epoch) or (seed, step): where a run stands is
 
 import math
 import sys
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 from pydantic import ValidationInfo, field_validator
 from tqdm import tqdm
 
-from mnist import trainer
+from mnist import checkpoint, trainer
 from mnist.augment import AugmentParams
+from mnist.checkpoint import Checkpoint
 from mnist.dataset import Examples
 from mnist.errors import UserError
 from mnist.model import Predictor, predictor
@@ -29,8 +31,9 @@ class TrainParams(StepParams, ProcessorParams, extra="forbid"):
     """Section `train`."""
 
     validate_every: int  # steps, a multiple of 100: a row of the curve
+    checkpoint_every: int  # steps, a multiple of 100: what a kill costs at most
 
-    @field_validator("validate_every")
+    @field_validator("validate_every", "checkpoint_every")
     @classmethod
     def _in_whole_calls(cls, steps: int) -> int:
         if steps < 1 or steps % STEPS_A_CALL:
@@ -66,13 +69,14 @@ def fit(
 ) -> list[Point]:
     """Train the network in place; return its learning curve, the last step included.
 
-    Raises UserError when the device asked for is not there, a batch is larger than the data set, or
-    the loss is no longer finite.
+    Goes on from the last checkpoint in the folder that STAGE_CHECKPOINTS names, if it holds one, to
+    the same result, bit for bit. Raises UserError when the device asked for is not there, a batch
+    is larger than the data set, or the loss is no longer finite.
     """
     _require_device(params)
     _require_batch(len(train.labels), params)
     tf.config.experimental.enable_op_determinism()
-    run_steps = trainer.build(model, train, params, distortion).run_steps
+    run_steps, variables = trainer.build(model, train, params, distortion)
     predict = predictor(model)
 
     def point(step: int) -> Point:
@@ -82,15 +86,20 @@ def fit(
         accuracy = _measure(predict, validation)[1] if validate else math.nan
         return Point(step, *_measure(predict, batch), accuracy)
 
-    curve = []
-    with _progress_bar(params) as bar:
-        for step in range(0, params.steps, STEPS_A_CALL):
+    checkpoints = checkpoint.folder()
+    first, curve = _resume(variables, checkpoints)
+    with _progress_bar(params, first) as bar:
+        for step in range(first, params.steps, STEPS_A_CALL):
             curve.append(point(step))
             say = f"step {step}, training accuracy {curve[-1].train_accuracy:.4g}"
             bar.write(say, file=sys.stdout)
             rows = order(len(train.labels), step, min(STEPS_A_CALL, params.steps - step), params)
             _require_finite(step, run_steps(step, rows).numpy())
             bar.update(rows.size)
+            done = step + len(rows)
+            if checkpoints and done % params.checkpoint_every == 0 and done < params.steps:
+                arrays = [variable.numpy() for variable in variables]
+                checkpoint.save(Checkpoint(done, arrays, [list(row) for row in curve]), checkpoints)
     curve.append(point(params.steps))
     return [point for point in curve if not math.isnan(point.validation_accuracy)]
 
@@ -113,6 +122,17 @@ def order(
     return rows.reshape(steps, params.batch_size)
 
 
+def _resume(variables: list[Any], checkpoints: Path | None) -> tuple[int, list[Point]]:
+    """Return the steps done and the curve so far; the variables are as they were then."""
+    found = checkpoint.load(checkpoints) if checkpoints else None
+    if found is None:
+        return 0, []
+    for variable, array in zip(variables, found.arrays, strict=True):
+        variable.assign(array)
+    print(f"resumed at step {found.step}", flush=True)
+    return found.step, [Point(int(step), *row) for step, *row in found.curve]
+
+
 def _measure(predict: Predictor, examples: Examples) -> tuple[float, float]:
     """Return the mean cross-entropy, in nats, and the accuracy."""
     probabilities = predict(examples.images)
@@ -123,8 +143,9 @@ def _measure(predict: Predictor, examples: Examples) -> tuple[float, float]:
     )
 
 
-def _progress_bar(params: TrainParams) -> Any:
+def _progress_bar(params: TrainParams, first_step: int) -> Any:
     return tqdm(
+        initial=first_step * params.batch_size,
         total=params.steps * params.batch_size,
         unit=" images",
         unit_scale=True,
