@@ -29,6 +29,7 @@ class Project:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.engine = "host"
         self.stages: dict[str, dict[str, Any]] = {}
         (root / "stages").mkdir(parents=True)
         shutil.copy(ROOT / "stages/run", root / "stages")
@@ -57,7 +58,7 @@ class Project:
     def environment(self, **extra: str) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # DVC's queue calls `dvc`
         private = {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(self.root / ".dvc/site")}
-        return os.environ | {"STAGE_ENGINE": "host", "PATH": path} | private | extra
+        return os.environ | {"STAGE_ENGINE": self.engine, "PATH": path} | private | extra
 
     def run(self, name: str, **extra: str) -> subprocess.CompletedProcess[str]:
         """Run a stage as dvc.yaml's cmd does."""
