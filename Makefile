@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev repro image check format test test-all lock
+.PHONY: help setup setup-dev repro image check format test test-all bench lock
 
 # where the stages run: docker, podman or host; unset, stages/run chooses and says why
 ifdef ENGINE
@@ -70,6 +70,14 @@ test: setup-dev ## The tests that take seconds
 
 test-all: setup-dev ## All tests
 	$(BIN)/pytest
+
+bench: setup .venv-bench/torch ## This against its peers, in one run; with RECIPES=fast:10 recipes over seeds
+	$(BIN)/python benchmarks/$(if $(RECIPES),recipes.py $(RECIPES),run.py $(PARTS))
+
+.venv-bench/torch: benchmarks/requirements.lock
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --require-hashes --no-deps --disable-pip-version-check -r $<
+	@touch $@
 
 lock: ## Compile the locks anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.lock

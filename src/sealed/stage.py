@@ -26,8 +26,8 @@ class Stage:
     outs: tuple[str, ...]  # outs, metrics and plots
     records: tuple[str, ...]  # written like an out, but unknown to DVC: it may differ each run
     network: bool
-    checkpoints: bool  # a folder that outlives a run that was killed, until one succeeds
     environment: tuple[str, ...]  # names of variables that the stage sees where they are set
+    checkpoints: bool = False  # a folder that outlives a run that was killed, until one succeeds
 
     @property
     def script(self) -> str:
