@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev repro image check format test test-all bench lock
+.PHONY: help setup setup-dev repro verify image check format test test-all bench lock
 
 # where the stages run: docker, podman or host; unset, stages/run chooses and says why
 ifdef ENGINE
@@ -47,6 +47,13 @@ ifdef RECIPE
 	@stages/recipe $(RECIPE)
 endif
 	@$(BIN)/dvc repro
+
+verify: setup ## Are all outputs, here and in the cache, what dvc.lock says? [RETRAIN=1: train again too]
+	@install -d -m 700 $(DVC_SITE_CACHE_DIR)
+	@PYTHONPATH=src $(BIN)/python -m sealed.verify
+ifdef RETRAIN
+	@PYTHONPATH=src $(BIN)/python -m mnist.verify
+endif
 
 image: setup ## Build the image that stages run in [LOCK=... BASE=... BUILD_FLAGS=... ENGINE=podman]
 	@lock=$(LOCK); builder=$(or $(filter podman,$(ENGINE)),docker); \

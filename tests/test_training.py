@@ -177,6 +177,7 @@ def test_plain_keras_loads_the_model_and_predicts_the_same(tmp_path: Path) -> No
     assert np.array_equal(model.predictor(model.load(tmp_path / "model.keras"))(images), expected)
 
 
+@pytest.mark.fault(34)
 def test_a_truncated_model_is_refused(tmp_path: Path) -> None:
     model.save(model.build(SMALL, 1), tmp_path / "m.keras")
     (tmp_path / "m.keras").write_bytes((tmp_path / "m.keras").read_bytes()[:999])
@@ -192,18 +193,21 @@ def test_every_epoch_is_a_permutation_and_any_step_is_known_alone() -> None:
     assert np.array_equal(training.order(20, 7, 3, FEW), rows[7:])
 
 
+@pytest.mark.fault(16)
 def test_a_batch_larger_than_the_set_is_refused() -> None:
     params = FEW.model_copy(update={"batch_size": 65})
     with pytest.raises(UserError, match=r"train\.batch_size: expected at most the 64 training"):
         training.fit(model.build(SMALL, 1), digits(64), digits(9), params, AS_THEY_ARE)
 
 
+@pytest.mark.fault(33)
 def test_a_gpu_that_is_not_there_is_not_replaced_in_silence() -> None:
     params = FEW.model_copy(update={"device": "gpu"})
     with pytest.raises(UserError, match=r"train\.device: expected a GPU, found none"):
         training.fit(model.build(SMALL, 1), digits(9), digits(9), params, AS_THEY_ARE)
 
 
+@pytest.mark.fault(32)
 def test_a_loss_that_is_not_finite_stops_and_names_the_step() -> None:
     params = FEW.model_copy(update={"learning_rate": 1e38})
     with pytest.raises(UserError, match=r"the loss of step \d+ is (nan|inf); lower train.learning"):

@@ -95,7 +95,7 @@ def _normalize(layer: keras.layers.BatchNormalization, values: Any) -> Any:
 def _normalize_as_learnt(layer: keras.layers.BatchNormalization, values: Any) -> Any:
     """Normalise by what training learnt.
 
-    Keras' own way takes an approximate reciprocal root, whose bits each maker of processors chooses.
+    Keras' own way takes an approximate reciprocal root, whose bits each maker chooses.
     """
     outputs, *_ = tf.compat.v1.nn.fused_batch_norm(
         values,
