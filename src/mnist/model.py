@@ -92,41 +92,38 @@ def _normalize(layer: keras.layers.BatchNormalization, values: Any) -> Any:
     return outputs
 
 
-def _normalize_as_learnt(layer: keras.layers.BatchNormalization, values: Any) -> Any:
-    """Normalise by what training learnt.
-
-    Keras' own way takes an approximate reciprocal root, whose bits each maker chooses.
-    """
-    outputs, *_ = tf.compat.v1.nn.fused_batch_norm(
-        values,
-        layer.gamma.value,
-        layer.beta.value,
-        mean=layer.moving_mean.value,
-        variance=layer.moving_variance.value,
-        epsilon=layer.epsilon,
-        is_training=False,
-    )
-    return outputs
-
-
 def predictor(model: keras.Sequential) -> Predictor:
     """Compile the network once: uint8 images `[N, 28, 28, 1]` -> probabilities `[N, 10]`."""
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    lines = [tf.TensorSpec((2, layer.gamma.shape[0]), tf.float32) for layer in norms]
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *INPUT), tf.uint8)])
-    def run(images: Any) -> Any:
+    @tf.function(input_signature=[tf.TensorSpec((None, *INPUT), tf.uint8), lines])
+    def run(images: Any, lines: Any) -> Any:
         values = tf.cast(images, tf.float32)
         for layer in model.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                values = _normalize_as_learnt(layer, values)
+            if layer in norms:
+                scale, offset = tf.unstack(lines[norms.index(layer)])
+                values = values * scale + offset
             else:
                 values = layer(values, training=False)
         return values
 
     def predict(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        lines = [_line(layer) for layer in norms]
         starts = range(0, len(images), PREDICT_BATCH)
-        return np.concatenate([run(images[i : i + PREDICT_BATCH]).numpy() for i in starts])
+        return np.concatenate([run(images[i : i + PREDICT_BATCH], lines).numpy() for i in starts])
 
     return predict
+
+
+def _line(layer: keras.layers.BatchNormalization) -> NDArray[np.float32]:  # [2, channels]
+    """Return scale and offset of a normalisation as learnt, by exact division and root.
+
+    TensorFlow takes an approximate reciprocal root, whose bits each maker of processors chooses.
+    """
+    scale, offset, mean, variance = (np.asarray(weight) for weight in layer.get_weights())
+    scale = scale / np.sqrt(variance + np.float32(layer.epsilon))
+    return np.stack([scale, offset - mean * scale])
 
 
 def save(model: keras.Sequential, path: Path) -> None:
