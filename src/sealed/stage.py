@@ -97,7 +97,7 @@ def _refuse_what_is_not_understood(name: str, entry: dict[str, Any]) -> None:
     unknown = set(entry.get("meta") or {}) - {"network", "environment", "records", "checkpoints"}
     if unknown:
         raise StageError(
-            f"dvc.yaml: {name}.meta: expected checkpoints, network, environment or records, "
+            f"dvc.yaml: {name}.meta: expected network, environment, records or checkpoints, "
             f"found {', '.join(sorted(unknown))}"
         )
 
