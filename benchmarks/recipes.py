@@ -46,6 +46,7 @@ def run(recipes: dict[str, int], folders: dict[str, Path]) -> dict[str, Any]:
             share = turns // (len(jobs) - done)
             program += sum(tutorial.turn() for _ in range(share))
             turns -= share
+            print(f"the tutorial so far: {program:.1f} s, {turns} turns to go", file=sys.stderr)
     return {name: _summarize(found[name], program) for name in recipes}
 
 
