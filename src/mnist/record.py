@@ -1,0 +1,104 @@
+"""What a revision says of its model: metrics, predictions, curve, params, lock, environment."""
+
+import io
+import json
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from mnist import locked
+from mnist.errors import UserError
+from mnist.metrics import Predictions
+from mnist.revision import Revision
+
+Curve = dict[str, NDArray[np.float64]]  # column -> [points]
+
+
+class Record(NamedTuple):
+    """The small files of one revision, read."""
+
+    name: str
+    evaluation: dict[str, Any]
+    summary: dict[str, Any]  # of the training
+    environment: dict[str, Any]
+    predictions: Predictions
+    curve: Curve
+    params: dict[str, Any]
+    stages: locked.Stages  # of dvc.lock
+    packages: dict[str, str]  # name -> version, of requirements.lock
+    spread: dict[str, Any] | None  # how far seeds alone move the accuracy, where on record
+
+    @property
+    def right(self) -> int:
+        """Count the test images that the model reads right."""
+        return int((self.predictions.actual == self.predictions.predicted).sum())
+
+    @property
+    def images(self) -> int:
+        """Count the test images."""
+        return len(self.predictions.actual)
+
+    def md5(self, path: str) -> str | None:
+        """Return the digest that dvc.lock records of an out."""
+        outs = (out for stage in self.stages.values() for out in stage.get("outs", []))
+        return next((str(out["md5"]) for out in outs if out["path"] == path), None)
+
+
+def read(revision: Revision) -> Record:
+    """Read what a revision holds. Raises UserError for what is missing or malformed."""
+    spread = revision.read("metrics/spread.json")
+    return Record(
+        name=revision.name,
+        evaluation=_json(revision, "metrics/evaluation.json"),
+        summary=_json(revision, "metrics/train.json"),
+        environment=_json(revision, "metrics/environment.json"),
+        predictions=_predictions(revision, "metrics/predictions.csv"),
+        curve=_table(revision, "metrics/curve.csv"),
+        params=_params(revision, "params.yaml"),
+        stages=locked.stages(revision, "dvc.lock"),
+        packages=_packages(revision.require("requirements.lock").decode()),
+        spread=_json(revision, "metrics/spread.json") if spread else None,
+    )
+
+
+def _json(revision: Revision, path: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(revision.require(path)))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{revision.name}: {path}: expected JSON, found {error}") from None
+
+
+def _params(revision: Revision, path: str) -> dict[str, Any]:
+    try:
+        return dict(yaml.load(revision.require(path), yaml.CSafeLoader))
+    except (yaml.YAMLError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{revision.name}: {path}: expected sections, found {reason}") from None
+
+
+def _table(revision: Revision, path: str) -> Curve:
+    text = revision.require(path).decode()
+    header, _, body = text.partition("\n")
+    try:
+        rows = np.loadtxt(io.StringIO(body), delimiter=",", ndmin=2)
+        return dict(zip(header.strip().split(","), rows.T, strict=True))
+    except ValueError as error:
+        raise UserError(
+            f"{revision.name}: {path}: expected a table of numbers, found {error}"
+        ) from None
+
+
+def _predictions(revision: Revision, path: str) -> Predictions:
+    table = _table(revision, path)
+    try:
+        actual, predicted = (table[key].astype(np.int64) for key in ("actual", "predicted"))
+        return Predictions(actual, predicted, table["probability"])
+    except KeyError as error:
+        raise UserError(f"{revision.name}: {path}: expected a column {error}, found none") from None
+
+
+def _packages(lock: str) -> dict[str, str]:
+    return dict(re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE))
