@@ -1,14 +1,12 @@
-"""The images that changed sides, as a picture and as text that needs no picture."""
+"""The images that changed sides, as text that needs no picture."""
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mnist.verdict import Review
 
-COLUMNS, TEXT_COLUMNS = 8, 4
-MOST, MOST_TEXT = 48, 12  # pictures in a grid
-WON, LOST = "#1a7f37", "#b42318"
+COLUMNS = 4
+MOST = 12
 INK = 128  # a pixel at least this dark is a dot
 DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # of a braille cell
 WIDTH = 20  # characters of a picture in text, with its caption
@@ -27,33 +25,13 @@ def caption(index: int, review: Review) -> str:
     return f"#{index}: {after.actual[index]}, {before.predicted[index]} → {after.predicted[index]}"
 
 
-def draw(review: Review) -> Figure | None:
-    """Draw the images that changed sides; None where none did or the images are not at hand."""
-    indices = moved(review)
-    if review.images is None or not indices:
-        return None
-    shown = indices[:MOST]
-    rows = -(-len(shown) // COLUMNS)
-    figure = Figure(figsize=(1.4 * COLUMNS, 1.65 * rows + 0.5), layout="constrained")
-    predictions = review.after.predictions
-    for place, axes in enumerate(figure.subplots(rows, COLUMNS, squeeze=False).flat):
-        axes.set_axis_off()
-        if place < len(shown):
-            index = shown[place]
-            axes.imshow(review.images[index, ..., 0], cmap="gray_r", vmin=0, vmax=255)
-            won = predictions.predicted[index] == predictions.actual[index]
-            axes.set_title(caption(index, review), fontsize=9, color=WON if won else LOST)
-    figure.suptitle(f"{len(shown)} of the {len(indices)} images that changed sides: red lost")
-    return figure
-
-
 def text(review: Review) -> str:
-    """Return the first of the images that changed sides as text, empty where `draw` has none."""
+    """Return the first images that changed sides as text; empty where they are not at hand."""
     if review.images is None:
         return ""
-    shown, lines = moved(review)[:MOST_TEXT], []
-    for start in range(0, len(shown), TEXT_COLUMNS):
-        row = shown[start : start + TEXT_COLUMNS]
+    shown, lines = moved(review)[:MOST], []
+    for start in range(0, len(shown), COLUMNS):
+        row = shown[start : start + COLUMNS]
         pictures = [braille(review.images[index]) for index in row]
         captions = [caption(index, review) for index in row]
         rows = [captions, *zip(*pictures, strict=True)]

@@ -8,7 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mnist import figures, gallery, markdown, verdict
+from mnist import markdown, verdict
 from mnist.errors import run
 
 
@@ -22,10 +22,8 @@ def main() -> None:
     parser.add_argument("--min-accuracy", type=float, help="exit 1 below this accuracy")
     options = parser.parse_args()
     review = verdict.make(Path.cwd(), options.base)
-    figure = gallery.draw(review) if options.picture else None
-    if figure:
-        figures.save(figure, options.picture)
-    text = markdown.write(review, picture=options.picture if figure else None)
+    drawn = bool(options.picture) and _draw(review, options.picture)
+    text = markdown.write(review, picture=options.picture if drawn else None)
     if options.output:
         options.output.write_text(text, encoding="utf-8")
     else:
@@ -36,6 +34,12 @@ def main() -> None:
     if reasons:
         print(*reasons, sep="\n", file=sys.stderr)
         sys.exit(1)
+
+
+def _draw(review: verdict.Review, path: Path) -> bool:
+    from mnist import grid  # noqa: PLC0415  # matplotlib takes a third of a second
+
+    return grid.save(review, path)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,7 @@ def committed(root: Path, name: str) -> Revision:
         )
     commit = found.stdout.decode().strip()
 
+    @cache
     def read(path: str) -> bytes | None:
         shown = _git(root, "cat-file", "blob", f"{commit}:./{path}")
         return None if shown.returncode else shown.stdout
