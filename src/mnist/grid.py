@@ -38,5 +38,7 @@ def draw(review: Review) -> Figure | None:
             axes.imshow(review.images[index, ..., 0], cmap="gray_r", vmin=0, vmax=255)
             won = predictions.predicted[index] == predictions.actual[index]
             axes.set_title(caption(index, review), fontsize=9, color=WON if won else LOST)
-    figure.suptitle(f"{len(shown)} of the {len(indices)} images that changed sides: red lost")
+    figure.suptitle(
+        f"{len(shown)} of the {len(indices)} images that changed sides; red: lost, green: won"
+    )
     return figure

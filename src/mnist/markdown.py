@@ -29,9 +29,9 @@ def write(review: Review, *, picture: Path | None) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Write a table; the first column reads left, the others right."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, rest: str = "---:") -> str:
+    """Write a table; the first column reads left, the `rest` right unless it says otherwise."""
+    lines = [header, ["---", *[rest] * (len(header) - 1)], *rows]
     return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
 
 
@@ -68,7 +68,7 @@ def _changes(review: Review) -> list[str]:
     parts = _values("param", found.params)
     if found.stages:
         rows = [(name, ", ".join(why)) for name, why in found.stages.items()]
-        parts.append(table(("stage that ran again", "because of"), rows))
+        parts.append(table(("stage that ran again", "because of"), rows, rest="---"))
     for what, paths in (("Data", found.data), ("Code", found.code)):
         parts += [f"{what}: {', '.join(paths)}"] if paths else []
     parts += _values("environment", found.environment) + _values("platform", found.platform)
@@ -78,7 +78,7 @@ def _changes(review: Review) -> list[str]:
 
 def _values(what: str, found: list[Change]) -> list[str]:
     rows = [(key, phrases.value(was), phrases.value(now)) for key, was, now in found]
-    return [table((what, "before", "after"), rows)] if rows else []
+    return [table((what, "before", "after"), rows, rest="---")] if rows else []
 
 
 def _moved(review: Review, picture: Path | None) -> list[str]:

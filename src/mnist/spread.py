@@ -4,11 +4,18 @@
 `dvc exp show` then lists, and writes metrics/spread.json.
 """
 
+import argparse
 import hashlib
 import json
 import statistics
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
+
+from mnist import record, tables
+from mnist.errors import UserError, run
+from mnist.revision import workspace
 
 SPREAD = Path("metrics/spread.json")
 EVALUATION = "metrics/evaluation.json"
@@ -32,3 +39,72 @@ def summarize(accuracies: dict[int, float], params: dict[str, Any]) -> dict[str,
         "n": len(values),
         "params_digest": digest(params),
     }
+
+
+def run_experiments(seeds: range, name: str) -> dict[int, float]:
+    """Queue one DVC experiment a seed, run them in turn, return the accuracy of each.
+
+    Raises UserError, naming the seeds, where an experiment gave none.
+    """
+    for seed in seeds:
+        _dvc(
+            "exp",
+            "run",
+            "--queue",
+            "--force",
+            "--name",
+            f"{name}-{seed}",
+            "-S",
+            f"train.seed={seed}",
+        )
+    _dvc("exp", "run", "--run-all", "--jobs", "1")
+    found = accuracies(json.loads(_dvc("exp", "show", "--json", capture=True)), name)
+    missing = [f"{name}-{seed}" for seed in seeds if seed not in found]
+    if missing:
+        raise UserError(
+            f"spread: no accuracy of {', '.join(missing)}; `dvc queue logs {missing[0]}` says why"
+        )
+    return {seed: found[seed] for seed in seeds}
+
+
+def accuracies(table: list[dict[str, Any]], name: str) -> dict[int, float]:
+    """Return seed -> accuracy of the experiments `name`-SEED in `dvc exp show --json`."""
+    found = {}
+    for commit in table:
+        for experiment in commit.get("experiments") or []:
+            last = experiment["revs"][0]
+            prefix, _, seed = (experiment.get("name") or "").rpartition("-")
+            data = (last.get("data") or {}).get("metrics", {}).get(EVALUATION, {}).get("data")
+            if prefix == name and data:
+                found[int(seed)] = float(data["accuracy"])
+    return found
+
+
+def _dvc(*arguments: str, capture: bool = False) -> str:
+    command = [str(Path(sys.executable).parent / "dvc"), *arguments]
+    done = subprocess.run(  # noqa: S603
+        command, stdout=subprocess.PIPE if capture else None, text=True, check=False
+    )
+    if done.returncode:
+        raise UserError(f"spread: `dvc {' '.join(arguments)}` ended with {done.returncode}")
+    return done.stdout or ""
+
+
+def main() -> None:
+    """Train the recipe with several seeds, write what they gave."""
+    parser = argparse.ArgumentParser(prog="python -m mnist.spread", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5, help="how many, two at least")
+    seeds = parser.parse_args().seeds
+    if seeds < 2:
+        raise UserError(f"spread: --seeds: expected at least 2, found {seeds}")
+    params = record.params(workspace(Path.cwd()))
+    name = f"spread-{digest(params)[:8]}"
+    summary = summarize(run_experiments(range(1, seeds + 1), name), params)
+    tables.write_json(summary, SPREAD)
+    print(
+        f"accuracy {summary['mean']:.4f} ± {summary['sd']:.4f} (sd of {seeds} seeds); see {SPREAD}"
+    )
+
+
+if __name__ == "__main__":
+    run(main)
