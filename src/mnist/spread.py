@@ -7,6 +7,7 @@
 import argparse
 import hashlib
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -81,9 +82,14 @@ def accuracies(table: list[dict[str, Any]], name: str) -> dict[int, float]:
 
 
 def _dvc(*arguments: str, capture: bool = False) -> str:
-    command = [str(Path(sys.executable).parent / "dvc"), *arguments]
+    programs = Path(sys.executable).parent
+    path = f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # DVC's queue starts `dvc`
     done = subprocess.run(  # noqa: S603
-        command, stdout=subprocess.PIPE if capture else None, text=True, check=False
+        [str(programs / "dvc"), *arguments],
+        env=os.environ | {"PATH": path},
+        stdout=subprocess.PIPE if capture else None,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise UserError(f"spread: `dvc {' '.join(arguments)}` ended with {done.returncode}")
