@@ -21,18 +21,24 @@ def table(
     header: Sequence[Any], rows: Iterable[Sequence[Any]], *, kind: str = "", caption: str = ""
 ) -> str:
     """Write a table with headers of columns and, first in each row, of rows."""
-    head = "".join(f'<th scope="col">{escape(str(cell))}</th>' for cell in header)
-    body = "".join(
-        f'<tr><th scope="row">{escape(str(first))}</th>'
-        + "".join(f"<td>{escape(str(cell))}</td>" for cell in rest)
-        + "</tr>"
-        for first, *rest in rows
-    )
+    names = [escape(str(cell)) for cell in header]
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    body = "".join(_row(names, row) for row in rows)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return (
         f'<div class="scroll"><table class="{kind}">{title}'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _row(names: list[str], row: Sequence[Any]) -> str:
+    """Write a row; each cell carries its column's name, which shows where the row is stacked."""
+    first, *rest = (escape(str(cell)) for cell in row)
+    cells = (
+        f'<td data-label="{name}"><span>{cell}</span></td>'
+        for name, cell in zip(names[1:], rest, strict=True)
+    )
+    return f'<tr><th scope="row">{first}</th>{"".join(cells)}</tr>'
 
 
 def pictures(review: Review, indices: Sequence[int], *, before: bool) -> str:
@@ -45,10 +51,10 @@ def _picture(review: Review, index: int, *, before: bool) -> str:
     actual, predicted, probability = (column[index] for column in review.after.predictions)
     was = review.before.predictions.predicted[index] if before else None
     if was is None:
-        kind, word, reading = "", "", f"read as {predicted} ({probability:.0%})"
+        kind, word, reading = "", "", f"read as {predicted} ({probability:.1%})"
     else:
         kind, word = ("won", "won: ") if predicted == actual else ("lost", "lost: ")
-        reading = f"read as {was}, now {predicted}"
+        reading = f"was {was}, now {predicted}"
     alt = f"A handwritten {actual}, test image {index}, {reading}"
     return (
         f'<li class="{kind}"><figure><img alt="{alt}" src="{_data(review, index)}">'

@@ -132,7 +132,9 @@ def points(share: float) -> str:
 
 
 def value(found: Any) -> str:
-    """Write a value of params or environment; an absent one as a dash."""
+    """Write a value of params or environment; an absent one, or an empty list, as a dash."""
+    if isinstance(found, list):
+        return ", ".join(map(str, found)) or "—"
     return "—" if found is None else str(found)
 
 

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import re
 from html import escape
 from pathlib import Path
 from string import Template
@@ -13,6 +14,7 @@ from mnist.changes import Change
 from mnist.comparison import newcombe
 from mnist.errors import run
 from mnist.layout import pictures, section, table
+from mnist.locked import flatten
 from mnist.verdict import BETTER, WORSE, Review
 
 TEMPLATE = Path(__file__).with_name("report.html")
@@ -27,9 +29,13 @@ def write(review: Review) -> str:
         outcome=outcome,
         names=escape(f"{review.after.name} against {review.before.name}"),
         verdict=escape(phrases.verdict(review)),
-        cautions="".join(f"<p>{escape(text)}</p>" for text in phrases.cautions(review)),
+        cautions="".join(f"<p>{_code(text)}</p>" for text in phrases.cautions(review)),
         sections="\n".join(filter(None, _sections(review))),
     )
+
+
+def _code(text: str) -> str:
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _sections(review: Review) -> list[str]:
@@ -39,8 +45,8 @@ def _sections(review: Review) -> list[str]:
         section("Learning curves", drawing.curves(review)),
         section("Confusion matrix", drawing.confusion(review)),
         _moved(review),
-        _classes(review),
         _mistakes(review),
+        _classes(review),
         *_changes(review),
     ]
 
@@ -58,12 +64,13 @@ def _paired(review: Review) -> str:
     }
     cards = (f"<div><dt>{escape(key)}</dt><dd>{value}</dd></div>" for key, value in numbers.items())
     title = f"The same {review.pairing.images:,} test images, one by one"
-    return section(title, f'<dl class="numbers">{"".join(cards)}</dl>', wide=True)
+    body = f'<dl class="numbers">{"".join(cards)}</dl>{drawing.interval(review, low, high)}'
+    return section(title, body, wide=True)
 
 
 def _metrics(review: Review) -> str:
     header = ("metric", review.before.name, review.after.name, "change")
-    return section("Metrics", table(header, phrases.metrics(review)), wide=True)
+    return section("Metrics", table(header, phrases.metrics(review), kind="stack"), wide=True)
 
 
 def _classes(review: Review) -> str:
@@ -89,16 +96,16 @@ def _mistakes(review: Review) -> str:
     wrong = [int(i) for i in (-probability).argsort(kind="stable") if actual[i] != predicted[i]]
     if review.images is None or not wrong:
         return ""
-    title = f"The worst of {len(wrong)} mistakes of {review.after.name}"
-    return section(title, pictures(review, wrong[:MOST], before=False))
+    title = f"The worst {min(len(wrong), MOST)} of {len(wrong)} mistakes, {review.after.name}"
+    return section(title, pictures(review, wrong[:MOST], before=False), wide=True)
 
 
 def _changes(review: Review) -> list[str]:
     found = review.changes
     stages = [(name, ", ".join(why)) for name, why in found.stages.items()]
     files = [(path, "data") for path in found.data] + [(path, "code") for path in found.code]
-    record = review.after.environment
-    flat = [(key, phrases.value(value)) for key, value in record.items()]
+    ran_on = flatten(review.after.environment).items()
+    platform = [(key, phrases.value(value)) for key, value in ran_on]
     return [
         _values("Params", found.params),
         section("Stages that ran again", table(("stage", "because of"), stages, kind="values"))
@@ -108,7 +115,7 @@ def _changes(review: Review) -> list[str]:
         if files
         else section("Files that changed", "<p>Neither data nor code.</p>"),
         _values("Environment and platform", [*found.environment, *found.platform]),
-        section("Trained on", table(("what", "value"), flat, kind="values"), wide=True),
+        section("Trained on", table(("what", "value"), platform, kind="values")),
     ]
 
 
