@@ -71,13 +71,12 @@ def run_experiments(seeds: range, name: str) -> dict[int, float]:
 def accuracies(table: list[dict[str, Any]], name: str) -> dict[int, float]:
     """Return seed -> accuracy of the experiments `name`-SEED in `dvc exp show --json`."""
     found = {}
-    for commit in table:
-        for experiment in commit.get("experiments") or []:
-            last = experiment["revs"][0]
-            prefix, _, seed = (experiment.get("name") or "").rpartition("-")
-            data = (last.get("data") or {}).get("metrics", {}).get(EVALUATION, {}).get("data")
-            if prefix == name and data:
-                found[int(seed)] = float(data["accuracy"])
+    for experiment in (entry for commit in table for entry in commit.get("experiments") or []):
+        prefix, _, seed = (experiment.get("name") or "").rpartition("-")
+        # one that failed has metrics too: those of the commit that it started from
+        if prefix == name and (experiment["executor"] or {}).get("state") == "success":
+            metrics = experiment["revs"][0]["data"]["metrics"]
+            found[int(seed)] = float(metrics[EVALUATION]["data"]["accuracy"])
     return found
 
 
