@@ -185,6 +185,18 @@ def test_broken_predictions_are_named(project: SmallProject, content: str, messa
         verdict.make(project.root, "main")
 
 
+def test_metrics_without_what_a_review_needs_are_named(project: SmallProject) -> None:
+    project.write_json("metrics/train.json", {"validation_accuracy": 0.9})
+    project.lock()
+    message = r"workspace: metrics/train\.json: expected a key 'validation_images', found none"
+    with pytest.raises(UserError, match=message):
+        verdict.make(project.root, "main")
+    project.write("metrics/train.json", "[1")
+    project.lock()
+    with pytest.raises(UserError, match=r"workspace: metrics/train\.json: expected JSON, found"):
+        verdict.make(project.root, "main")
+
+
 def test_the_command_writes_both_files_and_its_status_is_for_ci(project: SmallProject) -> None:
     project.params["train"]["seed"] = 2
     project.repro(wrong=set(range(20)))

@@ -14,6 +14,7 @@ from mnist.errors import UserError
 from mnist.metrics import Predictions
 from mnist.revision import Revision
 
+SPREAD = "metrics/spread.json"
 Curve = dict[str, NDArray[np.float64]]  # column -> [points]
 
 
@@ -49,26 +50,30 @@ class Record(NamedTuple):
 
 def read(revision: Revision) -> Record:
     """Read what a revision holds. Raises UserError for what is missing or malformed."""
-    spread = revision.read("metrics/spread.json")
+    spread = revision.read(SPREAD)
     return Record(
         name=revision.name,
-        evaluation=_json(revision, "metrics/evaluation.json"),
-        summary=_json(revision, "metrics/train.json"),
+        evaluation=_json(revision, "metrics/evaluation.json", "log_loss"),
+        summary=_json(revision, "metrics/train.json", "validation_accuracy", "validation_images"),
         environment=_json(revision, "metrics/environment.json"),
         predictions=_predictions(revision, "metrics/predictions.csv"),
         curve=_table(revision, "metrics/curve.csv"),
         params=params(revision),
         stages=locked.stages(revision, "dvc.lock"),
         packages=_packages(revision.require("requirements.lock").decode()),
-        spread=_json(revision, "metrics/spread.json") if spread else None,
+        spread=_json(revision, SPREAD, "params_digest", "sd", "n") if spread else None,
     )
 
 
-def _json(revision: Revision, path: str) -> dict[str, Any]:
+def _json(revision: Revision, path: str, *keys: str) -> dict[str, Any]:
     try:
-        return dict(json.loads(revision.require(path)))
+        found = dict(json.loads(revision.require(path)))
     except (ValueError, TypeError) as error:
         raise UserError(f"{revision.name}: {path}: expected JSON, found {error}") from None
+    for key in keys:
+        if key not in found:
+            raise UserError(f"{revision.name}: {path}: expected a key {key!r}, found none")
+    return found
 
 
 def params(revision: Revision) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from mnist import record, tables
 from mnist.errors import UserError, run
 from mnist.revision import workspace
 
-SPREAD = Path("metrics/spread.json")
 EVALUATION = "metrics/evaluation.json"
 DECIMALS = 6
 
@@ -105,10 +104,9 @@ def main() -> None:
     params = record.params(workspace(Path.cwd()))
     name = f"spread-{digest(params)[:8]}"
     summary = summarize(run_experiments(range(1, seeds + 1), name), params)
-    tables.write_json(summary, SPREAD)
-    print(
-        f"accuracy {summary['mean']:.4f} ± {summary['sd']:.4f} (sd of {seeds} seeds); see {SPREAD}"
-    )
+    tables.write_json(summary, Path(record.SPREAD))
+    spread = f"accuracy {summary['mean']:.4f} ± {summary['sd']:.4f}"
+    print(f"{spread} (sd of {seeds} seeds); see {record.SPREAD}")
 
 
 if __name__ == "__main__":
