@@ -153,10 +153,12 @@ def test_it_renders_without_overflow_error_or_request(
     browser.open(address, width)
     assert browser.run("return window.innerWidth") == width
     assert browser.run("return document.documentElement.scrollWidth") <= width
-    outside = (
-        "return [...document.querySelectorAll('section *')].filter((e) => "
-        "e.getBoundingClientRect().right > window.innerWidth + 1).map((e) => e.outerHTML)"
-    )
+    outside = """
+    return [...document.querySelectorAll('section *')].filter((e) => {
+      const [box, frame] = [e, e.closest('svg') ?? e.closest('section')]
+        .map((one) => one.getBoundingClientRect());
+      return box.left < frame.left - 1 || box.right > frame.right + 1;
+    }).map((e) => e.outerHTML)"""
     assert browser.run(outside) == []
     assert browser.run("return [...document.images].every((i) => i.naturalWidth === 28)")
     assert browser.console() == []

@@ -9,7 +9,7 @@ from mnist.record import Record
 from mnist.verdict import Review
 
 WIDTH, HEIGHT = 560, 300  # of the drawing
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 40  # margins
+LEFT, RIGHT, TOP, BOTTOM = 64, 12, 34, 52  # margins
 LEAST = 0.1  # error rate in percent at the foot of the logarithmic scale
 TICKS = (0.1, 1, 10, 100)
 BEFORE, AFTER = "#b45309", "#1d4ed8"
@@ -60,17 +60,13 @@ def _axes(last: float) -> str:
         for tick in TICKS
     ]
     parts += [
-        f'<text x="{_x(share, 1):.1f}" y="{HEIGHT - BOTTOM + 18}" '
+        f'<text x="{_x(share, 1):.1f}" y="{HEIGHT - BOTTOM + 20}" '
         f'text-anchor="{"end" if share == 1 else "middle"}">{share * last:.0f}</text>'
         for share in (0, 0.25, 0.5, 0.75, 1)
     ]
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(f'<text x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">step</text>')
-    upright = f'transform="rotate(-90 12 {HEIGHT / 2 - 12})"'
-    label = "validation error (%)"
-    parts.append(
-        f'<text x="12" y="{HEIGHT / 2 - 12}" text-anchor="middle" {upright}>{label}</text>'
-    )
+    parts.append('<text x="4" y="16">validation error (%)</text>')
     return "".join(parts)
 
 
