@@ -107,9 +107,14 @@ def test_a_stage_that_never_ran_is_named(project: SmallProject) -> None:
 
 
 def test_no_lock_and_no_yaml_are_named(project: SmallProject) -> None:
-    project.write("dvc.lock", "a: [")
-    with pytest.raises(UserError, match=r"workspace: dvc\.lock: expected `stages`, found while"):
-        locked.differences(workspace(project.root))
+    for text, message in (
+        ("a: [", "expected plain YAML, found while parsing"),
+        ("", "expected plain YAML, found 'NoneType'"),
+        ("stages: 1", "expected a mapping `stages`, found 1"),
+    ):
+        project.write("dvc.lock", text)
+        with pytest.raises(UserError, match=rf"workspace: dvc\.lock: {message}"):
+            locked.differences(workspace(project.root))
     (project.root / "dvc.lock").unlink()
     with pytest.raises(UserError, match=r"workspace: dvc\.lock: no such file; run `dvc repro`"):
         locked.differences(workspace(project.root))

@@ -43,12 +43,23 @@ def differences(revision: Revision) -> list[str]:
 
 def stages(revision: Revision, path: str) -> Stages:
     """Return the stages of a dvc.yaml or dvc.lock. Raises UserError where it has none."""
+    found = _mapping(revision, path).get("stages")
+    if not isinstance(found, dict):
+        raise UserError(f"{revision.name}: {path}: expected a mapping `stages`, found {found!r}")
+    return found
+
+
+def params(revision: Revision) -> dict[str, Any]:
+    """Return params.yaml, unchecked: another revision may have other keys than the code here."""
+    return _mapping(revision, "params.yaml")
+
+
+def _mapping(revision: Revision, path: str) -> dict[str, Any]:
     try:
-        found = yaml.load(revision.require(path), yaml.CSafeLoader)["stages"]
-    except (yaml.YAMLError, TypeError, KeyError) as error:
+        return dict(yaml.load(revision.require(path), yaml.CSafeLoader))
+    except (yaml.YAMLError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{revision.name}: {path}: expected `stages`, found {reason}") from None
-    return dict(found)
+        raise UserError(f"{revision.name}: {path}: expected plain YAML, found {reason}") from None
 
 
 def _outs(stage: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -59,10 +70,10 @@ def _outs(stage: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _params(stage: dict[str, Any], record: dict[str, Any], revision: Revision) -> Iterator[str]:
     keys = stage.get("params", [])
-    params = yaml.load(revision.require("params.yaml"), yaml.CSafeLoader) if keys else {}
+    document = params(revision) if keys else {}
     locked = record.get("params", {}).get("params.yaml", {})
     for key in sorted({*keys, *locked}):
-        now: Any = params
+        now: Any = document
         for part in key.split("."):
             now = now.get(part) if isinstance(now, dict) else None
         before = flatten({key: locked.get(key)})
@@ -72,10 +83,10 @@ def _params(stage: dict[str, Any], record: dict[str, Any], revision: Revision) -
                 yield f"{path}: {before.get(path)} in dvc.lock, {after.get(path)} in params.yaml"
 
 
-def flatten(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested params as one level: {"train": {"seed": 1}} -> {"train.seed": 1}."""
     flat: dict[str, Any] = {}
-    for key, value in params.items():
+    for key, value in nested.items():
         if isinstance(value, dict) and value:
             flat |= flatten(value, f"{prefix}{key}.")
         else:
@@ -90,7 +101,9 @@ def _files(
     cached: set[str],
     made: dict[str, str],
 ) -> Iterator[str]:
-    locked = {file["path"]: file["md5"] for file in [*record.get("deps", []), *record["outs"]]}
+    locked = {
+        file["path"]: file["md5"] for file in [*record.get("deps", []), *record.get("outs", [])]
+    }
     listed = {*stage.get("deps", []), *(path for path, _ in _outs(stage))}
     for path in sorted(listed ^ locked.keys()):
         yield f"{path}: declared in dvc.yaml or recorded in dvc.lock, not both"

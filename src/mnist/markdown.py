@@ -92,7 +92,7 @@ def _moved(review: Review, picture: Path | None) -> list[str]:
     else:
         parts.append("No pictures: the test images of this dvc.lock are not here (`dvc repro`).")
     if picture:
-        parts.append(f"![The images that changed sides]({picture})")
+        parts.append(f"As a picture: {picture}")
     for word, found in (("Broken", review.pairing.broken), ("Fixed", review.pairing.fixed)):
         parts.append(f"{word}: {_list(found)}")
     return parts

@@ -6,7 +6,6 @@ import re
 from typing import Any, NamedTuple
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from mnist import locked
@@ -57,8 +56,8 @@ def read(revision: Revision) -> Record:
         summary=_json(revision, "metrics/train.json", "validation_accuracy", "validation_images"),
         environment=_json(revision, "metrics/environment.json"),
         predictions=_predictions(revision, "metrics/predictions.csv"),
-        curve=_table(revision, "metrics/curve.csv"),
-        params=params(revision),
+        curve=_table(revision, "metrics/curve.csv", "step", "validation_accuracy"),
+        params=locked.params(revision),
         stages=locked.stages(revision, "dvc.lock"),
         packages=_packages(revision.require("requirements.lock").decode()),
         spread=_json(revision, SPREAD, "params_digest", "sd", "n") if spread else None,
@@ -76,36 +75,25 @@ def _json(revision: Revision, path: str, *keys: str) -> dict[str, Any]:
     return found
 
 
-def params(revision: Revision) -> dict[str, Any]:
-    """Read params.yaml, unchecked: another revision may have other keys than the code here."""
-    try:
-        return dict(yaml.load(revision.require("params.yaml"), yaml.CSafeLoader))
-    except (yaml.YAMLError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"{revision.name}: params.yaml: expected sections, found {reason}"
-        ) from None
-
-
-def _table(revision: Revision, path: str) -> Curve:
-    text = revision.require(path).decode()
-    header, _, body = text.partition("\n")
+def _table(revision: Revision, path: str, *columns: str) -> Curve:
+    header, _, body = revision.require(path).decode().partition("\n")
     try:
         rows = np.loadtxt(io.StringIO(body), delimiter=",", ndmin=2)
-        return dict(zip(header.strip().split(","), rows.T, strict=True))
+        table = dict(zip(header.strip().split(","), rows.T, strict=True))
     except ValueError as error:
         raise UserError(
             f"{revision.name}: {path}: expected a table of numbers, found {error}"
         ) from None
+    for column in columns:
+        if column not in table:
+            raise UserError(f"{revision.name}: {path}: expected a column {column!r}, found none")
+    return table
 
 
 def _predictions(revision: Revision, path: str) -> Predictions:
-    table = _table(revision, path)
-    try:
-        actual, predicted = (table[key].astype(np.int64) for key in ("actual", "predicted"))
-        return Predictions(actual, predicted, table["probability"])
-    except KeyError as error:
-        raise UserError(f"{revision.name}: {path}: expected a column {error}, found none") from None
+    table = _table(revision, path, *Predictions._fields)
+    actual, predicted, probability = (table[name] for name in Predictions._fields)
+    return Predictions(actual.astype(np.int64), predicted.astype(np.int64), probability)
 
 
 def _packages(lock: str) -> dict[str, str]:

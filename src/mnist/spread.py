@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mnist import record, tables
+from mnist import locked, record, tables
 from mnist.errors import UserError, run
 from mnist.revision import workspace
 
@@ -101,7 +101,7 @@ def main() -> None:
     seeds = parser.parse_args().seeds
     if seeds < 2:
         raise UserError(f"spread: --seeds: expected at least 2, found {seeds}")
-    params = record.params(workspace(Path.cwd()))
+    params = locked.params(workspace(Path.cwd()))
     name = f"spread-{digest(params)[:8]}"
     summary = summarize(run_experiments(range(1, seeds + 1), name), params)
     tables.write_json(summary, Path(record.SPREAD))
