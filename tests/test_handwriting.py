@@ -120,6 +120,7 @@ def predict(folder: Path, *files: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, cwd=folder, env=env, check=False, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_digit_and_how_sure_it_is(
     digits: dict[str, Digits], tmp_path: Path
 ) -> None:
