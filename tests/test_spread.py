@@ -27,6 +27,7 @@ stages:
 SCRIPT = """\
 seed=$(sed -n 's/.*seed: //p' params.yaml)
 [ "$seed" != 4 ] || { echo "seed 4 fails" >&2; exit 1; }
+echo "$seed" >> "$RUNS"
 mkdir -p metrics
 echo "{\\"accuracy\\": 0.90$seed}" > metrics/evaluation.json
 """
@@ -60,13 +61,23 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     project.git("config", "user.name", "me")
     project.git("config", "user.email", "me@here")
     dvc(project.root, "init", "-q")
-    dvc(project.root, "repro", "-q")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNS", os.devnull)
+        dvc(project.root, "repro", "-q")
     project.commit()
     return project
 
 
+def runs(project: SmallProject) -> Path:
+    return project.root.parent / "runs"
+
+
 def command(project: SmallProject, seeds: int) -> subprocess.CompletedProcess[str]:
-    env = {"PYTHONPATH": str(SOURCE), "DVC_SITE_CACHE_DIR": str(project.root / ".dvc/site")}
+    env = {
+        "PYTHONPATH": str(SOURCE),
+        "DVC_SITE_CACHE_DIR": str(project.root / ".dvc/site"),
+        "RUNS": str(runs(project)),
+    }
     argv = [sys.executable, "-m", "mnist.spread", "--seeds", str(seeds)]
     return subprocess.run(
         argv, cwd=project.root, env=os.environ | env, check=False, capture_output=True, text=True
@@ -89,7 +100,7 @@ def test_each_seed_is_an_experiment_that_dvc_lists(project: SmallProject) -> Non
 
 @pytest.mark.slow
 def test_a_seed_that_fails_is_named_and_nothing_written(project: SmallProject) -> None:
-    """The other three run again, under names that experiments have by then."""
+    """The other three come from the cache, under names that experiments have by then."""
     (project.root / "metrics/spread.json").unlink(missing_ok=True)
     done = command(project, 4)
     assert done.returncode == 2
@@ -97,6 +108,7 @@ def test_a_seed_that_fails_is_named_and_nothing_written(project: SmallProject) -
     assert re.match(r"spread: no accuracy of spread-\w+-4; ", last)
     assert "`dvc queue logs spread-" in last
     assert not (project.root / "metrics/spread.json").exists()
+    assert runs(project).read_text().split() == ["2", "3"]
 
 
 def test_one_seed_is_no_spread(tmp_path: Path) -> None:

@@ -46,20 +46,15 @@ def run_experiments(seeds: range, name: str) -> dict[int, float]:
 
     Raises UserError, naming the seeds, where an experiment gave none.
     """
+    names = {seed: f"{name}-{seed}" for seed in seeds}
+    listed = _dvc("exp", "list", "--name-only", capture=True).split()
+    if former := [name for name in names.values() if name in listed]:
+        _dvc("exp", "remove", *former)  # `run --force` would do that, and run what did not change
     for seed in seeds:
-        _dvc(
-            "exp",
-            "run",
-            "--queue",
-            "--force",
-            "--name",
-            f"{name}-{seed}",
-            "-S",
-            f"train.seed={seed}",
-        )
+        _dvc("exp", "run", "--queue", "--name", names[seed], "-S", f"train.seed={seed}")
     _dvc("exp", "run", "--run-all", "--jobs", "1")
     found = accuracies(json.loads(_dvc("exp", "show", "--json", capture=True)), name)
-    missing = [f"{name}-{seed}" for seed in seeds if seed not in found]
+    missing = [names[seed] for seed in seeds if seed not in found]
     if missing:
         raise UserError(
             f"spread: no accuracy of {', '.join(missing)}; `dvc queue logs {missing[0]}` says why"
