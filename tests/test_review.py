@@ -131,6 +131,15 @@ def test_the_spread_of_seeds_is_held_against_the_change(
     assert lies in text
 
 
+def test_a_spread_of_the_base_serves_where_the_recipe_changed(project: SmallProject) -> None:
+    belongs = {"params_digest": spread.digest(project.params), "sd": 0.001, "n": 5}
+    write_json(belongs, project.root / "metrics/spread.json")
+    project.params["train"]["learning_rate"] = 0.2
+    project.repro(wrong=set(range(9)))
+    text = review(project)
+    assert "differ by up to 0.39 points (95%, 5 seeds of the recipe of main (" in text
+
+
 def test_a_stale_spread_is_not_used(project: SmallProject) -> None:
     other = {"params_digest": spread.digest({"train": {"steps": 7}}), "sd": 1, "n": 5}
     write_json(other, project.root / "metrics/spread.json")

@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,12 +101,13 @@ def _obstacle(before: Record, after: Record) -> str:
 
 def _seeds(before: Record, after: Record, confidence: float) -> Seeds:
     """Take the spread that belongs to the recipe of either side; one that is stale is not used."""
+    spreads = [side.spread for side in (after, before) if side.spread]
     for side in (after, before):
-        found: dict[str, Any] | None = side.spread
-        if found and found["params_digest"] == spread.digest(side.params):
+        belongs = spread.digest(side.params)
+        for found in (found for found in spreads if found["params_digest"] == belongs):
             noise = comparison.seed_noise(found["sd"], found["n"], confidence)
             return Seeds(noise, f"{found['n']} seeds of the recipe of {side.name}")
-    if before.spread or after.spread:
+    if spreads:
         return Seeds(None, "metrics/spread.json is stale, it belongs to other params: not used")
     return Seeds(None, "there is no metrics/spread.json")
 
