@@ -1,6 +1,7 @@
 """What a person types: recipes, the locks' check; each says what is wrong and loses nothing."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -75,6 +76,17 @@ def test_the_locks_here_are_right() -> None:
         "requirements-gpu.lock": [],
         "requirements.lock": [],
     }
+
+
+def test_the_locks_agree_on_what_they_share() -> None:
+    pins = [
+        dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE))
+        for name in ("requirements.lock", "requirements-gpu.lock", "requirements-dev.lock")
+    ]
+    product, gpu, dev = pins
+    assert product.items() <= gpu.items()
+    assert all(product.get(name, version) == version for name, version in dev.items())
+    assert [name for name in gpu.keys() - product.keys() if not name.startswith("nvidia-")] == []
 
 
 def test_the_readme_quotes_the_committed_metrics() -> None:

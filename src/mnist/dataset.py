@@ -1,5 +1,6 @@
 """`Examples`: images with their labels; reading, splitting, saving and loading them."""
 
+import io
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mnist import idx
+from mnist import archive, idx
 from mnist.errors import UserError
 from mnist.params import Params
 
@@ -63,9 +64,13 @@ def split(examples: Examples, params: SplitParams) -> tuple[Examples, Examples]:
 
 
 def save(examples: Examples, path: Path) -> None:
-    """Save as npz: the same examples, the same bytes (numpy dates the members 1980-01-01)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, images=examples.images, labels=examples.labels)
+    """Save as npz, which numpy loads: the same examples, the same bytes."""
+    members = {}
+    for name, array in examples._asdict().items():
+        buffer = io.BytesIO()
+        np.lib.format.write_array(buffer, array, allow_pickle=False)
+        members[f"{name}.npy"] = buffer.getvalue()
+    archive.write(members, path)
 
 
 def load(path: Path) -> Examples:

@@ -1,6 +1,5 @@
 """`ModelParams` -> `keras.Model`; running it; byte-stable saving, safe loading."""
 
-import io
 import json
 import re
 import tempfile
@@ -15,6 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from pydantic import Field
 
+from mnist import archive
 from mnist.errors import UserError
 from mnist.params import Params
 
@@ -23,7 +23,6 @@ CLASSES = 10
 PREDICT_BATCH = 500
 MAX_BLOCKS = 4  # 28 -> 14 -> 7 -> 3 -> 1 pixels
 Predictor = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-SAVED = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip archive can hold
 
 
 class ModelParams(Params):
@@ -111,7 +110,6 @@ def predictor(model: keras.Sequential) -> Predictor:
 
 def save(model: keras.Sequential, path: Path) -> None:
     """Save in Keras' own format; the same weights, the same bytes: no dates, no addresses."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         dated = Path(folder) / "model.keras"
         model.save(dated)
@@ -119,11 +117,7 @@ def save(model: keras.Sequential, path: Path) -> None:
     metadata = {"keras_version": keras.__version__, "date_saved": "1980-01-01@00:00:00"}
     members["metadata.json"] = json.dumps(metadata).encode()
     members["config.json"] = _renumber(members["config.json"])
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name in sorted(members):
-            archive.writestr(zipfile.ZipInfo(name, SAVED), members[name])
-    path.write_bytes(buffer.getvalue())
+    archive.write(members, path)
 
 
 def load(path: Path) -> keras.Sequential:
@@ -190,5 +184,5 @@ def _renumber(config: bytes) -> bytes:
 
 
 def _read_members(path: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path) as saved:
+        return {name: saved.read(name) for name in saved.namelist()}

@@ -102,13 +102,14 @@ def command(
     engine: Engine, stage: Stage, room: Room, environ: Mapping[str, str], *, gpu: bool
 ) -> tuple[list[str], dict[str, str]]:
     """Return the command line of a stage, and the environment to start it with."""
-    declared = {name: environ[name] for name in stage.environment if name in environ}
-    declared |= {name: str(Path(v).absolute()) for name, v in declared.items() if Path(v).exists()}
+    declared = {name: environ[name] for name in stage.environment if environ.get(name)}
+    paths = {name: str(Path(v).absolute()) for name, v in declared.items() if Path(v).exists()}
+    declared |= paths
     if engine.name == HOST:
         return [sys.executable, stage.script], {**_home(room), **declared, **ALWAYS}
     variables = {**declared, **ALWAYS, "HOME": "/tmp"}  # noqa: S108  # a tmpfs of its own
     mounts = [_mount(room.path, "/room")]
-    mounts += [_mount(Path(v), v, "readonly") for v in declared.values() if Path(v).exists()]
+    mounts += [_mount(Path(path), path, "readonly") for path in sorted(set(paths.values()))]
     argv = [engine.name, "run", *_flags(engine.name, stage, room, environ, gpu=gpu)]
     argv += [part for mount in mounts for part in ("--mount", mount)]
     argv += [part for item in variables.items() for part in ("--env", "=".join(item))]

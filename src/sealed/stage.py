@@ -11,6 +11,8 @@ from sealed.errors import StageError
 PIPELINE = Path("dvc.yaml")
 PARAMS = "params.yaml"
 UNDERSTOOD = {"cmd", "deps", "params", "outs", "metrics", "plots", "meta"}
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+NETWORK_VARIABLES = (*PROXIES, "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 IRRELEVANT = {"desc", "frozen", "always_changed"}  # to what happens once DVC runs the stage
 
 
@@ -49,6 +51,7 @@ def read(name: str, root: Path) -> Stage:
         raise StageError(f"dvc.yaml: {name}: expected a stage, found {entry!r}")
     _refuse_what_is_not_understood(name, entry)
     meta = entry.get("meta") or {}
+    network = meta.get("network", False) is True
     stage = Stage(
         name=name,
         deps=_paths(name, "deps", entry.get("deps")),
@@ -57,8 +60,9 @@ def read(name: str, root: Path) -> Stage:
             path for kind in ("outs", "metrics", "plots") for path in _outs(name, kind, entry)
         ),
         records=_paths(name, "meta.records", meta.get("records")),
-        network=meta.get("network", False) is True,
-        environment=_texts(name, "meta.environment", meta.get("environment")),
+        network=network,
+        environment=_texts(name, "meta.environment", meta.get("environment"))
+        + NETWORK_VARIABLES * network,
     )
     if not any(PurePosixPath(stage.script).is_relative_to(dep) for dep in stage.deps):
         raise StageError(

@@ -1,0 +1,137 @@
+"""Signals and lifetime: however a stage ends, its processes end; nothing half-done is published."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sealed_project import COPIES, WAITS, Project, alive, wait_until
+
+FULL = "open('out.txt', 'wb').write(bytes(9 << 20))"
+
+
+def in_order_again(project: Project) -> None:
+    """Nothing is published and no lock is left: the next run succeeds."""
+    wait_until(lambda: not (project.root / "out.txt").exists())
+    project.stage("wait")
+    result = project.dvc("repro", "-q")
+    assert result.returncode == 0, result.stderr
+    assert project.read("out.txt") == "hello!"
+    assert project.rooms() == []
+
+
+@pytest.mark.fault(21)
+def test_ctrl_c_ends_the_stage_and_says_so(project: Project) -> None:
+    running = project.stage("wait", WAITS).start_dvc("repro")
+    stage = running.stage_pid()
+    assert running.interrupt() != 0
+    wait_until(lambda: not alive(stage))
+    assert "stages/run wait: stopped by SIGINT; nothing is published" in running.said()
+    in_order_again(project)
+
+
+@pytest.mark.fault(21, 22)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_stage_does_not_outlive_dvc(project: Project, number: signal.Signals) -> None:
+    running = project.stage("wait", WAITS).start_dvc("repro")
+    stage = running.stage_pid()
+    assert running.send(number) != 0
+    wait_until(lambda: not alive(stage))
+    wait_until(lambda: "who started it is gone; nothing is published" in running.said())
+    in_order_again(project)
+
+
+@pytest.mark.fault(21)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_the_launcher_ends_in_its_status(
+    project: Project, number: signal.Signals
+) -> None:
+    running = project.stage("wait", WAITS).start("stages/run", "wait")
+    stage = running.stage_pid()
+    assert running.send(number) == 128 + number
+    assert not alive(stage)
+    assert project.rooms() == []
+
+
+@pytest.mark.fault(22)
+def test_the_stage_and_its_own_children_die_with_a_launcher_that_is_killed(
+    project: Project,
+) -> None:
+    running = project.stage("wait", WAITS).start("stages/run", "wait")
+    stage = running.stage_pid()
+    running.send(signal.SIGKILL)
+    wait_until(lambda: not alive(stage))
+    [left] = project.rooms()
+    assert project.stage("wait").run("wait").returncode == 0
+    assert not left.exists()
+
+
+def test_a_stage_that_ignores_sigterm_is_killed(project: Project) -> None:
+    stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + WAITS
+    running = project.stage("wait", stubborn).start("stages/run", "wait")
+    stage = running.stage_pid()
+    assert running.send(signal.SIGTERM) == 128 + signal.SIGTERM
+    assert not alive(stage)
+
+
+def test_what_a_stage_leaves_running_ends_with_it(project: Project) -> None:
+    code = COPIES + (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print('started', child.pid, file=sys.stderr)\n"
+    )
+    result = project.stage("leave", code).run("leave")
+    assert result.returncode == 0
+    wait_until(lambda: not alive(int(result.stderr.split("started")[1])))
+
+
+@pytest.mark.fault(23)
+def test_two_dvc_repro_at_once_are_safe(project: Project) -> None:
+    slow = "import os, sys, time; print('started', os.getpid(), file=sys.stderr, flush=True)\n"
+    first = project.stage("copy", slow + "time.sleep(4)\n" + COPIES).start_dvc("repro")
+    first.stage_pid()
+    second = project.dvc("repro")
+    assert first.process.wait(60) == 0, first.said()
+    assert second.returncode == 0 or "lock" in second.stderr
+    assert project.read("out.txt") == "hello!"
+    assert project.dvc("status", "-q").returncode == 0
+
+
+@pytest.fixture
+def small_disk(project: Project, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Mount a file system of 8 MiB on a folder of the project."""
+    if os.getuid():
+        pytest.skip("mounting a small disk takes root")
+    folder = project.root / request.param
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], check=True)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.fault(27)
+@pytest.mark.parametrize("small_disk", [".dvc/tmp", ".dvc/cache"], indirect=True)
+def test_a_full_disk_is_survived_once_there_is_space(project: Project, small_disk: Path) -> None:
+    project.stage("copy", FULL)
+    failed = project.dvc("repro")
+    assert failed.returncode != 0
+    assert "No space left on device" in failed.stderr
+    assert not (project.root / "dvc.lock").exists()
+    subprocess.run(["mount", "-o", "remount,size=64m", small_disk], check=True)
+    result = project.dvc("repro")
+    assert result.returncode == 0, result.stderr
+    assert (project.root / "out.txt").stat().st_size == 9 << 20
+
+
+@pytest.mark.fault(27)
+@pytest.mark.parametrize("small_disk", [".dvc/tmp"], indirect=True)
+def test_a_room_that_does_not_fit_says_what_to_do(project: Project, small_disk: Path) -> None:
+    project.write("in.txt", "x" * (9 << 20))
+    result = project.stage("copy").run("copy")
+    assert "No space left on device" in result.stderr
+    assert "; free some space and run it again" in result.stderr
+    assert project.rooms() == []
+    assert not list((small_disk / "rooms").iterdir())

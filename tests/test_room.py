@@ -1,0 +1,208 @@
+"""A room holds what dvc.yaml declares; what comes out of it is whole, or nothing comes out."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sealed_project import COPIES, ROOT, Project
+
+
+def refused(project: Project, name: str, message: str) -> None:
+    """Run a stage that must fail; the workspace is as before."""
+    before = project.files()
+    result = project.run(name)
+    assert message in result.stderr
+    assert result.returncode != 0
+    assert project.files() == before
+    assert project.rooms() == []
+
+
+def test_a_stage_runs_from_any_path_and_publishes_its_outs(project: Project) -> None:
+    result = project.stage("copy").run("copy")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == "stages/run copy: on the host (STAGE_ENGINE=host)\n"
+    assert project.read("out.txt") == "hello!"
+    assert project.rooms() == []
+
+
+def test_a_stage_sees_its_deps_and_params_and_nothing_else(project: Project) -> None:
+    project.write("data/a.txt", "a")
+    project.write("data/__pycache__/b.pyc", "b")
+    project.write("secret.txt", "s")
+    project.write(".dvcignore", "__pycache__\n")
+    code = """
+    import os
+    from pathlib import Path
+    seen = sorted(str(p) for p in Path().rglob('*') if p.is_file())
+    Path('out.txt').write_text('\\n'.join([*seen, Path('params.yaml').read_text()]))
+    """
+    project.stage("see", code, deps=["data"], params=["copy.times", "other"]).run("see")
+    assert project.read("out.txt").splitlines() == [
+        "data/a.txt",
+        "params.yaml",
+        "stages/see.py",
+        "copy:",
+        "  times: 2",
+        "other:",
+        "  seed: 1",
+    ]
+
+
+def test_a_stage_cannot_change_its_inputs(project: Project) -> None:
+    code = "open('in.txt', 'a').write('x'); open('out.txt', 'w')"
+    message = "stages/spoil.py changed in.txt, an input; write the result to an out of its own"
+    refused(project.stage("spoil", code), "spoil", message)
+
+
+@pytest.mark.fault(18)
+def test_a_stage_that_fails_halfway_publishes_nothing_and_the_next_run_is_clean(
+    project: Project,
+) -> None:
+    project.stage("copy").dvc("repro", "-q")
+    lock = project.read("dvc.lock")
+    project.write("in.txt", "bye")
+    project.write("stages/copy.py", "open('out.txt', 'w').write('half'); raise SystemExit('no')")
+    result = project.dvc("repro")
+    assert "stages/copy.py failed with exit status 1" in result.stderr
+    assert result.returncode != 0
+    assert project.read("dvc.lock") == lock
+    assert not (project.root / "out.txt").exists()  # DVC takes the old one away beforehand ...
+    project.dvc("checkout", "-q")
+    assert project.read("out.txt") == "hello!"  # ... and has it still
+    project.write("stages/copy.py", COPIES)
+    assert project.dvc("repro", "-q").returncode == 0
+    assert project.read("out.txt") == "bye!"
+
+
+@pytest.mark.fault(18)
+def test_outside_dvc_a_stage_that_fails_leaves_the_old_out(project: Project) -> None:
+    project.stage("copy").run("copy")
+    project.write("stages/copy.py", "open('out.txt', 'w').write('half'); raise SystemExit('no')")
+    refused(project, "copy", "stages/copy.py failed with exit status 1")
+
+
+@pytest.mark.fault(19)
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("", "stages/bad.py did not write out.txt, which dvc.yaml declares for bad"),
+        (
+            "open('out.txt', 'w'); open('more.txt', 'w')",
+            "stages/bad.py wrote more.txt, which is not declared; add it to the outs of bad in",
+        ),
+        (
+            "import os; os.symlink('in.txt', 'out.txt')",
+            "stages/bad.py wrote out.txt as a link; write a file",
+        ),
+    ],
+)
+def test_what_is_written_is_what_is_declared(project: Project, code: str, message: str) -> None:
+    refused(project.stage("bad", code), "bad", message)
+
+
+@pytest.mark.fault(20)
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "import mine.helper",
+            "src/mine/helper.py is not declared; add it to the deps of bad in dvc.yaml",
+        ),
+        (
+            "from mine import helper",
+            "src/mine/helper.py is not declared; add it to the deps of bad in dvc.yaml",
+        ),
+        (
+            "open('secret.txt')",
+            "secret.txt is not declared; add it to the deps of bad in dvc.yaml",
+        ),
+        (
+            "import yaml; yaml.safe_load(open('params.yaml'))['copy']['loud']",
+            "params.yaml: copy.loud is not declared; add it to the params of bad in dvc.yaml",
+        ),
+        (
+            "import yaml; yaml.safe_load(open('params.yaml'))['other']",
+            "params.yaml: other is not declared; add it to the params of bad in dvc.yaml",
+        ),
+    ],
+)
+def test_what_is_used_and_not_declared_is_named(project: Project, code: str, message: str) -> None:
+    project.write("src/mine/__init__.py", "")
+    project.write("src/mine/helper.py", "")
+    project.write("secret.txt", "s")
+    deps = ["src/mine/__init__.py"]
+    refused(project.stage("bad", code, deps=deps, params=["copy.times"]), "bad", message)
+
+
+def test_a_folder_is_published_whole_over_the_old_one(project: Project) -> None:
+    code = """
+    from pathlib import Path
+    Path('made').mkdir(exist_ok=True)
+    (Path('made') / Path('in.txt').read_text()).write_text('x')
+    """
+    project.stage("make", code, outs=["made"]).run("make")
+    project.write("in.txt", "bye")
+    assert project.run("make").returncode == 0
+    assert [path.name for path in (project.root / "made").iterdir()] == ["bye"]
+
+
+def test_a_record_is_published_and_never_hashed(project: Project) -> None:
+    code = COPIES + "Path('metrics').mkdir(exist_ok=True); Path('metrics/env.txt').write_text('x')"
+    project.stage("copy", code, meta={"records": ["metrics/env.txt"]})
+    assert project.dvc("repro", "-q").returncode == 0
+    assert project.read("metrics/env.txt") == "x"
+    assert "env.txt" not in project.read("dvc.lock")
+
+
+@pytest.mark.parametrize("kind", ["copy", "symlink", "hardlink"])
+def test_inputs_linked_into_the_cache_stay_as_they_are(project: Project, kind: str) -> None:
+    project.dvc("config", "cache.type", kind)
+    project.stage("first", outs=["out.txt"])
+    again = (
+        "from pathlib import Path\nPath('out.txt').open('a').write('x')\nPath('end.txt').touch()"
+    )
+    project.stage("second", again, deps=["out.txt"], outs=["end.txt"])
+    result = project.dvc("repro")
+    assert "stages/second.py changed out.txt, an input" in result.stderr
+    assert project.read("out.txt") == "hello!"
+    fixed = "from pathlib import Path\nPath('end.txt').write_text(Path('out.txt').read_text())"
+    project.stage("second", fixed, deps=["out.txt"], outs=["end.txt"])
+    assert project.dvc("repro", "-q").returncode == 0
+    assert project.read("end.txt") == "hello!"
+
+
+def test_the_environment_is_clean(project: Project) -> None:
+    code = "import json, os; json.dump(dict(os.environ), open('out.txt', 'w'))"
+    project.stage("see", code, meta={"environment": ["WANTED"]})
+    project.run("see", WANTED="1", UNWANTED="2", PYTHONSTARTUP="/x")
+    seen = project.read("out.txt")
+    assert '"WANTED": "1"' in seen
+    assert '"PYTHONHASHSEED": "0"' in seen
+    assert "UNWANTED" not in seen
+    assert "PYTHONSTARTUP" not in seen
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [["--temp"], ["--queue"]])
+def test_experiments_run_sealed_too(tmp_path: Path, how: list[str]) -> None:
+    project = Project(tmp_path / "a clone")  # DVC's experiments take ASCII paths alone
+    project.stage("copy", params=["copy"])
+    git = ["git", "-c", "user.name=me", "-c", "user.email=me@here"]
+    project.write(".gitignore", "/.venv\n/out.txt\n/src/sealed/__pycache__\n")
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *command], cwd=project.root, check=True)
+    project.dvc("config", "core.no_scm", "false")
+    me = {"GIT_AUTHOR_NAME": "me", "GIT_AUTHOR_EMAIL": "me@here"}
+    me |= {"GIT_COMMITTER_NAME": "me", "GIT_COMMITTER_EMAIL": "me@here"}
+    result = project.dvc("exp", "run", *how, "-S", "copy.times=3", **me)
+    if how == ["--queue"]:
+        result = project.dvc("exp", "run", "--run-all", **me)
+    assert result.returncode == 0, result.stderr
+    shown = project.dvc("exp", "show", "--json", **me).stdout
+    assert '"times": 3' in shown
+
+
+def test_the_package_knows_nothing_of_digits() -> None:
+    for path in (ROOT / "src/sealed").glob("*.py"):
+        assert "mnist" not in path.read_text(encoding="utf-8").lower()

@@ -1,0 +1,75 @@
+"""dvc.yaml is read strictly: what the launcher does not understand it refuses by name."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sealed import stage
+from sealed.errors import StageError
+
+GOOD = {"cmd": "stages/run a", "deps": ["stages/a.py"]}
+
+
+def read(root: Path, entry: Any) -> stage.Stage:
+    (root / "dvc.yaml").write_text(
+        yaml.safe_dump({"stages": {"a": entry}}, sort_keys=False), encoding="utf-8"
+    )
+    return stage.read("a", root)
+
+
+def test_everything_that_a_stage_declares_is_read(tmp_path: Path) -> None:
+    entry = GOOD | {
+        "params": ["x.y"],
+        "outs": ["o", {"p": {"cache": False}}],
+        "metrics": [{"m.json": {"cache": False}}],
+        "plots": [{"c.csv": {"x": "step"}}],
+        "meta": {"network": True, "environment": ["MIRROR"], "records": ["r.json"]},
+        "desc": "a stage",
+    }
+    found = read(tmp_path, entry)
+    assert found.params == ("x.y",)
+    assert found.written == ("o", "p", "m.json", "c.csv", "r.json")
+    assert found.network
+    assert {"MIRROR", "HTTPS_PROXY", "no_proxy"} <= set(found.environment)
+    assert not read(tmp_path, GOOD).environment
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"foreach": [1], "do": GOOD}, "dvc.yaml: a: `foreach` is not supported"),
+        (GOOD | {"matrix": {"x": [1]}}, "dvc.yaml: a: `matrix` is not supported"),
+        (GOOD | {"wdir": "sub"}, "dvc.yaml: a: `wdir` is not supported"),
+        (GOOD | {"vars": [{"x": 1}]}, "dvc.yaml: a: `vars` is not supported"),
+        (GOOD | {"deps": ["${file}"]}, r"dvc.yaml: a: the template '\$\{file\}' is not supported"),
+        (GOOD | {"params": [{"other.yaml": ["x"]}]}, "a.params: other.yaml: only plain names"),
+        (GOOD | {"params": [{"params.yaml": None}]}, "a.params: params.yaml: only plain names"),
+        (GOOD | {"deps": ["../x"]}, r"a.deps: expected a path inside the project, found '../x'"),
+        (GOOD | {"deps": ["/etc/x"]}, "a.deps: expected a path inside the project, found '/etc/x'"),
+        (GOOD | {"outs": ["s3://b/x"]}, "a.outs: expected a path inside the project, found 's3:"),
+        (GOOD | {"outs": [{"x": {"persist": True}}]}, "a.outs: x: `persist` is not supported"),
+        (GOOD | {"meta": {"netwrok": True}}, "a.meta: expected network, .* found netwrok"),
+        ({"cmd": "x", "deps": ["in"]}, "stages/a.py is not declared; add it to the deps of a in"),
+        ("x", "dvc.yaml: a: expected a stage, found 'x'"),
+    ],
+)
+def test_what_is_not_understood_is_refused_by_name(
+    tmp_path: Path, entry: Any, message: str
+) -> None:
+    with pytest.raises(StageError, match=message):
+        read(tmp_path, entry)
+
+
+@pytest.mark.parametrize("text", ["", "stages: [1", "stages: 3", "!!python/name:os.system x"])
+def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "dvc.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(StageError, match=r"dvc\.yaml: expected a mapping `stages`, found"):
+        stage.read("a", tmp_path)
+
+
+def test_an_unknown_stage_is_answered_with_those_there_are(tmp_path: Path) -> None:
+    read(tmp_path, GOOD)
+    with pytest.raises(StageError, match=r"dvc\.yaml: expected one of the stages a, found 'b'"):
+        stage.read("b", tmp_path)
