@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev repro verify image check format test test-all bench lock
+.PHONY: help setup setup-dev repro verify image review report locked spread predict check format test test-all bench lock
 
 # where the stages run: docker, podman or host; unset, stages/run chooses and says why
 ifdef ENGINE
@@ -61,6 +61,23 @@ image: setup ## Build the image that stages run in [LOCK=... BASE=... BUILD_FLAG
 		$(if $(BASE),--build-arg BASE=$(BASE)) $(BUILD_FLAGS) .
 tag = PYTHONPATH=src $(BIN)/python -m sealed.image tag $(LOCK)
 lock = PYTHONPATH=src $(BIN)/python -m sealed.image lock
+
+review: setup ## Compare with a git revision, in markdown; pictures in review.png [BASE=main REVIEW_FLAGS=...]
+	@$(mnist).review --base $(or $(BASE),main) --picture review.png $(REVIEW_FLAGS)
+
+report: setup ## The same and more as one page, report.html [BASE=main]
+	@$(mnist).report --base $(or $(BASE),main) --output report.html
+
+locked: setup ## Fail unless dvc.lock is that of the code, params and metrics here; needs no data
+	@$(mnist).locked
+
+spread: setup ## Train the recipe with several seeds, as DVC experiments [SEEDS=5]
+	@install -d -m 700 $(DVC_SITE_CACHE_DIR)
+	@$(mnist).spread --seeds $(or $(SEEDS),5)
+
+predict: setup ## Read a digit of your own handwriting [IMAGE=my.png]
+	@$(mnist).predict "$(IMAGE)"
+mnist = PYTHONPATH=src $(BIN)/python -m mnist
 
 check: setup-dev ## Format, lint, types, hashes
 	$(BIN)/ruff format --check

@@ -1,4 +1,4 @@
-"""Recipes over seeds, their train stage whole, by turns with the tutorial's program whole.
+"""Recipes over seeds, by turns with the tutorial's program: all of them in one run.
 
 recipes.py NAME:SEEDS ... needs DATASET_MIRROR where the public mirrors are out of reach.
 """
@@ -21,28 +21,33 @@ from steps import HERE, ROOT, Peer
 TURNS = 100  # of 100 steps: the whole of the tutorial's program
 
 
-def run(name: str, seeds: int) -> dict[str, Any]:
-    """Train and evaluate with `train.seed` 1, 2, ...; between two seeds the tutorial goes on."""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
+def run(recipes: dict[str, int], folders: dict[str, Path]) -> dict[str, Any]:
+    """Train and evaluate each recipe with `train.seed` 1, 2, ... in clones of the project.
+
+    After each training the tutorial's program goes on for its share of turns, to its end.
+    """
+    for name, folder in folders.items():
         clone(folder)
-        recipe = (ROOT / f"recipes/{name}.yaml").read_text(encoding="utf-8")
-        _configure(folder, recipe, seed=1)
+        _configure(folder, name, seed=1)
         for stage in ("fetch", "preprocess"):
             _stage(folder, stage)
-        start = time.perf_counter()
-        with Peer("tutorial.py", str(folder / "data/prepared/train.npz"), "relu") as tutorial:
-            program = time.perf_counter() - start  # its start, and a turn that is not counted twice
-            turns = TURNS - 1
-            found = []
-            for seed in range(1, seeds + 1):
-                _configure(folder, recipe, seed=seed)
-                found.append(_train_and_evaluate(folder))
-                share = turns // (seeds + 1 - seed)
-                program += sum(tutorial.turn() for _ in range(share))
-                turns -= share
-                print(f"{name}, seed {seed}: {found[-1]}", file=sys.stderr, flush=True)
-    return _summarize(found, program)
+    jobs = [(name, seed) for name, seeds in recipes.items() for seed in range(1, seeds + 1)]
+    jobs.sort(key=lambda job: job[1])
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in recipes}
+    data = folders[jobs[0][0]] / "data/prepared/train.npz"
+    start = time.perf_counter()
+    with Peer("tutorial.py", str(data), "relu") as tutorial:
+        program = time.perf_counter() - start  # its start, and its first turn
+        turns = TURNS - 1
+        for done, (name, seed) in enumerate(jobs):
+            _configure(folders[name], name, seed=seed)
+            found[name].append(_train_and_evaluate(folders[name]))
+            print(f"{name}, seed {seed}: {found[name][-1]}", file=sys.stderr, flush=True)
+            share = turns // (len(jobs) - done)
+            program += sum(tutorial.turn() for _ in range(share))
+            turns -= share
+            print(f"the tutorial so far: {program:.1f} s, {turns} turns to go", file=sys.stderr)
+    return {name: _summarize(found[name], program) for name in recipes}
 
 
 def _train_and_evaluate(folder: Path) -> dict[str, float]:
@@ -75,7 +80,8 @@ def _summarize(found: list[dict[str, float]], program: float) -> dict[str, Any]:
     }
 
 
-def _configure(folder: Path, recipe: str, *, seed: int) -> None:
+def _configure(folder: Path, name: str, *, seed: int) -> None:
+    recipe = (ROOT / f"recipes/{name}.yaml").read_text(encoding="utf-8")
     train = recipe.index("\ntrain:")
     text = recipe[:train] + re.sub(r"\n  seed: \d+", f"\n  seed: {seed}", recipe[train:])
     text = re.sub(r"minimum_accuracy: \S+", "minimum_accuracy: 0", text)
@@ -89,13 +95,13 @@ def _stage(folder: Path, name: str) -> None:
 
 def main() -> None:
     """Measure the recipes named; the rest of results.json stays."""
+    wanted = {name: int(n) for name, _, n in (word.partition(":") for word in sys.argv[1:])}
+    with tempfile.TemporaryDirectory() as temporary:
+        found = run(wanted, {name: Path(temporary) / name for name in wanted})
     path = HERE / "results.json"
-    for argument in sys.argv[1:]:
-        name, _, seeds = argument.partition(":")
-        found = run(name, int(seeds))
-        results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        results.setdefault("recipes", {})[name] = found
-        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    results.setdefault("recipes", {}).update(found)
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     report.main()
 
 

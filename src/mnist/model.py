@@ -40,17 +40,19 @@ def build(params: ModelParams, seed: int) -> keras.Sequential:
     """Build the network: pixels 0 to 255 `[N, 28, 28, 1]` -> probabilities `[N, 10]`.
 
     `tutorial` draws convolutions from a normal of stddev sqrt(2 / fan-in) with bias 0, dense
-    layers from a truncated normal of stddev 0.1 with bias 0.1. ReLU comes after the max-pool: the
-    two commute exactly, and a quarter of the values is left to rectify.
+    layers from a truncated normal of stddev 0.1 with bias 0.1. ReLU and batch norm come after the
+    max-pool, which leaves a quarter of the values; ReLU and max-pool commute exactly.
     """
     _require_positive(params)
     seeds = (int(word) for word in np.random.SeedSequence(seed).generate_state(99))
     layers = [keras.Input(INPUT, name="pixels"), keras.layers.Rescaling(1 / 255, name="scale")]
     for block, filters in enumerate(params.blocks, start=1):
         for position, width in enumerate(filters, start=1):
-            layers += _convolution(params, width, f"{block}_{position}", seed=next(seeds))
+            layers.append(_convolution(params, width, f"{block}_{position}", seed=next(seeds)))
             if position == len(filters):
                 layers.append(keras.layers.MaxPooling2D(2, name=f"pool_{block}"))
+            if params.batch_norm:
+                layers.append(keras.layers.BatchNormalization(name=f"norm_{block}_{position}"))
             layers.append(keras.layers.ReLU(name=f"relu_{block}_{position}"))
     layers.append(keras.layers.Flatten(name="flatten"))
     for position, width in enumerate(params.dense, start=1):
@@ -156,11 +158,11 @@ def load(path: Path) -> keras.Sequential:
     return model
 
 
-def _convolution(params: ModelParams, filters: int, name: str, *, seed: int) -> list[Any]:
+def _convolution(params: ModelParams, filters: int, name: str, *, seed: int) -> keras.layers.Conv2D:
     initializer: Any = keras.initializers.GlorotUniform(seed)
     if params.initializer == "tutorial":
         initializer = keras.initializers.VarianceScaling(2, "fan_in", "untruncated_normal", seed)
-    layer = keras.layers.Conv2D(
+    return keras.layers.Conv2D(
         filters,
         params.kernel_size,
         padding="same",
@@ -168,7 +170,6 @@ def _convolution(params: ModelParams, filters: int, name: str, *, seed: int) -> 
         use_bias=not params.batch_norm,
         name=f"conv_{name}",
     )
-    return [layer, keras.layers.BatchNormalization(name=f"norm_{name}")][: 1 + params.batch_norm]
 
 
 def _dense(params: ModelParams, units: int, name: str, *, seed: int) -> keras.layers.Dense:

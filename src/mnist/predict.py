@@ -1,0 +1,30 @@
+"""Read digits from images: `python -m mnist.predict FILE...` prints each, and how sure it is."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from mnist import handwriting, processor
+from mnist.errors import run
+from mnist.processor import ProcessorParams
+
+MODEL = Path("models/model.keras")
+
+
+def main() -> None:
+    """Print a line an image; refuse them all where one is none, before anything is printed."""
+    parser = argparse.ArgumentParser(prog="python -m mnist.predict", description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a PNG or JPEG")
+    files = parser.parse_args().files
+    images = np.stack([handwriting.read(path) for path in files])
+    processor.prepare(ProcessorParams(reproducible="portable", device="cpu"))
+    from mnist import model  # noqa: PLC0415  # TensorFlow reads its environment at import
+
+    probabilities = model.predictor(model.load(MODEL))(images)
+    for path, row in zip(files, probabilities, strict=True):
+        print(f"{path}: {row.argmax()} ({row.max():.1%})")
+
+
+if __name__ == "__main__":
+    run(main)

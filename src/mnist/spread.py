@@ -1,0 +1,108 @@
+"""How far the seed alone moves the accuracy: real DVC experiments, one a seed.
+
+`python -m mnist.spread --seeds 5` trains the recipe of params.yaml with the seeds 1 to 5, which
+`dvc exp show` then lists, and writes metrics/spread.json.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from mnist import locked, record, tables
+from mnist.errors import UserError, run
+from mnist.revision import workspace
+
+EVALUATION = "metrics/evaluation.json"
+DECIMALS = 6
+
+
+def digest(params: dict[str, Any]) -> str:
+    """Return a digest of what a spread belongs to: all params but the seed of the training."""
+    train = {key: value for key, value in params.get("train", {}).items() if key != "seed"}
+    text = json.dumps({**params, "train": train}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def summarize(accuracies: dict[int, float], params: dict[str, Any]) -> dict[str, Any]:
+    """Summarise the accuracy of each seed, two at least; `sd` is that of the sample (n - 1)."""
+    values = list(accuracies.values())
+    return {
+        "accuracy_of_seed": {str(seed): accuracies[seed] for seed in sorted(accuracies)},
+        "mean": round(statistics.mean(values), DECIMALS),
+        "sd": round(statistics.stdev(values), DECIMALS),
+        "n": len(values),
+        "params_digest": digest(params),
+    }
+
+
+def run_experiments(seeds: range, name: str) -> dict[int, float]:
+    """Queue one DVC experiment a seed, run them in turn, return the accuracy of each.
+
+    Raises UserError, naming the seeds, where an experiment gave none.
+    """
+    names = {seed: f"{name}-{seed}" for seed in seeds}
+    listed = _dvc("exp", "list", "--name-only", capture=True).split()
+    if former := [name for name in names.values() if name in listed]:
+        _dvc("exp", "remove", *former)  # `run --force` would do that, and run what did not change
+    for seed in seeds:
+        _dvc("exp", "run", "--queue", "--name", names[seed], "-S", f"train.seed={seed}")
+    _dvc("exp", "run", "--run-all", "--jobs", "1")
+    found = accuracies(json.loads(_dvc("exp", "show", "--json", capture=True)), name)
+    missing = [names[seed] for seed in seeds if seed not in found]
+    if missing:
+        raise UserError(
+            f"spread: no accuracy of {', '.join(missing)}; `dvc queue logs {missing[0]}` says why"
+        )
+    return {seed: found[seed] for seed in seeds}
+
+
+def accuracies(table: list[dict[str, Any]], name: str) -> dict[int, float]:
+    """Return seed -> accuracy of the experiments `name`-SEED in `dvc exp show --json`."""
+    found = {}
+    for experiment in (entry for commit in table for entry in commit.get("experiments") or []):
+        prefix, _, seed = (experiment.get("name") or "").rpartition("-")
+        # one that failed has metrics too: those of the commit that it started from
+        if prefix == name and (experiment["executor"] or {}).get("state") == "success":
+            metrics = experiment["revs"][0]["data"]["metrics"]
+            found[int(seed)] = float(metrics[EVALUATION]["data"]["accuracy"])
+    return found
+
+
+def _dvc(*arguments: str, capture: bool = False) -> str:
+    programs = Path(sys.executable).parent
+    path = f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # DVC's queue starts `dvc`
+    done = subprocess.run(  # noqa: S603
+        [str(programs / "dvc"), *arguments],
+        env=os.environ | {"PATH": path},
+        stdout=subprocess.PIPE if capture else None,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise UserError(f"spread: `dvc {' '.join(arguments)}` ended with {done.returncode}")
+    return done.stdout or ""
+
+
+def main() -> None:
+    """Train the recipe with several seeds, write what they gave."""
+    parser = argparse.ArgumentParser(prog="python -m mnist.spread", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5, help="how many, two at least")
+    seeds = parser.parse_args().seeds
+    if seeds < 2:
+        raise UserError(f"spread: --seeds: expected at least 2, found {seeds}")
+    params = locked.params(workspace(Path.cwd()))
+    name = f"spread-{digest(params)[:8]}"
+    summary = summarize(run_experiments(range(1, seeds + 1), name), params)
+    tables.write_json(summary, Path(record.SPREAD))
+    spread = f"accuracy {summary['mean']:.4f} ± {summary['sd']:.4f}"
+    print(f"{spread} (sd of {seeds} seeds); see {record.SPREAD}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,66 @@
+"""The workflows do what they say: pinned, least privilege, commands that exist."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parent.parent
+GITHUB: dict[str, Any] = yaml.safe_load((PROJECT / ".github/workflows/pipeline.yml").read_text())
+GITLAB: dict[str, Any] = yaml.safe_load((PROJECT / ".gitlab-ci.yml").read_text())
+STEPS = [step for job in GITHUB["jobs"].values() for step in job["steps"]]
+SCRIPTS = [step["run"] for step in STEPS if "run" in step] + GITLAB["pipeline"]["script"]
+IN_ORDER = ["check", "locked", "repro", "report", "review"]
+
+
+def targets(scripts: list[str]) -> list[str]:
+    return [found[1] for script in scripts for found in re.finditer(r"^make (\w+)", script, re.M)]
+
+
+def test_every_action_is_pinned_by_commit_with_its_version_beside() -> None:
+    text = (PROJECT / ".github/workflows/pipeline.yml").read_text()
+    lines = re.findall(r"uses: (.*)", text)
+    assert len(lines) == sum("uses" in step for step in STEPS) == 5
+    for line in lines:
+        assert re.match(r"actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+
+
+def test_only_the_job_that_runs_none_of_the_code_may_write() -> None:
+    jobs = GITHUB["jobs"]
+    assert GITHUB["permissions"] == {}
+    assert jobs["pipeline"]["permissions"] == {"contents": "read"}
+    assert jobs["comment"]["permissions"] == {"pull-requests": "write"}
+    checkout, *_ = jobs["pipeline"]["steps"]
+    assert checkout["with"] == {"fetch-depth": 0, "persist-credentials": False}
+    assert all("make" not in step.get("run", "") for step in jobs["comment"]["steps"])
+    assert "head.repo.full_name == github.repository" in jobs["comment"]["if"]
+
+
+def test_no_text_of_a_pull_request_is_pasted_into_a_script() -> None:
+    assert [script for script in SCRIPTS if "${{" in script] == []
+
+
+@pytest.mark.parametrize("scripts", [SCRIPTS[: -len(GITLAB["pipeline"]["script"])], SCRIPTS])
+def test_the_commands_exist_and_the_lock_is_checked_before_it_is_made_true(
+    scripts: list[str],
+) -> None:
+    makefile = (PROJECT / "Makefile").read_text()
+    found = targets(scripts)
+    assert found == IN_ORDER * (len(found) // len(IN_ORDER))
+    assert all(re.search(rf"^{target}:", makefile, re.M) for target in found)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_scripts_are_bash(script: str) -> None:
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+
+def test_what_is_uploaded_is_what_git_ignores() -> None:
+    ignored = (PROJECT / ".gitignore").read_text().splitlines()
+    [upload] = [step for step in STEPS if "upload-artifact" in step.get("uses", "")]
+    made = [path for path in upload["with"]["path"].split() if not path.startswith("metrics/")]
+    assert all(f"/{path}" in ignored for path in made)
+    assert GITLAB["pipeline"]["artifacts"]["paths"] == upload["with"]["path"].split()

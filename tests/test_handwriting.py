@@ -1,0 +1,157 @@
+"""A photo of an MNIST digit becomes that digit again; what shows none is refused in a line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from mnist import handwriting, idx
+from mnist.bundled import mnist_5k
+from mnist.catalog import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+from mnist.errors import UserError
+from rephotograph import rephotograph
+
+SOURCE = Path(__file__).parent.parent / "src"
+Digits = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # images [N, 28, 28, 1], labels [N]
+
+
+@pytest.fixture(scope="module")
+def digits() -> dict[str, Digits]:
+    files = mnist_5k()
+
+    def pair(images: str, labels: str) -> Digits:
+        pixels = idx.parse(files[images], dimensions=3, name=images)
+        return pixels[..., np.newaxis], idx.parse(files[labels], dimensions=1, name=labels)
+
+    return {"train": pair(TRAIN_IMAGES, TRAIN_LABELS), "test": pair(TEST_IMAGES, TEST_LABELS)}
+
+
+def photographed(images: NDArray[np.uint8], folder: Path) -> NDArray[np.uint8]:
+    found = []
+    for number, image in enumerate(images):
+        path = folder / f"{number}.{'png' if number % 2 else 'jpg'}"
+        rephotograph(image, number).save(path)
+        found.append(handwriting.read(path))
+    return np.stack(found)
+
+
+def nearest(train: Digits, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Label each image as the training digit with the most similar direction: one neighbour."""
+    known, asked = (
+        flat / np.linalg.norm(flat, axis=1, keepdims=True)
+        for flat in (array.reshape(-1, 784).astype(np.float32) for array in (train[0], images))
+    )
+    return np.asarray(train[1][(asked @ known.T).argmax(axis=1)])
+
+
+def test_a_hundred_photographed_digits_are_read_as_well_as_the_originals(
+    digits: dict[str, Digits], tmp_path: Path
+) -> None:
+    images, labels = (array[::10] for array in digits["test"])
+    photos = photographed(images, tmp_path)
+    right = [(nearest(digits["train"], found) == labels).sum() for found in (images, photos)]
+    assert right[0] >= 90
+    assert right[1] >= right[0] - 3
+    alike = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(images, photos, strict=True)]
+    assert np.mean(alike) > 0.94
+
+
+def test_the_digit_fills_a_box_of_20_around_its_centre_of_mass(
+    digits: dict[str, Digits], tmp_path: Path
+) -> None:
+    for photo in photographed(digits["test"][0][::50], tmp_path):
+        ink = photo[..., 0].astype(float)
+        for axis in (0, 1):
+            profile = ink.sum(axis)
+            assert abs(profile @ np.arange(28) / profile.sum() - 14) <= 1
+        assert max(np.ptp(np.flatnonzero(ink.any(axis))) + 1 for axis in (0, 1)) == 20
+
+
+def test_colour_transparency_and_the_turn_of_a_camera_do_not_matter(tmp_path: Path) -> None:
+    ink = np.zeros((90, 60), bool)
+    ink[10:80, 25:35] = ink[10:20, 25:55] = True
+    plain = Image.fromarray(np.where(ink, 0, 255).astype(np.uint8))
+    plain.save(tmp_path / "plain.png")
+    expected = handwriting.read(tmp_path / "plain.png")
+    alpha = np.zeros((90, 60, 4), np.uint8)
+    alpha[ink] = (200, 0, 0, 255)
+    Image.fromarray(alpha).save(tmp_path / "transparent.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: rotate by 270 degrees
+    plain.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
+    for name in ("transparent.png", "turned.png"):
+        assert np.array_equal(handwriting.read(tmp_path / name), expected), name
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"not an image", "x.png: expected an image, PNG or JPEG, found cannot identify"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(40), "x.png: expected an image, PNG or JPEG, found"),
+        (b"", "x.png: expected an image, PNG or JPEG, found cannot identify"),
+    ],
+)
+def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "x.png").write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        handwriting.read(tmp_path / "x.png")
+
+
+def test_an_empty_image_a_folder_and_a_missing_one_are_refused(tmp_path: Path) -> None:
+    noise = np.random.Generator(np.random.PCG64(0)).integers(240, 256, (50, 50), np.uint8)
+    for name, pixels in (("white", noise), ("black", 255 - noise)):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+        with pytest.raises(UserError, match=f"{name}.png: expected a digit, found an image of one"):
+            handwriting.read(tmp_path / f"{name}.png")
+    with pytest.raises(UserError, match=r"none\.png: no such file"):
+        handwriting.read(tmp_path / "none.png")
+    with pytest.raises(UserError, match=r"expected an image, PNG or JPEG, found .* directory"):
+        handwriting.read(tmp_path)
+
+
+def predict(folder: Path, *files: str) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
+    argv = [sys.executable, "-m", "mnist.predict", *files]
+    return subprocess.run(argv, cwd=folder, env=env, check=False, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_the_command_prints_a_digit_and_how_sure_it_is(
+    digits: dict[str, Digits], tmp_path: Path
+) -> None:
+    """The model: least squares on the bundled digits, which reads these three right."""
+    import keras  # noqa: PLC0415  # seconds
+
+    images, labels = digits["train"]
+    pixels = images.reshape(-1, 784).astype(np.float32)
+    ridge = pixels.T @ pixels + 1e6 * np.eye(784, dtype=np.float32)
+    weights = np.linalg.solve(ridge, pixels.T @ np.eye(10, dtype=np.float32)[labels])
+    layers = [
+        keras.Input((28, 28, 1)),
+        keras.layers.Flatten(),
+        keras.layers.Dense(10),
+        keras.layers.Softmax(),
+    ]
+    network = keras.Sequential(layers)
+    network.layers[1].set_weights([20 * weights, np.zeros(10)])
+    (tmp_path / "models").mkdir()
+    network.save(tmp_path / "models/model.keras")
+    for number in (105, 505, 720):
+        rephotograph(digits["test"][0][number], number).save(tmp_path / f"{number}.png")
+    done = predict(tmp_path, "105.png", "505.png", "720.png")
+    lines = done.stdout.splitlines()
+    assert [line.split(" (")[0] for line in lines] == ["105.png: 1", "505.png: 5", "720.png: 7"]
+    assert all(line.endswith("%)") for line in lines)
+
+
+def test_the_command_refuses_in_one_line_and_prints_no_digit(tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_text("no image")
+    done = predict(tmp_path, "x.png")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("x.png: expected an image, PNG or JPEG, found cannot identify")
+    assert len(done.stderr.splitlines()) == 1
