@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev repro image review report locked spread predict check format test test-all lock
+.PHONY: help setup setup-dev repro verify image review report locked spread predict check format test test-all bench lock
 
 # where the stages run: docker, podman or host; unset, stages/run chooses and says why
 ifdef ENGINE
@@ -47,6 +47,13 @@ ifdef RECIPE
 	@stages/recipe $(RECIPE)
 endif
 	@$(BIN)/dvc repro
+
+verify: setup ## Are all outputs, here and in the cache, what dvc.lock says? [RETRAIN=1: train again too]
+	@install -d -m 700 $(DVC_SITE_CACHE_DIR)
+	@PYTHONPATH=src $(BIN)/python -m sealed.verify
+ifdef RETRAIN
+	@PYTHONPATH=src $(BIN)/python -m mnist.verify
+endif
 
 image: setup ## Build the image that stages run in [LOCK=... BASE=... BUILD_FLAGS=... ENGINE=podman]
 	@lock=$(LOCK); builder=$(or $(filter podman,$(ENGINE)),docker); \
@@ -87,6 +94,14 @@ test: setup-dev ## The tests that take seconds
 
 test-all: setup-dev ## All tests
 	$(BIN)/pytest
+
+bench: setup .venv-bench/torch ## This against its peers, in one run; with RECIPES=fast:10 recipes over seeds
+	$(BIN)/python benchmarks/$(if $(RECIPES),recipes.py $(RECIPES),run.py $(PARTS))
+
+.venv-bench/torch: benchmarks/requirements.lock
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --require-hashes --no-deps --disable-pip-version-check -r $<
+	@touch $@
 
 lock: ## Compile the locks anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.lock

@@ -18,12 +18,12 @@ ENVIRONMENT = Path("metrics/environment.json")
 def main() -> None:
     """Write the model, its learning curve, and what it ran on."""
     processor.prepare(read("train", ProcessorParams))  # before TensorFlow is imported
-    from mnist import environment, model, training  # noqa: PLC0415
+    from mnist import augment, environment, model, training  # noqa: PLC0415
 
     params = read("train", training.TrainParams)
     network = model.build(read("model", model.ModelParams), params.seed)
     train, validation = dataset.load(TRAIN), dataset.load(VALIDATION)
-    curve = training.fit(network, train, validation, params)
+    curve = training.fit(network, train, validation, params, read("augment", augment.AugmentParams))
     model.save(network, MODEL)
     tables.write_csv(training.Point._fields, curve, CURVE)
     tables.write_json(training.summarize(network, train, validation, curve), SUMMARY)

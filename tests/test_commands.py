@@ -52,6 +52,7 @@ def test_an_unknown_recipe_is_answered_with_those_there_are(project: Path) -> No
     assert "RECIPE=tutorail: expected one of: fashion-convnet fashion-dense " in result.stderr
 
 
+@pytest.mark.fault(36)
 @pytest.mark.parametrize(
     ("lock", "message"),
     [

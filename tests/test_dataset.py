@@ -50,6 +50,7 @@ def test_the_bytes_do_not_depend_on_the_version_of_python(tmp_path: Path) -> Non
     assert digest == "cdb358289691d0f497dc427062b0db0deee8df090c9cd6c7d2e6b24ddb78c63e"
 
 
+@pytest.mark.fault(35)
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
@@ -67,6 +68,7 @@ def test_other_arrays_are_refused(
         dataset.load(tmp_path / "x.npz")
 
 
+@pytest.mark.fault(35)
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(b"PK\3\4 not a zip")
     with pytest.raises(UserError, match=r"x\.npz: expected arrays `images` and `labels`, found"):

@@ -127,6 +127,7 @@ def refused(tmp_path: Path, mirror: Server | str, message: str) -> None:
     assert not list(tmp_path.glob("*digits*"))
 
 
+@pytest.mark.fault(1, 4)
 def test_a_cut_body_and_three_times_503_are_retried(
     tmp_path: Path, serve: Callable[..., Server]
 ) -> None:
@@ -138,6 +139,7 @@ def test_a_cut_body_and_three_times_503_are_retried(
     assert busy.requests == 4
 
 
+@pytest.mark.fault(2, 3, 6, 11)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -166,14 +168,17 @@ def test_wrong_content_is_refused_and_the_next_mirror_used(
     assert f"fetch: {bad.url}/digits.gz: " in capsys.readouterr().err
 
 
+@pytest.mark.fault(6)
 def test_an_endless_body_stops_at_the_bound(tmp_path: Path, serve: Callable[..., Server]) -> None:
     refused(tmp_path, serve(endless), "the body is longer than 475136 bytes")
 
 
+@pytest.mark.fault(5)
 def test_a_stalled_server_times_out(tmp_path: Path, serve: Callable[..., Server]) -> None:
     refused(tmp_path, serve(stalled), "ReadTimeoutError")
 
 
+@pytest.mark.fault(7)
 def test_a_redirect_is_followed_but_not_from_https_to_http(
     tmp_path: Path, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,6 +201,7 @@ def test_a_redirect_is_followed_but_not_from_https_to_http(
     assert plain.requests == 1
 
 
+@pytest.mark.fault(9)
 def test_a_fetch_killed_halfway_leaves_only_a_temporary_file_and_the_next_succeeds(
     tmp_path: Path, serve: Callable[..., Server]
 ) -> None:
@@ -224,6 +230,7 @@ def test_a_fetch_killed_halfway_leaves_only_a_temporary_file_and_the_next_succee
     fetch(tmp_path, server)
 
 
+@pytest.mark.fault(8)
 def test_a_server_that_is_down_or_lacks_the_file_is_named(
     tmp_path: Path, serve: Callable[..., Server]
 ) -> None:
@@ -240,6 +247,7 @@ def test_a_folder_is_a_mirror(tmp_path: Path) -> None:
     fetch(tmp_path / "out", str(mirror))
 
 
+@pytest.mark.fault(10)
 def test_two_fetches_at_once_leave_one_valid_file(
     tmp_path: Path, serve: Callable[..., Server]
 ) -> None:

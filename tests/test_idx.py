@@ -23,6 +23,7 @@ def test_what_is_serialized_is_parsed_again() -> None:
     assert np.array_equal(idx.parse(idx.serialize(DIGITS), dimensions=3, name="x"), DIGITS)
 
 
+@pytest.mark.fault(12, 13, 14)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -40,6 +41,7 @@ def test_malformed_content_is_refused_by_name(content: bytes, message: str) -> N
         idx.parse(content, dimensions=3, name="x")
 
 
+@pytest.mark.fault(12)
 def test_an_optimised_python_refuses_as_well() -> None:
     code = "from mnist import idx; idx.parse(bytes(16), dimensions=3, name='x')"
     path = {"PYTHONPATH": os.pathsep.join(sys.path)}
@@ -65,6 +67,7 @@ def test_any_bytes_give_an_array_or_our_own_error(content: bytes) -> None:
         assert idx.parse(content, dimensions=1, name="x").dtype == np.uint8
 
 
+@pytest.mark.fault(15)
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [

@@ -23,6 +23,7 @@ def mistake(path: Path, text: str, section: str, kind: type[Params]) -> str:
     return str(caught.value).removeprefix(f"{path}: ")
 
 
+@pytest.mark.fault(16)
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -50,6 +51,7 @@ def test_a_wrong_value_is_named_with_what_to_write(
     assert mistake(tmp_path / "p.yaml", text, "train", TrainParams).startswith(message)
 
 
+@pytest.mark.fault(16)
 def test_a_missing_key_and_a_missing_section_are_named(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     found = mistake(path, "evaluate: {confidence: 0.9}", "evaluate", EvaluateParams)
@@ -58,6 +60,7 @@ def test_a_missing_key_and_a_missing_section_are_named(tmp_path: Path) -> None:
     assert found == "evaluate: the section is missing; see recipes/ for examples"
 
 
+@pytest.mark.fault(17)
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -16,10 +16,11 @@ PROJECT = Path(__file__).parent.parent
 STAGES: dict[str, Any] = yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))[
     "stages"
 ]
-TENSORFLOW = {"model", "optimizer", "training", "environment"}
+TENSORFLOW = {"augment", "environment", "model", "optimizer", "trainer", "training"}
 AFTER = {
     "fetch": {"fetch"},
     "preprocess": {"preprocess"},
+    "augment": {"train"},
     "model": {"train"},
     "train": {"train"},
     "evaluate": {"evaluate"},

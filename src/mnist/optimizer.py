@@ -1,9 +1,39 @@
-"""Adam with one fused operation a variable."""
+"""`OptimizerParams` -> Adam with one fused operation a variable, and its schedules."""
 
-from typing import Any
+import math
+from typing import Annotated, Any, Literal
 
 import keras
 import tensorflow as tf
+from pydantic import Field
+
+from mnist.params import Params
+
+WARM_UP = 0.25  # share of the steps in which `one-cycle` climbs
+
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
+
+class OptimizerParams(Params, extra="ignore"):
+    """The part of section `train` that says how the weights move."""
+
+    steps: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)  # the highest
+    schedule: Literal["constant", "one-cycle", "cosine"]
+    betas: tuple[Decay, Decay]  # of Adam's two moments
+    weight_decay: float = Field(ge=0)  # decoupled; times the learning rate, a step, of kernels
+
+
+def build(params: OptimizerParams, weights: list[keras.Variable]) -> "FusedAdam":
+    """Build the optimizer and its state for `weights`; biases and norms do not decay."""
+    rate = params.learning_rate
+    if params.schedule != "constant":
+        rate = Schedule(params)
+    optimizer = FusedAdam(rate, *params.betas, weight_decay=params.weight_decay or None)
+    if params.weight_decay:
+        optimizer.exclude_from_weight_decay([weight for weight in weights if weight.ndim < 2])
+    optimizer.build(weights)
+    return optimizer
 
 
 class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]  # keras carries no types
@@ -29,3 +59,30 @@ class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]  # keras carries n
             epsilon=self.epsilon,
             grad=gradient,
         )
+
+
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """Learning rate of a step, from its number alone.
+
+    `one-cycle`: from a 25th straight up to the highest over a quarter of the steps, then straight
+    down to nothing (Smith and Topin, arXiv 1708.07120). `cosine`: half a wave, from the highest
+    down to nothing (Loshchilov and Hutter, arXiv 1608.03983).
+    """
+
+    def __init__(self, params: OptimizerParams) -> None:
+        """Keep the length, the height and the shape."""
+        self.params = params
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate of step 0, 1, 2, ... as float32."""
+        done = tf.cast(step, tf.float32) / self.params.steps
+        share = {"one-cycle": _one_cycle, "cosine": _cosine}[self.params.schedule]
+        return self.params.learning_rate * share(done)
+
+
+def _one_cycle(done: Any) -> Any:
+    return tf.minimum(0.04 + 0.96 * done / WARM_UP, (1 - done) / (1 - WARM_UP))
+
+
+def _cosine(done: Any) -> Any:
+    return (1 + tf.cos(math.pi * done)) / 2

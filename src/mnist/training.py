@@ -1,43 +1,54 @@
-"""`TrainParams`, and the loop: a hundred steps in one call, the data resident, nothing hidden.
+"""`TrainParams`, and the loop: a hundred steps in one call, nothing hidden.
 
 All randomness derives from (seed, epoch) or (seed, step): where a run stands is one number.
 """
 
+import math
 import sys
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import ValidationInfo, field_validator
 from tqdm import tqdm
 
+from mnist import checkpoint, trainer
+from mnist.augment import AugmentParams
+from mnist.checkpoint import Checkpoint
 from mnist.dataset import Examples
 from mnist.errors import UserError
-from mnist.model import Predictor, logits, predictor
-from mnist.optimizer import FusedAdam
+from mnist.model import Predictor, predictor
 from mnist.processor import ProcessorParams
+from mnist.trainer import StepParams
 
 STEPS_A_CALL = 100
 
 
-class TrainParams(ProcessorParams, extra="forbid"):
+class TrainParams(StepParams, ProcessorParams, extra="forbid"):
     """Section `train`."""
 
-    steps: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
     validate_every: int  # steps, a multiple of 100: a row of the curve
-    seed: int = Field(ge=0, lt=2**31)
+    checkpoint_every: int  # steps, a multiple of 100: what a kill costs at most
 
-    @field_validator("validate_every")
+    @field_validator("validate_every", "checkpoint_every")
     @classmethod
     def _in_whole_calls(cls, steps: int) -> int:
         if steps < 1 or steps % STEPS_A_CALL:
             raise ValueError(f"expected a multiple of {STEPS_A_CALL}, found {steps}")
         return steps
+
+    @field_validator("precision")
+    @classmethod
+    def _portable(cls, precision: str, info: ValidationInfo) -> str:
+        if precision != "float32" and info.data.get("reproducible") == "portable":
+            raise ValueError(
+                f"expected float32, found {precision}, whose bits differ from processor to "
+                "processor; write float32, or train.reproducible: machine"
+            )
+        return precision
 
 
 class Point(NamedTuple):
@@ -50,34 +61,47 @@ class Point(NamedTuple):
 
 
 def fit(
-    model: keras.Sequential, train: Examples, validation: Examples, params: TrainParams
+    model: keras.Sequential,
+    train: Examples,
+    validation: Examples,
+    params: TrainParams,
+    distortion: AugmentParams,
 ) -> list[Point]:
     """Train the network in place; return its learning curve, the last step included.
 
-    Raises UserError when the device asked for is not there, a batch is larger than the data set, or
-    the loss is no longer finite.
+    Goes on from the last checkpoint in the folder that STAGE_CHECKPOINTS names, if it holds one, to
+    the same result, bit for bit. Raises UserError when the device asked for is not there, a batch
+    is larger than the data set, or the loss is no longer finite.
     """
     _require_device(params)
     _require_batch(len(train.labels), params)
     tf.config.experimental.enable_op_determinism()
-    run_steps, measure = _compile(model, train, params)
+    run_steps, variables = trainer.build(model, train, params, distortion)
     predict = predictor(model)
 
     def point(step: int) -> Point:
-        loss, accuracy = measure(order(len(train.labels), step, 1, params)[0])
-        return Point(step, float(loss), float(accuracy), _accuracy(predict, validation))
+        rows = order(len(train.labels), step, 1, params)[0]
+        batch = Examples(train.images[rows], train.labels[rows])
+        validate = step % params.validate_every == 0 or step == params.steps
+        accuracy = _measure(predict, validation)[1] if validate else math.nan
+        return Point(step, *_measure(predict, batch), accuracy)
 
-    curve = []
-    with _progress_bar(params) as bar:
-        for step in range(0, params.steps, STEPS_A_CALL):
+    checkpoints = checkpoint.folder()
+    first, curve = _resume(variables, checkpoints)
+    with _progress_bar(params, first) as bar:
+        for step in range(first, params.steps, STEPS_A_CALL):
+            curve.append(point(step))
+            say = f"step {step}, training accuracy {curve[-1].train_accuracy:.4g}"
+            bar.write(say, file=sys.stdout)
             rows = order(len(train.labels), step, min(STEPS_A_CALL, params.steps - step), params)
-            accuracy = float(measure(rows[0])[1])
-            bar.write(f"step {step}, training accuracy {accuracy:.4g}", file=sys.stdout)
-            if step % params.validate_every == 0:
-                curve.append(point(step))
             _require_finite(step, run_steps(step, rows).numpy())
             bar.update(rows.size)
-    return [*curve, point(params.steps)]
+            done = step + len(rows)
+            if checkpoints and done % params.checkpoint_every == 0 and done < params.steps:
+                arrays = [variable.numpy() for variable in variables]
+                checkpoint.save(Checkpoint(done, arrays, [list(row) for row in curve]), checkpoints)
+    curve.append(point(params.steps))
+    return [point for point in curve if not math.isnan(point.validation_accuracy)]
 
 
 def order(
@@ -98,57 +122,30 @@ def order(
     return rows.reshape(steps, params.batch_size)
 
 
-def _compile(
-    model: keras.Sequential, train: Examples, params: TrainParams
-) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Return what runs a block of steps (their losses), and what measures a batch.
+def _resume(variables: list[Any], checkpoints: Path | None) -> tuple[int, list[Point]]:
+    """Return the steps done and the curve so far; the variables are as they were then."""
+    found = checkpoint.load(checkpoints) if checkpoints else None
+    if found is None:
+        return 0, []
+    for variable, array in zip(variables, found.arrays, strict=True):
+        variable.assign(array)
+    print(f"resumed at step {found.step}", flush=True)
+    return found.step, [Point(int(step), *row) for step, *row in found.curve]
 
-    A measurement is (loss, accuracy), dropout off.
-    """
-    images, labels = tf.constant(train.images), tf.constant(train.labels, tf.int32)
-    weights = model.trainable_variables
-    optimizer = FusedAdam(params.learning_rate)
-    optimizer.build(weights)
 
-    def batch(rows: Any) -> tuple[Any, Any]:
-        return tf.cast(tf.gather(images, rows), tf.float32), tf.gather(labels, rows)
-
-    def loss_of(outputs: Any, digits: Any) -> Any:
-        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(digits, outputs))
-
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec((), tf.int32),
-            tf.TensorSpec((None, params.batch_size), tf.int32),
-        ]
+def _measure(predict: Predictor, examples: Examples) -> tuple[float, float]:
+    """Return the mean cross-entropy, in nats, and the accuracy."""
+    probabilities = predict(examples.images)
+    of_label = probabilities[np.arange(len(examples.labels)), examples.labels].astype(np.float64)
+    right = probabilities.argmax(axis=1) == examples.labels
+    return float(-np.log(np.maximum(of_label, np.finfo(np.float32).tiny)).mean()), float(
+        right.mean()
     )
-    def run_steps(first_step: Any, rows: Any) -> Any:
-        losses = tf.TensorArray(tf.float32, tf.shape(rows)[0])
-        for i in tf.range(tf.shape(rows)[0]):
-            pixels, digits = batch(rows[i])
-            with tf.GradientTape() as tape:
-                loss = loss_of(logits(model, pixels, [params.seed, first_step + i]), digits)
-            optimizer.apply(tape.gradient(loss, weights), weights)
-            losses = losses.write(i, loss)
-        return losses.stack()
-
-    @tf.function(input_signature=[tf.TensorSpec((params.batch_size,), tf.int32)])
-    def measure(rows: Any) -> Any:
-        pixels, digits = batch(rows)
-        probabilities = model(pixels, training=False)
-        right = tf.equal(tf.argmax(probabilities, 1, tf.int32), digits)
-        loss = tf.keras.losses.sparse_categorical_crossentropy(digits, probabilities)
-        return tf.reduce_mean(loss), tf.reduce_mean(tf.cast(right, tf.float32))
-
-    return run_steps, measure
 
 
-def _accuracy(predict: Predictor, examples: Examples) -> float:
-    return float(np.mean(predict(examples.images).argmax(axis=1) == examples.labels))
-
-
-def _progress_bar(params: TrainParams) -> Any:
+def _progress_bar(params: TrainParams, first_step: int) -> Any:
     return tqdm(
+        initial=first_step * params.batch_size,
         total=params.steps * params.batch_size,
         unit=" images",
         unit_scale=True,

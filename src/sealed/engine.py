@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from sealed import image
+from sealed import checkpoints, image
 from sealed.errors import StageError
 from sealed.room import Room
 from sealed.stage import Stage
@@ -105,10 +105,13 @@ def command(
     declared = {name: environ[name] for name in stage.environment if environ.get(name)}
     paths = {name: str(Path(v).absolute()) for name, v in declared.items() if Path(v).exists()}
     declared |= paths
+    if room.kept:
+        declared[checkpoints.VARIABLE] = "/checkpoints" if engine.image else str(room.kept)
     if engine.name == HOST:
         return [sys.executable, stage.script], {**_home(room), **declared, **ALWAYS}
     variables = {**declared, **ALWAYS, "HOME": "/tmp"}  # noqa: S108  # a tmpfs of its own
     mounts = [_mount(room.path, "/room")]
+    mounts += [_mount(room.kept, "/checkpoints")] if room.kept else []
     mounts += [_mount(Path(path), path, "readonly") for path in sorted(set(paths.values()))]
     argv = [engine.name, "run", *_flags(engine.name, stage, room, environ, gpu=gpu)]
     argv += [part for mount in mounts for part in ("--mount", mount)]

@@ -17,7 +17,7 @@ from threading import Thread
 from types import FrameType
 from typing import NoReturn
 
-from sealed import engine, room
+from sealed import checkpoints, engine, room
 from sealed.advice import advise
 from sealed.engine import Engine
 from sealed.errors import StageError
@@ -36,7 +36,8 @@ def launch(name: str, root: Path) -> None:
     stage, gpu = read(name, root), has_gpu()
     chosen = engine.choose(root, os.environ, gpu=gpu)
     say(name, str(chosen))
-    with _stoppable(), room.opened(stage, root, engine.discard) as made:
+    with _stoppable(), room.opened(stage, root, engine.discard) as bare:
+        made = bare._replace(kept=checkpoints.opened(stage, bare, chosen.image, root))
         argv, environ = engine.command(chosen, stage, made, os.environ, gpu=gpu)
         status, last_words = _run(argv, environ, chosen, made)
         if status:
@@ -47,6 +48,7 @@ def launch(name: str, root: Path) -> None:
         room.inspect(made, stage)
         _ignore_signals()  # publishing takes milliseconds, and is whole or not at all
         room.publish(made, stage, root)
+        checkpoints.discard(stage, root)
 
 
 def say(name: str, line: str) -> None:

@@ -30,6 +30,7 @@ class Room(NamedTuple):
 
     folder: Path
     given: Files
+    kept: Path | None = None  # what the stage keeps for a run after this one
 
     @property
     def path(self) -> Path:
@@ -110,7 +111,7 @@ def _bring(dep: str, room: Path, root: Path) -> None:
     source, target = root / dep, room / dep
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target, copy_function=_copy, ignore=_ignored(root))
+        shutil.copytree(source, target, copy_function=_copy, ignore=ignored(root))
     elif source.is_file():
         _copy(source, target)
     else:
@@ -128,7 +129,7 @@ def _copy(source: str | Path, target: str | Path) -> None:
             os.fchmod(writing.fileno(), 0o755)
 
 
-def _ignored(root: Path) -> Callable[[str, list[str]], set[str]]:
+def ignored(root: Path) -> Callable[[str, list[str]], set[str]]:
     """Return what DVC does not hash of a folder, which therefore stays out of the room."""
     from pathspec import GitIgnoreSpec  # noqa: PLC0415  # only where a folder is a dep
 

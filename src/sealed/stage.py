@@ -27,6 +27,7 @@ class Stage:
     records: tuple[str, ...]  # written like an out, but unknown to DVC: it may differ each run
     network: bool
     environment: tuple[str, ...]  # names of variables that the stage sees where they are set
+    checkpoints: bool = False  # a folder that outlives a run that was killed, until one succeeds
 
     @property
     def script(self) -> str:
@@ -61,6 +62,7 @@ def read(name: str, root: Path) -> Stage:
         ),
         records=_paths(name, "meta.records", meta.get("records")),
         network=network,
+        checkpoints=meta.get("checkpoints", False) is True,
         environment=_texts(name, "meta.environment", meta.get("environment"))
         + NETWORK_VARIABLES * network,
     )
@@ -92,10 +94,10 @@ def _refuse_what_is_not_understood(name: str, entry: dict[str, Any]) -> None:
             f"dvc.yaml: {name}: the template {templates[0]!r} is not supported; "
             "write what it stands for"
         )
-    unknown = set(entry.get("meta") or {}) - {"network", "environment", "records"}
+    unknown = set(entry.get("meta") or {}) - {"network", "environment", "records", "checkpoints"}
     if unknown:
         raise StageError(
-            f"dvc.yaml: {name}.meta: expected network, environment or records, "
+            f"dvc.yaml: {name}.meta: expected network, environment, records or checkpoints, "
             f"found {', '.join(sorted(unknown))}"
         )
 

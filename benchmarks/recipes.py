@@ -1,0 +1,109 @@
+"""Recipes over seeds, by turns with the tutorial's program: all of them in one run.
+
+recipes.py NAME:SEEDS ... needs DATASET_MIRROR where the public mirrors are out of reach.
+"""
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import report
+from pipeline import clone
+from steps import HERE, ROOT, Peer
+
+TURNS = 100  # of 100 steps: the whole of the tutorial's program
+
+
+def run(recipes: dict[str, int], folders: dict[str, Path]) -> dict[str, Any]:
+    """Train and evaluate each recipe with `train.seed` 1, 2, ... in clones of the project.
+
+    After each training the tutorial's program goes on for its share of turns, to its end.
+    """
+    for name, folder in folders.items():
+        clone(folder)
+        _configure(folder, name, seed=1)
+        for stage in ("fetch", "preprocess"):
+            _stage(folder, stage)
+    jobs = [(name, seed) for name, seeds in recipes.items() for seed in range(1, seeds + 1)]
+    jobs.sort(key=lambda job: job[1])
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in recipes}
+    data = folders[jobs[0][0]] / "data/prepared/train.npz"
+    start = time.perf_counter()
+    with Peer("tutorial.py", str(data), "relu") as tutorial:
+        program = time.perf_counter() - start  # its start, and its first turn
+        turns = TURNS - 1
+        for done, (name, seed) in enumerate(jobs):
+            _configure(folders[name], name, seed=seed)
+            found[name].append(_train_and_evaluate(folders[name]))
+            print(f"{name}, seed {seed}: {found[name][-1]}", file=sys.stderr, flush=True)
+            share = turns // (len(jobs) - done)
+            program += sum(tutorial.turn() for _ in range(share))
+            turns -= share
+            print(f"the tutorial so far: {program:.1f} s, {turns} turns to go", file=sys.stderr)
+    return {name: _summarize(found[name], program) for name in recipes}
+
+
+def _train_and_evaluate(folder: Path) -> dict[str, float]:
+    start = time.perf_counter()
+    _stage(folder, "train")
+    seconds = time.perf_counter() - start
+    _stage(folder, "evaluate")
+    evaluation = json.loads((folder / "metrics/evaluation.json").read_text(encoding="utf-8"))
+    summary = json.loads((folder / "metrics/train.json").read_text(encoding="utf-8"))
+    return {
+        "seconds": round(seconds, 2),
+        "test_accuracy": evaluation["accuracy"],
+        "validation_accuracy": summary["validation_accuracy"],
+    }
+
+
+def _summarize(found: list[dict[str, float]], program: float) -> dict[str, Any]:
+    accuracies = [one["test_accuracy"] for one in found]
+    seconds = statistics.median(one["seconds"] for one in found)
+    return {
+        "n": len(found),
+        "mean": round(statistics.mean(accuracies), 5),
+        "sd": round(statistics.stdev(accuracies), 5),
+        "least": min(accuracies),
+        "most": max(accuracies),
+        "train_seconds": seconds,
+        "tutorial_seconds": round(program, 1),
+        "share_of_tutorial": round(seconds / program, 4),
+        "seeds": found,
+    }
+
+
+def _configure(folder: Path, name: str, *, seed: int) -> None:
+    recipe = (ROOT / f"recipes/{name}.yaml").read_text(encoding="utf-8")
+    train = recipe.index("\ntrain:")
+    text = recipe[:train] + re.sub(r"\n  seed: \d+", f"\n  seed: {seed}", recipe[train:])
+    text = re.sub(r"minimum_accuracy: \S+", "minimum_accuracy: 0", text)
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
+
+
+def _stage(folder: Path, name: str) -> None:
+    env = os.environ | {"STAGE_ENGINE": "host"}
+    subprocess.run(["stages/run", name], cwd=folder, env=env, check=True, capture_output=True)
+
+
+def main() -> None:
+    """Measure the recipes named; the rest of results.json stays."""
+    wanted = {name: int(n) for name, _, n in (word.partition(":") for word in sys.argv[1:])}
+    with tempfile.TemporaryDirectory() as temporary:
+        found = run(wanted, {name: Path(temporary) / name for name in wanted})
+    path = HERE / "results.json"
+    results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    results.setdefault("recipes", {}).update(found)
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    report.main()
+
+
+if __name__ == "__main__":
+    main()

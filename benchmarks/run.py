@@ -1,0 +1,93 @@
+"""`make bench`: everything measured, in one run, into results.json; report.py makes it readable."""
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pipeline
+import report
+from steps import HERE, ROOT, TORCH, Peer, alternate, summarize
+
+DATA = ROOT / "data/prepared/train.npz"
+TUTORIAL = ROOT / "recipes/tutorial.yaml"
+ROUNDS = 7
+BASE = "the tutorial's program"
+
+
+def _ours(*changes: str, recipe: Path = TUTORIAL, threads: int = 0) -> Peer:
+    return Peer("ours.py", str(DATA), str(recipe), *changes, threads=threads)
+
+
+def steps() -> dict[str, Any]:
+    """Time a step of every peer on the tutorial's network, 50 images a batch."""
+    machine, bfloat16 = "reproducible=machine", "precision=bfloat16"
+    torch = {
+        "PyTorch, eager": (),
+        "PyTorch, channels-last": ("channels-last",),
+        "PyTorch, channels-last, fused Adam": ("channels-last", "fused"),
+        "PyTorch, the same in bfloat16": ("channels-last", "fused", "bfloat16"),
+    }
+    with ExitStack() as stack:
+        peers = {
+            BASE: Peer("tutorial.py", str(DATA), "relu"),
+            "the same, no ReLU on the logits": Peer("tutorial.py", str(DATA)),
+            "Keras fit, tf.data": Peer("keras_fit.py", str(DATA), "1"),
+            "Keras fit, steps_per_execution=100": Peer("keras_fit.py", str(DATA), "100"),
+            **{
+                name: Peer("pytorch.py", str(DATA), *how, python=TORCH)
+                for name, how in torch.items()
+            },
+            "ours, portable": _ours(),
+            "ours, machine": _ours(machine),
+            "ours, machine, bfloat16": _ours(machine, bfloat16),
+            "sgemm": Peer("sgemm.py"),
+        }
+        for peer in peers.values():
+            stack.enter_context(peer)
+        found = summarize(alternate(peers, ROUNDS), BASE)
+        memory = {name: round(peer.memory()) for name, peer in peers.items()}
+    return {name: values | {"peak_mb": memory[name]} for name, values in found.items()}
+
+
+def scaling() -> dict[str, Any]:
+    """Time our step with other batches and threads; only pairs of the same run compare."""
+    found: dict[str, Any] = {}
+    machine = "reproducible=machine"
+    for precision in ("float32", "bfloat16"):
+        changes = (machine, f"precision={precision}")
+        with ExitStack() as stack:
+            peers = {
+                **{f"batch {n}": _ours(*changes, f"batch_size={n}") for n in (25, 50, 100, 200)},
+                "batch 50, 1 thread": _ours(*changes, threads=1),
+                "batch 50, 2 threads": _ours(*changes, threads=2),
+            }
+            for peer in peers.values():
+                stack.enter_context(peer)
+            found[precision] = summarize(alternate(peers, 5), "batch 50")
+    return found
+
+
+def main() -> None:
+    """Measure what is named, or everything; the rest of results.json stays."""
+    if not TORCH.is_file() or not DATA.is_file():
+        sys.exit("benchmarks: expected .venv-bench and data/prepared; run `make bench`")
+    parts: dict[str, Callable[[], Any]] = {
+        "steps": steps,
+        "scaling": scaling,
+        "stages": pipeline.cost_of_stages,
+        "nothing_to_do": lambda: pipeline.nothing_to_do(ROUNDS),
+    }
+    path = HERE / "results.json"
+    results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    for name in sys.argv[1:] or parts:
+        print(f"benchmarks: {name}", file=sys.stderr)
+        results[name] = parts[name]()
+        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    report.main()
+
+
+if __name__ == "__main__":
+    main()

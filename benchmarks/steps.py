@@ -1,0 +1,94 @@
+"""Milliseconds a step, of peers that take turns: what slows the machine slows all of them."""
+
+import os
+import statistics
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+CHUNK = 100  # steps a turn, as in peers/turns.py
+OURS = ROOT / ".venv/bin/python"
+TORCH = ROOT / ".venv-bench/bin/python"
+
+
+class Peer:
+    """A program of peers/ that waits for its turn."""
+
+    def __init__(self, script: str, *arguments: str, python: Path = OURS, threads: int = 0) -> None:
+        """Start it; it compiles and warms up until the first turn."""
+        env = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+        env["TF_CPP_MIN_LOG_LEVEL"] = "2"
+        if threads:
+            env["TF_NUM_INTRAOP_THREADS"] = env["TF_NUM_INTEROP_THREADS"] = str(threads)
+        self.process = subprocess.Popen(
+            [str(python), str(HERE / "peers" / script), *arguments],
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def __enter__(self) -> Self:
+        """Wait until it is warm."""
+        self._expect("ready")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End it."""
+        self.process.kill()
+        self.process.wait()
+
+    def turn(self) -> float:
+        """Let it run one turn; return its seconds."""
+        assert self.process.stdin
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return float(self._expect(""))
+
+    def memory(self) -> float:
+        """Return its peak memory so far, in MB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+    def _expect(self, start: str) -> str:
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        if not line or not line.startswith(start):
+            raise RuntimeError(f"{self.process.args!r} ended without an answer")
+        return line
+
+
+def alternate(peers: dict[str, Peer], rounds: int) -> dict[str, Any]:
+    """Let each peer take its turn, `rounds` times around; return milliseconds a step of each."""
+    seconds: dict[str, list[float]] = {name: [] for name in peers}
+    for _ in range(rounds):
+        for name, peer in peers.items():
+            seconds[name].append(peer.turn())
+    return {name: [value / CHUNK * 1000 for value in values] for name, values in seconds.items()}
+
+
+def summarize(milliseconds: dict[str, list[float]], base: str) -> dict[str, Any]:
+    """Return of each peer the median, the range, and the median of its ratios to `base`."""
+    return {
+        name: {
+            "median": round(statistics.median(values), 2),
+            "least": round(min(values), 2),
+            "most": round(max(values), 2),
+            "ratio": round(
+                statistics.median(
+                    mine / its for mine, its in zip(values, milliseconds[base], strict=True)
+                ),
+                3,
+            ),
+        }
+        for name, values in milliseconds.items()
+    }

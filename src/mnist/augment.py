@@ -1,0 +1,63 @@
+"""`AugmentParams`, and small random distortions of a batch, in graph."""
+
+import math
+from typing import Any
+
+import tensorflow as tf
+from pydantic import Field
+
+from mnist.params import Params
+
+STREAM = 1  # the randomness of a step, apart from its dropout
+
+
+class AugmentParams(Params):
+    """Section `augment`: the most that a training image is distorted; all 0 and false: as it is."""
+
+    rotation: float = Field(ge=0, le=180)  # degrees, either way
+    shear: float = Field(ge=0, lt=90)  # degrees, either way
+    zoom: float = Field(ge=0, lt=1)  # share of the size, in or out, each axis on its own
+    shift: float = Field(ge=0, le=28)  # pixels, either way, each axis on its own
+    flip: bool  # left and right, half of the images
+
+
+def distort(images: Any, seed: Any, params: AugmentParams) -> Any:
+    """Distort float images `[N, H, W, 1]`, each its own way, uniform up to the most of `params`.
+
+    Stateless: keyed by `seed` (int32 [2]). Bilinear, one operation for the batch; what comes in
+    from outside is background.
+    """
+    if not any([params.rotation, params.shear, params.zoom, params.shift, params.flip]):
+        return images
+    height, width = images.shape[1:3]
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=_transforms(tf.shape(images)[0], (height, width), seed, params),
+        output_shape=(height, width),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+
+
+def _transforms(count: Any, size: tuple[int, int], seed: Any, params: AugmentParams) -> Any:
+    """Draw `[N, 8]`: where each pixel comes from, (x, y) -> (ax + by + c, dx + ey + f).
+
+    Rotation times shear times zoom about the middle of the image, then the shift.
+    """
+    seed = tf.random.experimental.stateless_fold_in(seed, STREAM)
+    draws = tf.random.stateless_uniform((7, count), seed, -1, 1, alg="philox")
+    angle, shear = (
+        draws[i] * math.radians(m) for i, m in enumerate((params.rotation, params.shear))
+    )
+    zoom_x, zoom_y = 1 + params.zoom * draws[2], 1 + params.zoom * draws[3]
+    if params.flip:
+        zoom_x *= tf.sign(draws[6])
+    sin, cos, slope = tf.sin(angle), tf.cos(angle), tf.tan(shear)
+    a, b = cos * zoom_x, (cos * slope - sin) * zoom_y
+    d, e = sin * zoom_x, (sin * slope + cos) * zoom_y
+    y, x = ((side - 1) / 2 for side in size)
+    c = x - a * x - b * y + params.shift * draws[4]
+    f = y - d * x - e * y + params.shift * draws[5]
+    zero = tf.zeros_like(a)
+    return tf.stack([a, b, c, d, e, f, zero, zero], axis=1)

@@ -1,0 +1,144 @@
+"""A clean clone runs again: equal, different as it may be, different as it may not be."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PIPELINE = """
+stages:
+  train:
+    cmd: python3 train.py
+    deps: [train.py]
+    outs: [model]
+    metrics:
+      - metrics/predictions.csv: {cache: false}
+    meta:
+      records: [metrics/environment.json]
+"""
+TRAIN = """
+import json, os
+noise = os.environ.get("NOISE", "")
+open("model", "w").write("weights" + noise)
+digit = 8 if noise else 3
+open("metrics/predictions.csv", "w").write(
+    f"index,actual,predicted,probability\\n0,1,1,0.9\\n1,3,{digit},0.7{noise}\\n")
+platform = json.loads(os.environ["PLATFORM"])
+open("metrics/environment.json", "w").write(json.dumps(platform))
+"""
+PLATFORM: dict[str, Any] = {
+    "python": "3.11.7",
+    "packages": {"tensorflow": "2.21.0"},
+    "processor": "AMD EPYC",
+    "flags": ["avx2"],
+    "cores": 2,
+    "gpus": [],
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "here"
+    (root / "metrics").mkdir(parents=True)
+    (root / "dvc.yaml").write_text(PIPELINE)
+    (root / "train.py").write_text(TRAIN)
+    (root / "params.yaml").write_text("train: {reproducible: portable}\n")
+    (root / ".venv").symlink_to(sys.prefix)
+    (root / ".gitignore").write_text("/.venv\n/model\n")
+    run(root, "git", "init", "-q")
+    run(root, sys.executable, "-m", "dvc", "init", "-q")
+    run(root, sys.executable, "-m", "dvc", "repro", "-q")
+    commit(root)
+    return root
+
+
+def commit(root: Path) -> None:
+    run(root, "git", "add", ".")
+    run(
+        root,
+        "git",
+        "-c",
+        "user.name=me",
+        "-c",
+        "user.email=me@here",
+        "commit",
+        "--allow-empty",
+        "-qm",
+        "all",
+    )
+
+
+def run(
+    root: Path, *command: str, check: bool = True, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {
+        "DVC_NO_ANALYTICS": "1",
+        "DVC_SITE_CACHE_DIR": str(root.parent / "site"),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PLATFORM": json.dumps(PLATFORM),
+    }
+    return subprocess.run(
+        command, cwd=root, env=environment | variables, check=check, capture_output=True, text=True
+    )
+
+
+def verify(root: Path, **variables: str) -> tuple[int, str]:
+    command = (sys.executable, "-m", "mnist.verify")
+    done = run(root, *command, check=False, **variables)
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if "verify:" in line]
+    return done.returncode, "\n".join(lines)
+
+
+def test_equal_bytes_are_said_with_the_platform_and_what_is_not_committed(root: Path) -> None:
+    (root / "train.py").write_text("raise SystemExit('not committed')")
+    status, said = verify(root)
+    assert status == 0
+    assert "HEAD is verified, without what is not committed: train.py" in said
+    expected = "verify: 2 outputs of a clean clone are the same bytes, on AMD EPYC, Python 3.11.7, "
+    assert expected + "tensorflow 2.21.0" in said
+
+
+def test_other_bytes_where_they_are_promised_fail_and_are_named(root: Path) -> None:
+    status, said = verify(root, NOISE="5")
+    assert status == 1
+    assert "expected the bytes that dvc.lock names, found others: metrics/predictions.csv, " in said
+    assert "1 of 2 images are read as another digit, " in said
+    assert "the probability differs by 0.050000 at most" in said
+
+
+@pytest.mark.parametrize(
+    ("changed", "reproducible", "why"),
+    [
+        (
+            {"packages": {"tensorflow": "3.0"}},
+            "portable",
+            "packages tensorflow 2.21.0 then, tensorflow 3.0 now",
+        ),
+        ({"gpus": ["H100"]}, "portable", "GPUs none then, H100 now"),
+        ({"flags": []}, "portable", "no AVX2 now"),
+        ({"processor": "Xeon"}, "machine", "processor AMD EPYC then, Xeon now"),
+        ({"processor": "Xeon", "cores": 8}, "portable", ""),
+    ],
+)
+def test_a_platform_that_promises_no_bytes_is_an_excuse_and_another_none(
+    root: Path, changed: dict[str, Any], reproducible: str, why: str
+) -> None:
+    (root / "params.yaml").write_text(f"train: {{reproducible: {reproducible}}}\n")
+    commit(root)
+    status, said = verify(root, NOISE="5", PLATFORM=json.dumps(PLATFORM | changed))
+    assert status == (0 if why else 1)
+    if why:
+        assert f"differ, where the same bytes are not promised: {why}; 1 of 2 images" in said
+
+
+def test_a_run_that_fails_is_told(root: Path) -> None:
+    (root / "train.py").write_text("raise SystemExit('no')")
+    commit(root)
+    assert verify(root) == (
+        2,
+        "verify: the pipeline failed in a clean clone; its own message is above",
+    )
