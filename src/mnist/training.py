@@ -3,7 +3,6 @@
 All randomness derives from (seed, epoch) or (seed, step): where a run stands is one number.
 """
 
-import math
 import sys
 from typing import Any, NamedTuple
 
@@ -75,24 +74,24 @@ def fit(
     run_steps = trainer.build(model, train, params, distortion).run_steps
     predict = predictor(model)
 
-    def point(step: int) -> Point:
+    def batch(step: int) -> Examples:
         rows = order(len(train.labels), step, 1, params)[0]
-        batch = Examples(train.images[rows], train.labels[rows])
-        validate = step % params.validate_every == 0 or step == params.steps
-        accuracy = _measure(predict, validation)[1] if validate else math.nan
-        return Point(step, *_measure(predict, batch), accuracy)
+        return Examples(train.images[rows], train.labels[rows])
+
+    def point(step: int, measured: tuple[float, float]) -> Point:
+        return Point(step, *measured, _measure(predict, validation)[1])
 
     curve = []
     with _progress_bar(params) as bar:
         for step in range(0, params.steps, STEPS_A_CALL):
-            curve.append(point(step))
-            say = f"step {step}, training accuracy {curve[-1].train_accuracy:.4g}"
-            bar.write(say, file=sys.stdout)
+            measured = _measure(predict, batch(step))
+            bar.write(f"step {step}, training accuracy {measured[1]:.4g}", file=sys.stdout)
+            if step % params.validate_every == 0:
+                curve.append(point(step, measured))
             rows = order(len(train.labels), step, min(STEPS_A_CALL, params.steps - step), params)
             _require_finite(step, run_steps(step, rows).numpy())
             bar.update(rows.size)
-    curve.append(point(params.steps))
-    return [point for point in curve if not math.isnan(point.validation_accuracy)]
+    return [*curve, point(params.steps, _measure(predict, batch(params.steps)))]
 
 
 def order(
