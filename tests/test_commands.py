@@ -49,7 +49,7 @@ def test_a_recipe_does_not_overwrite_edits(project: Path) -> None:
 def test_an_unknown_recipe_is_answered_with_those_there_are(project: Path) -> None:
     result = recipe(project, "tutorail")
     assert result.returncode == 2
-    assert "RECIPE=tutorail: expected one of: fashion-convnet fashion-dense " in result.stderr
+    assert "RECIPE=tutorail: expected one of: best fashion-best " in result.stderr
 
 
 @pytest.mark.fault(36)

@@ -120,6 +120,16 @@ def test_bfloat16_trains_and_saves_float32_weights(tmp_path: Path) -> None:
     assert np.allclose(losses["float32"], losses["bfloat16"], rtol=0.05)
 
 
+def test_training_computes_what_keras_does() -> None:
+    """Batch norm in one operation, whose variance has n - 1 below, and dropout set aside."""
+    pixels = digits(64).images.astype(np.float32)
+    ours, keras_s = (model.build(SMALL.model_copy(update={"dropout": 0}), 3) for _ in range(2))
+    outputs = tf.nn.softmax(model.logits(ours, pixels, [0, 0])).numpy()
+    assert np.allclose(outputs, keras_s(pixels, training=True).numpy(), atol=1e-4)
+    for mine, its in zip(ours.get_weights(), keras_s.get_weights(), strict=True):
+        assert np.allclose(mine, its, rtol=1e-3, atol=1e-5)
+
+
 def test_the_saved_weights_and_batch_statistics_are_the_mean_of_those_trained() -> None:
     network = model.build(SMALL, 3)
     params = FEW.model_copy(update={"average": 0.9})

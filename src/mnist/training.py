@@ -3,7 +3,6 @@
 All randomness derives from (seed, epoch) or (seed, step): where a run stands is one number.
 """
 
-import math
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -79,20 +78,21 @@ def fit(
     run_steps, variables = trainer.build(model, train, params, distortion)
     predict = predictor(model)
 
-    def point(step: int) -> Point:
+    def batch(step: int) -> Examples:
         rows = order(len(train.labels), step, 1, params)[0]
-        batch = Examples(train.images[rows], train.labels[rows])
-        validate = step % params.validate_every == 0 or step == params.steps
-        accuracy = _measure(predict, validation)[1] if validate else math.nan
-        return Point(step, *_measure(predict, batch), accuracy)
+        return Examples(train.images[rows], train.labels[rows])
+
+    def point(step: int, measured: tuple[float, float]) -> Point:
+        return Point(step, *measured, _measure(predict, validation)[1])
 
     checkpoints = checkpoint.folder()
     first, curve = _resume(variables, checkpoints)
     with _progress_bar(params, first) as bar:
         for step in range(first, params.steps, STEPS_A_CALL):
-            curve.append(point(step))
-            say = f"step {step}, training accuracy {curve[-1].train_accuracy:.4g}"
-            bar.write(say, file=sys.stdout)
+            measured = _measure(predict, batch(step))
+            bar.write(f"step {step}, training accuracy {measured[1]:.4g}", file=sys.stdout)
+            if step % params.validate_every == 0:
+                curve.append(point(step, measured))
             rows = order(len(train.labels), step, min(STEPS_A_CALL, params.steps - step), params)
             _require_finite(step, run_steps(step, rows).numpy())
             bar.update(rows.size)
@@ -100,8 +100,7 @@ def fit(
             if checkpoints and done % params.checkpoint_every == 0 and done < params.steps:
                 arrays = [variable.numpy() for variable in variables]
                 checkpoint.save(Checkpoint(done, arrays, [list(row) for row in curve]), checkpoints)
-    curve.append(point(params.steps))
-    return [point for point in curve if not math.isnan(point.validation_accuracy)]
+    return [*curve, point(params.steps, _measure(predict, batch(params.steps)))]
 
 
 def order(
@@ -137,10 +136,9 @@ def _measure(predict: Predictor, examples: Examples) -> tuple[float, float]:
     """Return the mean cross-entropy, in nats, and the accuracy."""
     probabilities = predict(examples.images)
     of_label = probabilities[np.arange(len(examples.labels)), examples.labels].astype(np.float64)
+    loss = -np.log(np.maximum(of_label, np.finfo(np.float32).tiny)).mean()
     right = probabilities.argmax(axis=1) == examples.labels
-    return float(-np.log(np.maximum(of_label, np.finfo(np.float32).tiny)).mean()), float(
-        right.mean()
-    )
+    return float(loss), float(right.mean())
 
 
 def _progress_bar(params: TrainParams, first_step: int) -> Any:
