@@ -13,7 +13,7 @@ from steps import HERE, ROOT, TORCH, Peer, alternate, summarize
 
 DATA = ROOT / "data/prepared/train.npz"
 TUTORIAL = ROOT / "recipes/tutorial.yaml"
-ROUNDS = 7
+ROUNDS = 5
 BASE = "the tutorial's program"
 
 
