@@ -77,18 +77,14 @@ def alternate(peers: dict[str, Peer], rounds: int) -> dict[str, Any]:
 
 
 def summarize(milliseconds: dict[str, list[float]], base: str) -> dict[str, Any]:
-    """Return of each peer the median, the range, and the median of its ratios to `base`."""
+    """Return of each peer the median, the range, and the median as a multiple of `base`'s."""
+    unit = statistics.median(milliseconds[base])
     return {
         name: {
             "median": round(statistics.median(values), 2),
             "least": round(min(values), 2),
             "most": round(max(values), 2),
-            "ratio": round(
-                statistics.median(
-                    mine / its for mine, its in zip(values, milliseconds[base], strict=True)
-                ),
-                3,
-            ),
+            "ratio": round(statistics.median(values) / unit, 3),
         }
         for name, values in milliseconds.items()
     }
