@@ -17,14 +17,16 @@ TORCH = ROOT / ".venv-bench/bin/python"
 class Peer:
     """A program of peers/ that waits for its turn."""
 
-    def __init__(self, script: str, *arguments: str, python: Path = OURS, threads: int = 0) -> None:
-        """Start it; it compiles and warms up until the first turn."""
+    def __init__(self, script: str, *arguments: str, python: Path = OURS, cores: str = "") -> None:
+        """Start it, on `cores` alone, a list for taskset, where given.
+
+        It compiles and warms up until the first turn.
+        """
         env = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
         env["TF_CPP_MIN_LOG_LEVEL"] = "2"
-        if threads:
-            env["TF_NUM_INTRAOP_THREADS"] = env["TF_NUM_INTEROP_THREADS"] = str(threads)
+        bound = ["taskset", "--cpu-list", cores] if cores else []
         self.process = subprocess.Popen(
-            [str(python), str(HERE / "peers" / script), *arguments],
+            [*bound, str(python), str(HERE / "peers" / script), *arguments],
             env=env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
