@@ -27,14 +27,11 @@ def run(recipes: dict[str, int], folders: dict[str, Path]) -> dict[str, Any]:
     After each training the tutorial's program goes on for its share of turns.
     """
     for name, folder in folders.items():
-        clone(folder)
-        _configure(folder, name, seed=1)
-        for stage in ("fetch", "preprocess"):
-            _stage(folder, stage)
+        prepare(folder, name)
     jobs = [(name, seed) for name, seeds in recipes.items() for seed in range(1, seeds + 1)]
     jobs.sort(key=lambda job: job[1])
     found: dict[str, list[dict[str, float]]] = {name: [] for name in recipes}
-    data = folders[jobs[0][0]] / "data/prepared/train.npz"
+    data = folders[jobs[0][0]] / "data/prepared"
     start = time.perf_counter()
     with Peer("tutorial.py", str(data), "relu") as tutorial:
         begin, program, turns = time.perf_counter() - start, 0.0, TURNS
@@ -47,6 +44,14 @@ def run(recipes: dict[str, int], folders: dict[str, Path]) -> dict[str, Any]:
             turns -= share
     whole = begin + program * WHOLE / TURNS
     return {name: _summarize(found[name], whole) for name in recipes}
+
+
+def prepare(folder: Path, name: str) -> None:
+    """Clone the project and prepare the data of a recipe."""
+    clone(folder)
+    _configure(folder, name, seed=1)
+    for stage in ("fetch", "preprocess"):
+        _stage(folder, stage)
 
 
 def _train_and_evaluate(folder: Path) -> dict[str, float]:

@@ -51,15 +51,22 @@ class Peer:
 
     def turn(self) -> float:
         """Let it run one turn; return its seconds."""
-        assert self.process.stdin
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return float(self._expect(""))
+        return float(self._ask(""))
+
+    def test(self) -> float:
+        """Let it test itself; return its accuracy on the test set."""
+        return float(self._ask("test"))
 
     def memory(self) -> float:
         """Return its peak memory so far, in MB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
         return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+    def _ask(self, question: str) -> str:
+        assert self.process.stdin
+        self.process.stdin.write(question + "\n")
+        self.process.stdin.flush()
+        return self._expect("")
 
     def _expect(self, start: str) -> str:
         assert self.process.stdout

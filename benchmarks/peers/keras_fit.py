@@ -1,14 +1,13 @@
-"""Keras' own loop over tf.data: keras_fit.py DATA STEPS_PER_EXECUTION."""
+"""Keras' own loop over tf.data: keras_fit.py FOLDER STEPS_PER_EXECUTION."""
 
 import sys
 import time
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from turns import BATCH, CHUNK, ready, report
+from turns import BATCH, CHUNK, accuracy, load, ready, report, wait
 
 
 class Turns(keras.callbacks.Callback):  # type: ignore[misc]  # keras carries no types
@@ -18,7 +17,7 @@ class Turns(keras.callbacks.Callback):  # type: ignore[misc]  # keras carries no
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Wait for the turn."""
-        if epoch and not sys.stdin.readline():
+        if epoch and not wait(lambda: accuracy(self.model)):
             self.model.stop_training = True
         self.start = time.perf_counter()
 
@@ -32,8 +31,7 @@ class Turns(keras.callbacks.Callback):  # type: ignore[misc]  # keras carries no
 
 def main() -> None:
     """Build the tutorial's network the way Keras' own examples do, then fit."""
-    with np.load(sys.argv[1]) as data:
-        images, labels = data["images"].astype(np.float32) / 255, data["labels"].astype(np.int32)
+    images, labels = load()
     layers = keras.layers
     model = keras.Sequential(
         [

@@ -1,5 +1,6 @@
-"""Our loop: ours.py DATA PARAMS [key=value ...], the keys of section `train`."""
+"""Our loop: ours.py FOLDER PARAMS [key=value ...], the keys of section `train`."""
 
+import itertools
 import sys
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import yaml
 from mnist import dataset, processor
 from mnist.params import read
 from mnist.processor import ProcessorParams
-from turns import CHUNK, serve
+from turns import CHUNK, accuracy, serve
 
 
 def main() -> None:
@@ -26,11 +27,18 @@ def main() -> None:
         read("train", training.TrainParams, path).model_dump() | changes
     )
     network = model.build(read("model", model.ModelParams, path), params.seed)
-    train = dataset.load(Path(sys.argv[1]))
+    train = dataset.load(Path(sys.argv[1]) / "train.npz")
     distortion = read("augment", augment.AugmentParams, path)
     built = trainer.build(network, train, params, distortion)
-    rows = training.order(len(train.labels), 0, CHUNK, params)
-    serve(lambda: built.run_steps(0, rows).numpy())
+    predict = model.predictor(network)
+    turns = itertools.count()
+
+    def run() -> None:
+        first = next(turns) * CHUNK
+        rows = training.order(len(train.labels), first, CHUNK, params)
+        built.run_steps(first, rows).numpy()
+
+    serve(run, lambda: accuracy(lambda images: predict((images * 255).round().astype("uint8"))))
 
 
 if __name__ == "__main__":

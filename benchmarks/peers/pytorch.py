@@ -1,19 +1,18 @@
-"""The tutorial's network in PyTorch, eager: pytorch.py DATA [channels-last] [fused] [bfloat16]."""
+"""The tutorial's network in PyTorch, eager: FOLDER [channels-last] [fused] [bfloat16]."""
 
 import sys
+from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
-from turns import BATCH, CHUNK, serve
+from turns import BATCH, CHUNK, accuracy, load, serve
 
 
 def main() -> None:
     """Keep the data as one tensor, gather a batch a step; then take turns."""
-    with np.load(sys.argv[1]) as data:
-        images = torch.tensor(data["images"]).permute(0, 3, 1, 2).float() / 255
-        labels = torch.tensor(data["labels"]).long()
+    pixels, digits = load()
+    images, labels = torch.tensor(pixels).permute(0, 3, 1, 2), torch.tensor(digits).long()
     model = nn.Sequential(
         *(nn.Conv2d(1, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Conv2d(32, 64, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
@@ -33,7 +32,14 @@ def main() -> None:
             loss.backward()
             optimizer.step()
 
-    serve(run)
+    def predict(images: Any) -> Any:
+        model.eval()
+        with torch.no_grad():
+            scores = model(torch.tensor(images).permute(0, 3, 1, 2))
+        model.train()
+        return scores.numpy()
+
+    serve(run, lambda: accuracy(predict))
 
 
 if __name__ == "__main__":
