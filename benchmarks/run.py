@@ -20,8 +20,8 @@ ROUNDS = 5
 BASE = "the tutorial's program"
 
 
-def _ours(*changes: str, recipe: Path = TUTORIAL, data: Path = DATA, cores: str = "") -> Peer:
-    return Peer("ours.py", str(data), str(recipe), *changes, cores=cores)
+def _ours(*changes: str, recipe: Path = TUTORIAL, data: str = str(DATA), cores: str = "") -> Peer:
+    return Peer("ours.py", data, str(recipe), *changes, cores=cores)
 
 
 def steps() -> dict[str, Any]:
@@ -77,22 +77,18 @@ def time_to_target() -> dict[str, Any]:
     machine, bfloat16 = "reproducible=machine", "precision=bfloat16"
     with tempfile.TemporaryDirectory() as temporary:
         recipes.prepare(Path(temporary), "tutorial")
-        data = Path(temporary) / "data/prepared"
-        programs: dict[str, tuple[int, Callable[[], Peer]]] = {
-            BASE: (5, lambda: Peer("tutorial.py", str(data), "relu")),
-            "Keras fit, steps_per_execution=100": (
-                5,
-                lambda: Peer("keras_fit.py", str(data), "100"),
+        data = str(Path(temporary) / "data/prepared")
+        runs = {
+            BASE: target.start(lambda: Peer("tutorial.py", data, "relu")),
+            "Keras fit, steps_per_execution=100": target.start(
+                lambda: Peer("keras_fit.py", data, "100")
             ),
-            "PyTorch, channels-last, fused Adam": (
-                5,
-                lambda: Peer("pytorch.py", str(data), "channels-last", "fused", python=TORCH),
+            "PyTorch, channels-last, fused Adam": target.start(
+                lambda: Peer("pytorch.py", data, "channels-last", "fused", python=TORCH)
             ),
-            "ours, machine": (5, lambda: _ours(machine, data=data)),
-            "ours, machine, bfloat16": (5, lambda: _ours(machine, bfloat16, data=data)),
-            "ours, `fast`": (1, lambda: _ours(recipe=FAST, data=data)),
+            "ours, machine, bfloat16": target.start(lambda: _ours(machine, bfloat16, data=data)),
+            "ours, `fast`": target.start(lambda: _ours(recipe=FAST, data=data), 1, 1300),
         }
-        runs = {name: target.start(*program) for name, program in programs.items()}
         return target.measure(runs)
 
 
