@@ -272,6 +272,27 @@ def test_every_output_has_the_same_digest_in_the_container_and_on_the_host(
         assert docker[name] == host[name]
 
 
+def test_every_training_feature_has_the_same_bytes_in_the_container_and_on_the_host(
+    clones: dict[str, Path],
+) -> None:
+    params = yaml.safe_load((ROOT / "recipes/small.yaml").read_text(encoding="utf-8"))
+    features = {"label_smoothing": 0.1, "weight_decay": 0.01, "average": 0.9, "steps": 200}
+    assert params["train"]["precision"] == "bfloat16"
+    assert params["train"]["schedule"] == "one-cycle"
+    assert params["model"]["batch_norm"]
+    assert all(params["augment"][name] for name in ("rotation", "shear", "zoom", "shift"))
+    params["train"] |= features
+    params["model"]["dropout"], params["evaluate"]["minimum_accuracy"] = 0.3, 0
+    trained = []
+    for name, root in clones.items():
+        (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+        repro(root, name)
+        lock = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))
+        trained.append(lock["stages"]["train"])
+    assert trained[0]["params"]["params.yaml"]["train"]["average"] == 0.9
+    assert trained[0] == trained[1]
+
+
 @pytest.mark.fault(20)
 @pytest.mark.parametrize("name", ["host", "docker"])
 @pytest.mark.parametrize(
