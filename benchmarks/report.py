@@ -108,9 +108,7 @@ def plot(found: dict[str, Any], path: Path) -> None:
     colors = ["tab:blue" if name.startswith("ours") else "silver" for name in peers]
     axes.barh(list(peers), medians, xerr=(below, above), color=colors, ecolor="dimgray")
     axes.axvline(limit, color="tab:red", linestyle="--", label="sgemm's rate")
-    axes.set_xlim(
-        0, 1.3 * max(medians)
-    )  # a turn that a neighbour disturbed runs out of the picture
+    axes.set_xlim(0, 1.3 * max(medians))  # a disturbed turn runs out of the picture
     axes.invert_yaxis()
     axes.set_xlabel("ms a step: the tutorial's network, 50 images; median and range")
     axes.legend()

@@ -1,5 +1,6 @@
 """`make bench`: everything measured, in one run, into results.json; report.py makes it readable."""
 
+import functools
 import json
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from steps import HERE, ROOT, TORCH, Peer, alternate, summarize
 
 DATA = ROOT / "data/prepared"
 TUTORIAL, FAST = ROOT / "recipes/tutorial.yaml", ROOT / "recipes/fast.yaml"
+MACHINE, BFLOAT16 = "reproducible=machine", "precision=bfloat16"
 ROUNDS = 5
 BASE = "the tutorial's program"
 
@@ -26,7 +28,6 @@ def _ours(*changes: str, recipe: Path = TUTORIAL, data: str = str(DATA), cores: 
 
 def steps() -> dict[str, Any]:
     """Time a step of every peer on the tutorial's network, 50 images a batch."""
-    machine, bfloat16 = "reproducible=machine", "precision=bfloat16"
     torch = {
         "PyTorch, eager": (),
         "PyTorch, channels-last": ("channels-last",),
@@ -44,8 +45,8 @@ def steps() -> dict[str, Any]:
                 for name, how in torch.items()
             },
             "ours, portable": _ours(),
-            "ours, machine": _ours(machine),
-            "ours, machine, bfloat16": _ours(machine, bfloat16),
+            "ours, machine": _ours(MACHINE),
+            "ours, machine, bfloat16": _ours(MACHINE, BFLOAT16),
             "sgemm": Peer("sgemm.py"),
         }
         for peer in peers.values():
@@ -58,9 +59,8 @@ def steps() -> dict[str, Any]:
 def scaling() -> dict[str, Any]:
     """Time our step with other batches and fewer cores; only pairs of the same run compare."""
     found: dict[str, Any] = {}
-    machine = "reproducible=machine"
     for precision in ("float32", "bfloat16"):
-        changes = (machine, f"precision={precision}")
+        changes = (MACHINE, f"precision={precision}")
         with ExitStack() as stack:
             peers = {
                 **{f"batch {n}": _ours(*changes, f"batch_size={n}") for n in (25, 50, 100, 200)},
@@ -74,20 +74,18 @@ def scaling() -> dict[str, Any]:
 
 def time_to_target() -> dict[str, Any]:
     """Time each program from process start until it has read 99.2 % of MNIST's test set."""
-    machine, bfloat16 = "reproducible=machine", "precision=bfloat16"
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
         recipes.prepare(Path(temporary), "tutorial")
         data = str(Path(temporary) / "data/prepared")
+        start = functools.partial(target.start, stack)
         runs = {
-            BASE: target.start(lambda: Peer("tutorial.py", data, "relu")),
-            "Keras fit, steps_per_execution=100": target.start(
-                lambda: Peer("keras_fit.py", data, "100")
-            ),
-            "PyTorch, channels-last, fused Adam": target.start(
+            BASE: start(lambda: Peer("tutorial.py", data, "relu")),
+            "Keras fit, steps_per_execution=100": start(lambda: Peer("keras_fit.py", data, "100")),
+            "PyTorch, channels-last, fused Adam": start(
                 lambda: Peer("pytorch.py", data, "channels-last", "fused", python=TORCH)
             ),
-            "ours, machine, bfloat16": target.start(lambda: _ours(machine, bfloat16, data=data)),
-            "ours, `fast`": target.start(lambda: _ours(recipe=FAST, data=data), 1, 1300),
+            "ours, machine, bfloat16": start(lambda: _ours(MACHINE, BFLOAT16, data=data)),
+            "ours, `fast`": start(lambda: _ours(recipe=FAST, data=data), 1, 1300),
         }
         return target.measure(runs)
 

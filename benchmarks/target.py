@@ -6,6 +6,7 @@ Needs DATASET_MIRROR where the public mirrors are out of reach.
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,23 +40,19 @@ class Run:
         self.accuracy = self.peer.test()
 
 
-def start(program: Callable[[], Peer], every: int = 5, most: int = MOST) -> Run:
-    """Start a program and wait for it, so that no start is slowed by another's."""
+def start(stack: ExitStack, program: Callable[[], Peer], every: int = 5, most: int = MOST) -> Run:
+    """Start a program, which `stack` ends, and wait for it: no start is slowed by another's."""
     begin = time.perf_counter()
-    peer = program().__enter__()
+    peer = stack.enter_context(program())
     return Run(peer, time.perf_counter() - begin, every, most)
 
 
 def measure(runs: dict[str, Run]) -> dict[str, Any]:
     """Let those go on that have not arrived; return seconds, steps and accuracy of each."""
-    try:
-        while going := {name: run for name, run in runs.items() if not run.over}:
-            for name, run in going.items():
-                run.go_on()
-                print(f"{name}: {run.turns * CHUNK} steps, {run.accuracy}", file=sys.stderr)
-    finally:
-        for run in runs.values():
-            run.peer.__exit__(None, None, None)
+    while going := {name: run for name, run in runs.items() if not run.over}:
+        for name, run in going.items():
+            run.go_on()
+            print(f"{name}: {run.turns * CHUNK} steps, {run.accuracy}", file=sys.stderr)
     return {
         name: {
             "seconds": round(run.seconds, 1),

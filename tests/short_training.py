@@ -58,9 +58,10 @@ EVERYTHING = {
     "average": 0.9,
 }
 TRAIN = {"tutorial": PLAIN | {"schedule": "cosine"}, "features": PLAIN | EVERYTHING}
+DISTORTION = {"rotation": 9, "shear": 9, "zoom": 0.1, "shift": 2, "flip": True}
 AUGMENT = {
     "tutorial": dict.fromkeys(("rotation", "shear", "zoom", "shift"), 0) | {"flip": False},
-    "features": {"rotation": 9, "shear": 9, "zoom": 0.1, "shift": 2, "flip": True},
+    "features": DISTORTION,
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from pydantic import ValidationError
 
+import short_training
 from mnist import model, trainer, training
 from mnist.augment import AugmentParams
 from mnist.dataset import Examples
@@ -43,14 +44,8 @@ FEW = TrainParams(
     device="cpu",
 )
 
-EVERYTHING = {
-    "schedule": "one-cycle",
-    "betas": (0.7, 0.9),
-    "weight_decay": 0.1,
-    "label_smoothing": 0.1,
-    "average": 0.9,
-    "precision": "bfloat16",
-}
+EVERYTHING = short_training.EVERYTHING | {"precision": "bfloat16"}
+DISTORTION = AugmentParams.model_validate(short_training.DISTORTION)
 AS_THEY_ARE = AugmentParams(rotation=0, shear=0, zoom=0, shift=0, flip=False)
 
 
@@ -84,9 +79,8 @@ def test_the_same_inputs_train_the_same_bytes_and_another_seed_does_not(
 
 def test_with_every_feature_on_too(tmp_path: Path) -> None:
     params = FEW.model_copy(update=EVERYTHING)
-    distortion = AugmentParams(rotation=9, shear=9, zoom=0.1, shift=2, flip=True)
-    first = train(params, tmp_path / "a.keras", distortion)
-    assert first == train(params, tmp_path / "b.keras", distortion)
+    first = train(params, tmp_path / "a.keras", DISTORTION)
+    assert first == train(params, tmp_path / "b.keras", DISTORTION)
     assert first[1][-1].train_loss < first[1][0].train_loss
 
 

@@ -49,7 +49,8 @@ def run(root: Path) -> subprocess.CompletedProcess[str]:
 
 
 def found(root: Path) -> list[str]:
-    return [line.replace(f"{root}/", "") for line in verify.mistakes(root, root / ".dvc/cache")]
+    found = verify.mistakes(verify.outputs(root), root, root / ".dvc/cache")
+    return [line.replace(f"{root}/", "") for line in found]
 
 
 def stored(root: Path, path: str) -> Path:

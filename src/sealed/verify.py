@@ -52,9 +52,9 @@ def outputs(root: Path) -> list[Output]:
     return [_output(name, out, declared[name]) for name in declared for out in _outs(locked, name)]
 
 
-def mistakes(root: Path, cache: Path) -> Iterator[str]:
-    """Yield a line for whatever is not what dvc.lock says; `cache` is DVC's cache folder."""
-    for output in outputs(root):
+def mistakes(expected: list[Output], root: Path, cache: Path) -> Iterator[str]:
+    """Yield a line for whatever is not as expected; `cache` is DVC's cache folder."""
+    for output in expected:
         if output.content.md5.endswith(".dir"):
             yield from _check_folder(output, root, cache)
         else:
@@ -195,7 +195,7 @@ def main() -> int:
     """Verify the project in the working directory."""
     try:
         checked = outputs(Path.cwd())
-        found = list(mistakes(Path.cwd(), _cache(Path.cwd())))
+        found = list(mistakes(checked, Path.cwd(), _cache(Path.cwd())))
     except StageError as reason:
         print(f"verify: {reason}", file=sys.stderr)
         return reason.status

@@ -16,17 +16,15 @@ from pathlib import Path
 
 import test_training as tiny
 from mnist import checkpoint, model, processor, tables, training
-from mnist.augment import AugmentParams
 
 PARAMS = tiny.FEW.model_copy(update=tiny.EVERYTHING | {"steps": 1000, "precision": "float32"})
-DISTORTION = AugmentParams(rotation=9, shear=9, zoom=0.1, shift=2, flip=True)
 
 
 def train(out: Path) -> None:
     """Write model, summary and curve below `out`, as the stage does."""
     network = model.build(tiny.SMALL, PARAMS.seed)
     examples = tiny.digits(64), tiny.digits(16)
-    curve = training.fit(network, *examples, PARAMS, DISTORTION)
+    curve = training.fit(network, *examples, PARAMS, tiny.DISTORTION)
     model.save(network, out / "model.keras")
     tables.write_csv(training.Point._fields, curve, out / "curve.csv")
     tables.write_json(training.summarize(network, *examples, curve), out / "train.json")
