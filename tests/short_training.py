@@ -20,6 +20,7 @@ MODEL = {
     "tutorial": {
         "blocks": ((32,), (64,)),
         "kernel_size": 5,
+        "padding": "same",
         "batch_norm": False,
         "dense": (64,),
         "dropout": 0.5,
@@ -28,6 +29,7 @@ MODEL = {
     "features": {
         "blocks": ((8, 8), (16,)),
         "kernel_size": 3,
+        "padding": "valid",
         "batch_norm": True,
         "dense": (32,),
         "dropout": 0.25,

@@ -20,16 +20,17 @@ from mnist.params import Params
 
 INPUT = (28, 28, 1)
 CLASSES = 10
+POOL = 2  # pixels a side
 PREDICT_BATCH = 500
-MAX_BLOCKS = 4  # 28 -> 14 -> 7 -> 3 -> 1 pixels
 Predictor = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 class ModelParams(Params):
     """Section `model`: blocks of convolutions, each ended by a 2x2 max-pool; then dense layers."""
 
-    blocks: tuple[tuple[int, ...], ...] = Field(max_length=MAX_BLOCKS)  # filters
+    blocks: tuple[tuple[int, ...], ...]  # filters
     kernel_size: int = Field(ge=1, le=28)
+    padding: Literal["same", "valid"]  # valid: kernels stay inside the image, which shrinks
     batch_norm: bool  # after each convolution
     dense: tuple[int, ...]  # units of the hidden layers
     dropout: float = Field(ge=0, lt=1)  # share dropped before the last layer, in training only
@@ -44,13 +45,14 @@ def build(params: ModelParams, seed: int) -> keras.Sequential:
     max-pool, which leaves a quarter of the values; ReLU and max-pool commute exactly.
     """
     _require_positive(params)
+    _require_pixels(params)
     seeds = (int(word) for word in np.random.SeedSequence(seed).generate_state(99))
     layers = [keras.Input(INPUT, name="pixels"), keras.layers.Rescaling(1 / 255, name="scale")]
     for block, filters in enumerate(params.blocks, start=1):
         for position, width in enumerate(filters, start=1):
             layers.append(_convolution(params, width, f"{block}_{position}", seed=next(seeds)))
             if position == len(filters):
-                layers.append(keras.layers.MaxPooling2D(2, name=f"pool_{block}"))
+                layers.append(keras.layers.MaxPooling2D(POOL, name=f"pool_{block}"))
             if params.batch_norm:
                 layers.append(keras.layers.BatchNormalization(name=f"norm_{block}_{position}"))
             layers.append(keras.layers.ReLU(name=f"relu_{block}_{position}"))
@@ -165,7 +167,7 @@ def _convolution(params: ModelParams, filters: int, name: str, *, seed: int) -> 
     return keras.layers.Conv2D(
         filters,
         params.kernel_size,
-        padding="same",
+        padding=params.padding,
         kernel_initializer=initializer,
         use_bias=not params.batch_norm,
         name=f"conv_{name}",
@@ -192,6 +194,22 @@ def _require_positive(params: ModelParams) -> None:
             "params.yaml: model.blocks, model.dense: expected positive widths and no empty block, "
             f"found {[list(block) for block in params.blocks]} and {list(params.dense)}"
         )
+
+
+def _require_pixels(params: ModelParams) -> None:
+    """Refuse convolutions and poolings that leave nothing of the image."""
+    side = INPUT[0]
+    for block, filters in enumerate(params.blocks, start=1):
+        if params.padding == "valid":
+            side -= len(filters) * (params.kernel_size - 1)
+        if side < POOL:
+            left = max(side, 0)
+            raise UserError(
+                f"params.yaml: model.blocks: expected {POOL} x {POOL} or more pixels to pool, "
+                f"found {left} x {left} in block {block}; take from model.blocks or "
+                "model.kernel_size, or write model.padding: same"
+            )
+        side //= POOL
 
 
 def _renumber(config: bytes) -> bytes:

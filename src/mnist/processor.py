@@ -4,8 +4,7 @@ The same program gives other bits on another instruction set or number of thread
 fixes both: oneDNN on (TensorFlow turns it off on older processors), held to AVX2, one thread; so
 that any x86-64 processor with AVX2 trains the same bytes. With two, oneDNN shares out the rows of a
 product by what it knows of the processor's cores, and a row at the edge of a share is summed in
-another order. `machine` uses all there is, and repeats
-its bytes on the same kind of machine only.
+another order. `machine` uses all there is, and repeats its bytes on the same kind of machine only.
 """
 
 import os

@@ -95,6 +95,8 @@ def _wanted(layers: list[dict[str, Any]]) -> Iterator[int]:
                 raise ValueError(f"an input of {settings['batch_shape']}")
             case "Conv2D":
                 filters = int(settings["filters"])
+                if settings["padding"] == "valid":
+                    side -= int(settings["kernel_size"][0]) - 1
                 yield math.prod(settings["kernel_size"]) * width * filters
                 yield filters * bool(settings["use_bias"])
                 width = filters

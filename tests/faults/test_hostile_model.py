@@ -20,6 +20,7 @@ from mnist.model import ModelParams
 PARAMS = ModelParams(
     blocks=((4, 4), (4,)),
     kernel_size=3,
+    padding="valid",
     batch_norm=True,
     dense=(8,),
     dropout=0.5,
