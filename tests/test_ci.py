@@ -1,6 +1,7 @@
 """The workflows do what they say: pinned, least privilege, commands that exist."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -64,3 +65,21 @@ def test_what_is_uploaded_is_what_git_ignores() -> None:
     made = [path for path in upload["with"]["path"].split() if not path.startswith("metrics/")]
     assert all(f"/{path}" in ignored for path in made)
     assert GITLAB["pipeline"]["artifacts"]["paths"] == upload["with"]["path"].split()
+
+
+def test_the_engine_is_installed_where_a_lone_docker_client_is_there_already(
+    tmp_path: Path,
+) -> None:
+    for name in ("bash", "dirname"):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+    for name, text in {"docker": "exit 1", "apt-get": 'echo "apt-get $*"; exit 100'}.items():
+        (tmp_path / name).write_text(f"#!{tmp_path}/bash\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        [PROJECT / ".ci/engine", tmp_path / "engine"],
+        env={"PATH": str(tmp_path)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (100, "apt-get update -qq\n"), done.stderr
