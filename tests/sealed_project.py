@@ -102,6 +102,8 @@ class Running:
 
     def __init__(self, command: list[str], root: Path, env: dict[str, str]) -> None:
         self.log = root.parent / f"{root.name}.log"
+        # a shell's background job and nohup would have it ignore what the tests send
+        command = ["env", "--default-signal=INT,HUP", *command]
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
                 command, cwd=root, env=env, stdout=out, stderr=out, start_new_session=True
