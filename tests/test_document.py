@@ -1,0 +1,56 @@
+"""YAML is read as DVC reads it, in bounded time and memory."""
+
+import time
+from types import ModuleType
+
+import pytest
+from dvc.utils.serialize import loads_yaml
+
+import mnist.document
+import sealed.document
+
+READERS = [mnist.document, sealed.document]
+VALUES = """
+1e-4 5e-05 5.0e-05 1e4 1. .5 +1 017 0o17 0x1f 1_000 .inf .nan yes on no True null ~
+12:30:45 2020-01-01 '1' [1,a] {a:1}
+""".split()
+BOMB = "a: &a [x, x]\n" + "".join(
+    f"{chr(98 + i)}: &{chr(98 + i)} [{', '.join([f'*{chr(97 + i)}'] * 10)}]\n" for i in range(9)
+)
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("text", VALUES)
+def test_a_value_is_what_dvc_takes_it_for(reader: ModuleType, text: str) -> None:
+    expected = loads_yaml(f"a: {text}")
+    found = reader.parse(f"a: {text}".encode())
+    assert (repr(found), type(found["a"])) == (repr(expected), type(expected["a"]))
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"a: 1\na: 2", 'duplicate key "a"'),
+        (b"a: !!python/object/apply:os.system [x]", "could not determine a constructor"),
+        (b"a: [1", "did not find expected ',' or ']'|expected ',' or ']'"),
+        (b"a: 1\n---\nb: 1", "expected a single document"),
+        (b"\xff\xfe", "can't decode byte 0xff"),
+        (b"a: " + b"9" * 5000, "Exceeds the limit"),
+        (b"a: 2020-13-45", "month must be in 1..12"),
+        (b"a: \x00", "unacceptable character"),
+        (BOMB.encode(), "more than 1000000 values once its aliases are written out"),
+        (b"[" * 100_000, "more than 100 levels"),
+        (b"[" * 150 + b"]" * 150, "more than 100 levels"),
+        (b"&a [*a]", "more than 100 levels"),
+        (b"x" * 4_000_001, "more than 4000000 bytes"),
+    ],
+)
+def test_what_is_no_plain_document_is_refused_soon(
+    reader: ModuleType, content: bytes, reason: str
+) -> None:
+    begin = time.monotonic()
+    with pytest.raises(ValueError, match=reason) as refused:
+        reader.parse(content)
+    assert "\n" not in str(refused.value)
+    assert time.monotonic() - begin < 20
