@@ -13,14 +13,14 @@ READERS = [mnist.document, sealed.document]
 VALUES = """
 1e-4 5e-05 5.0e-05 1e4 1. .5 +1 017 0o17 0x1f 1_000 .inf .nan yes on no True null ~
 12:30:45 2020-01-01 '1' [1,a] {a:1}
-""".split()
+"""
 BOMB = "a: &a [x, x]\n" + "".join(
     f"{chr(98 + i)}: &{chr(98 + i)} [{', '.join([f'*{chr(97 + i)}'] * 10)}]\n" for i in range(9)
 )
 
 
 @pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("text", VALUES)
+@pytest.mark.parametrize("text", VALUES.split())
 def test_a_value_is_what_dvc_takes_it_for(reader: ModuleType, text: str) -> None:
     expected = loads_yaml(f"a: {text}")
     found = reader.parse(f"a: {text}".encode())
