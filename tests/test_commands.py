@@ -1,6 +1,7 @@
 """What a person types: recipes, the locks' check; each says what is wrong and loses nothing."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from check_locks import mistakes
 
 ROOT = Path(__file__).parent.parent
+GIT = ["git", "-c", "user.name=me", "-c", "user.email=me@here"]
 HASH = "--hash=sha256:" + 64 * "a"
 
 
@@ -20,15 +22,15 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "stages").mkdir()
     shutil.copy(ROOT / "stages/recipe", tmp_path / "stages")
     (tmp_path / "params.yaml").write_text("a: 1\n")
-    git = ["git", "-c", "user.name=me", "-c", "user.email=me@here"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
-        subprocess.run([*git, *command], cwd=tmp_path, check=True)
+        subprocess.run([*GIT, *command], cwd=tmp_path, check=True)
     return tmp_path
 
 
-def recipe(project: Path, name: str) -> subprocess.CompletedProcess[str]:
+def recipe(project: Path, name: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [str(project / "stages/recipe"), name]
-    return subprocess.run(command, check=False, capture_output=True, text=True)
+    environment = os.environ | variables
+    return subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
 
 
 def test_a_recipe_replaces_what_git_holds_or_another_recipe(project: Path) -> None:
@@ -44,6 +46,51 @@ def test_a_recipe_does_not_overwrite_edits(project: Path) -> None:
     assert result.returncode == 2
     assert "params.yaml: RECIPE=tutorial would overwrite your edits; commit them" in result.stderr
     assert (project / "params.yaml").read_text() == "a: 2\n"
+    subprocess.run(["git", "add", "params.yaml"], cwd=project, check=True)
+    assert recipe(project, "tutorial").returncode == 2, "what is staged is an edit too"
+
+
+@pytest.mark.parametrize(
+    ("lost", "reason"),
+    [
+        ("git", "fatal: not a git repository (or any of the parent directories): .git"),
+        ("commit", "fatal: invalid object name 'HEAD'."),
+        ("program", "env: 'git': No such file or directory"),
+        ("file", "fatal: path 'params.yaml' exists on disk, but not in 'HEAD'"),
+        (
+            "owner",
+            "fatal: detected dubious ownership in repository at '{}' To add an exception for "
+            "this directory, call: git config --global --add safe.directory {}",
+        ),
+    ],
+)
+def test_a_recipe_says_why_git_cannot_tell_whether_there_are_edits(
+    project: Path, lost: str, reason: str
+) -> None:
+    variables = {"GIT_CEILING_DIRECTORIES": str(project.parent), "LC_ALL": "C"}
+    if lost in ("git", "commit"):
+        shutil.rmtree(project / ".git")
+    if lost == "commit":
+        subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    if lost == "program":
+        tools = project / "tools"
+        tools.mkdir()
+        for name in ("bash", "dirname", "cmp", "env", "tr"):
+            (tools / name).symlink_to(str(shutil.which(name)))
+        variables["PATH"] = str(tools)
+    if lost == "file":
+        subprocess.run(["git", "rm", "-q", "--cached", "params.yaml"], cwd=project, check=True)
+        subprocess.run([*GIT, "commit", "-qm", "without"], cwd=project, check=True)
+    if lost == "owner":
+        variables["GIT_TEST_ASSUME_DIFFERENT_OWNER"] = "1"
+    result = recipe(project, "tutorial", **variables)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    expected = "would overwrite it, and git cannot tell whether it holds edits of yours"
+    assert f"{expected} ({reason}); put it" in result.stderr.replace(str(project), "{}")
+    assert (project / "params.yaml").read_text() == "a: 1\n"
+    (project / "params.yaml").rename(project / "mine.yaml")
+    assert recipe(project, "tutorial", **variables, PATH=os.environ["PATH"]).returncode == 0
 
 
 def test_an_unknown_recipe_is_answered_with_those_there_are(project: Path) -> None:
@@ -97,3 +144,21 @@ def test_the_readme_quotes_the_committed_metrics() -> None:
         f"{found['accuracy_high']:.4f})"
     )
     assert quoted in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("outer", ["", "* text=auto eol=crlf\n"])
+def test_the_bytes_that_git_holds_lie_there_with_autocrlf_and_in_a_larger_repository(
+    tmp_path: Path, outer: str
+) -> None:
+    here = tmp_path / "here/folder"
+    here.mkdir(parents=True)
+    (here.parent / ".gitattributes").write_text(outer)
+    shutil.copy(ROOT / ".gitattributes", here)
+    (here / "unix").write_bytes(b"a\nb\n")
+    (here / "windows").write_bytes(b"a\r\nb\r\n")
+    git = [*GIT, "-c", "core.autocrlf=true", "-c", "core.eol=crlf"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
+        subprocess.run([*git, *command], cwd=here.parent, check=True)
+    subprocess.run([*git, "clone", "-q", here.parent, tmp_path / "there"], check=True)
+    for name in (".gitattributes", "unix", "windows"):
+        assert (tmp_path / "there/folder" / name).read_bytes() == (here / name).read_bytes()
