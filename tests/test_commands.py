@@ -90,7 +90,7 @@ def test_a_recipe_says_why_git_cannot_tell_whether_there_are_edits(
     assert f"{expected} ({reason}); put it" in result.stderr.replace(str(project), "{}")
     assert (project / "params.yaml").read_text() == "a: 1\n"
     (project / "params.yaml").rename(project / "mine.yaml")
-    assert recipe(project, "tutorial", **variables, PATH=os.environ["PATH"]).returncode == 0
+    assert recipe(project, "tutorial", **(variables | {"PATH": os.environ["PATH"]})).returncode == 0
 
 
 def test_an_unknown_recipe_is_answered_with_those_there_are(project: Path) -> None:

@@ -1,14 +1,17 @@
-"""A clean clone runs again: equal, different as it may be, different as it may not be."""
+"""What git holds runs again: equal, different as it may be, different as it may not be."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+PROJECT = Path(__file__).parent.parent
 PIPELINE = """
 stages:
   train:
@@ -98,7 +101,7 @@ def test_equal_bytes_are_said_with_the_platform_and_what_is_not_committed(root: 
     status, said = verify(root)
     assert status == 0
     assert "HEAD is verified, without what is not committed: train.py" in said
-    expected = "verify: 2 outputs of a clean clone are the same bytes, on AMD EPYC, Python 3.11.7, "
+    expected = "verify: 2 outputs of a clean copy are the same bytes, on AMD EPYC, Python 3.11.7, "
     assert expected + "tensorflow 2.21.0" in said
 
 
@@ -140,5 +143,55 @@ def test_a_run_that_fails_is_told(root: Path) -> None:
     commit(root)
     assert verify(root) == (
         2,
-        "verify: the pipeline failed in a clean clone; its own message is above",
+        "verify: the pipeline failed in a clean copy; its own message is above",
     )
+
+
+def folder_of_a_larger_repository(root: Path) -> Path:
+    folder = root.parent / "larger/it's a folder, à moi"
+    shutil.copytree(root, folder, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+    (folder.parent / "large").write_text("not ours")
+    run(folder.parent, "git", "init", "-q")
+    run(folder.parent, "git", "config", "core.autocrlf", "true")
+    shutil.copy(PROJECT / ".gitattributes", folder)
+    commit(folder)
+    return folder
+
+
+def linked_worktree(root: Path) -> Path:
+    run(root, "git", "worktree", "add", "-q", "--detach", "../linked")
+    (root.parent / "linked/.venv").symlink_to(sys.prefix)
+    return root.parent / "linked"
+
+
+def submodule(root: Path) -> Path:
+    larger = root.parent / "larger"
+    larger.mkdir()
+    run(larger, "git", "init", "-q")
+    run(larger, "git", "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(root))
+    (larger / "here/.venv").symlink_to(sys.prefix)
+    return larger / "here"
+
+
+@pytest.mark.parametrize("place", [folder_of_a_larger_repository, linked_worktree, submodule])
+def test_a_project_is_verified_in_a_repository_of_any_form(
+    root: Path, place: Callable[[Path], Path]
+) -> None:
+    there = place(root)
+    (there / "notes, à moi").write_text("mine")
+    status, said = verify(there)
+    assert "without what is not committed: notes, à moi" in said
+    assert "verify: 2 outputs of a clean copy are the same bytes" in said
+    assert status == 0
+
+
+def test_a_project_that_git_does_not_hold_is_told_with_the_reason(root: Path) -> None:
+    here = f"verify: RETRAIN=1 runs what git holds of {root}: git "
+    status, said = verify(root, GIT_TEST_ASSUME_DIFFERENT_OWNER="1")
+    assert (status, len(said.splitlines())) == (2, 1)
+    assert f"{here}status failed (fatal: detected dubious ownership in repository at" in said
+    assert "git config --global --add safe.directory" in said
+    shutil.rmtree(root / ".git")
+    status, said = verify(root)
+    assert (status, len(said.splitlines())) == (2, 1)
+    assert f"{here}status failed (fatal: not a git repository" in said

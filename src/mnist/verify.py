@@ -1,8 +1,8 @@
-"""Does a clean clone train the same bytes? `python -m mnist.verify`, in the project's folder.
+"""Does a clean copy train the same bytes? `python -m mnist.verify`, in the project's folder.
 
-Clones HEAD into a temporary folder, runs the whole pipeline there without any cache, and compares
-every output with dvc.lock. Exit status: 0 where all are equal, or differ only where nobody promises
-that they do not; 1 where they differ; 2 where the run itself failed.
+Puts what HEAD holds of it into a temporary folder, runs the whole pipeline there without any cache,
+and compares every output with dvc.lock. Exit status: 0 where all are equal, or differ only where
+nobody promises that they do not; 1 where they differ; 2 where the run itself failed.
 """
 
 import csv
@@ -21,7 +21,9 @@ from mnist.errors import UserError, run
 ENVIRONMENT = Path("metrics/environment.json")
 PREDICTIONS = Path("metrics/predictions.csv")
 TRAINED = {"train", "evaluate"}  # the stages whose bytes depend on the platform
-SETTINGS = "[core]\n    analytics = false\n[cache]\n    dir = cache\n    type = copy\n"
+SETTINGS = (
+    "[core]\n    analytics = false\n    no_scm = true\n[cache]\n    dir = cache\n    type = copy\n"
+)
 
 
 class Snapshot(NamedTuple):
@@ -34,30 +36,44 @@ class Snapshot(NamedTuple):
 
 
 def main() -> None:
-    """Verify HEAD of the repository in the working directory."""
+    """Verify what HEAD holds of the working directory."""
     root = Path.cwd()
-    if edited := _git(root, "status", "--porcelain"):
-        names = ", ".join(line[3:] for line in edited.splitlines())
+    if edited := _git(root, "status", "--porcelain", "-z", "--no-renames", ".").decode(
+        errors="replace"
+    ):
+        prefix = _git(root, "rev-parse", "--show-prefix").decode(errors="replace").strip("\n")
+        names = ", ".join(entry[3:].removeprefix(prefix) for entry in edited.split("\0")[:-1])
         print(f"verify: HEAD is verified, without what is not committed: {names}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
-        clone = Path(folder) / "clone"
-        _git(root, "clone", "--quiet", "--no-hardlinks", str(root), str(clone))
-        before = snapshot(clone)
-        reproduce(clone, root / ".venv")
-        after = snapshot(clone)
+        copy = Path(folder) / "copy"
+        take(root, copy)
+        before = snapshot(copy)
+        reproduce(copy, root / ".venv")
+        after = snapshot(copy)
     print("verify: " + judge(before, after))
 
 
-def reproduce(clone: Path, environment: Path) -> None:
-    """Run every stage in a clone, from nothing. Raises UserError when one fails."""
-    (clone / ".venv").symlink_to(environment)
-    (clone / ".dvc/config.local").write_text(SETTINGS, encoding="utf-8")
-    site = clone / ".dvc/tmp/site-cache"
+def take(root: Path, copy: Path) -> None:
+    """Write what HEAD holds of the folder `root` to a new folder `copy`.
+
+    No clone: that would be of the whole repository, of which the project may be one folder.
+    """
+    archive = _git(root, "archive", "--format=tar", "HEAD")
+    copy.mkdir()
+    command = ["tar", "--extract", "--file=-"]
+    subprocess.run(command, cwd=copy, input=archive, check=True)  # noqa: S603
+
+
+def reproduce(copy: Path, environment: Path) -> None:
+    """Run every stage in a copy, from nothing. Raises UserError when one fails."""
+    (copy / ".venv").symlink_to(environment)
+    (copy / ".dvc/config.local").write_text(SETTINGS, encoding="utf-8")
+    site = copy / ".dvc/tmp/site-cache"
     site.mkdir(mode=0o700, parents=True)
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
     variables = os.environ | {"DVC_SITE_CACHE_DIR": str(site)}
-    if subprocess.run(command, cwd=clone, env=variables, check=False).returncode:  # noqa: S603
-        raise UserError("verify: the pipeline failed in a clean clone; its own message is above")
+    if subprocess.run(command, cwd=copy, env=variables, check=False).returncode:  # noqa: S603
+        raise UserError("verify: the pipeline failed in a clean copy; its own message is above")
 
 
 def snapshot(root: Path) -> Snapshot:
@@ -86,7 +102,7 @@ def judge(before: Snapshot, after: Snapshot) -> str:
     keys = sorted(before.outputs.keys() | after.outputs.keys())
     differ = [key for key in keys if before.outputs.get(key) != after.outputs.get(key)]
     if not differ:
-        return f"{len(keys)} outputs of a clean clone are the same bytes, on {_say(after.platform)}"
+        return f"{len(keys)} outputs of a clean copy are the same bytes, on {_say(after.platform)}"
     names = ", ".join(path for _, path in differ)
     why = reasons(before.platform, after.platform, portable=before.portable)
     broken = [path for stage, path in differ if stage not in TRAINED or not why]
@@ -141,16 +157,13 @@ def _say(platform: dict[str, Any]) -> str:
     return f"{platform['processor']}, Python {platform['python']}, {_short(platform['packages'])}"
 
 
-def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(  # noqa: S603
-        ["git", *arguments],  # noqa: S607
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def _git(root: Path, *arguments: str) -> bytes:
+    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)  # noqa: S603, S607
     if done.returncode:
-        raise UserError(f"verify: git {arguments[0]} failed: {done.stderr.strip()}")
+        reason = " ".join(done.stderr.decode(errors="replace").split())
+        raise UserError(
+            f"verify: RETRAIN=1 runs what git holds of {root}: git {arguments[0]} failed ({reason})"
+        )
     return done.stdout
 
 
