@@ -54,6 +54,11 @@ def test_the_commands_exist_and_the_lock_is_checked_before_it_is_made_true(
     assert all(re.search(rf"^{target}:", makefile, re.M) for target in found)
 
 
+def test_both_workflows_use_a_remote_where_one_is_set() -> None:
+    repro = [line for script in SCRIPTS for line in re.findall(r"^make repro .*", script, re.M)]
+    assert [line.partition(" DVC_FLAGS=")[2] for line in repro] == ['"$(.ci/remote)"'] * 2
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_the_scripts_are_bash(script: str) -> None:
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
