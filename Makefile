@@ -6,6 +6,12 @@ RUN := .venv/bin/python -P -m
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site-cache
 export DVC_NO_ANALYTICS := 1
 export PYTHONDONTWRITEBYTECODE := 1
+unexport CDPATH # by which a script's `cd` may end in another project
+# DVC asks for a name and a home, which the user of `docker run -u`, say, does not have.
+export HOME ?= $(CURDIR)/.dvc/tmp/home
+ifneq ($(shell id -un 2>&1 >/dev/null),)
+export USER ?= nobody
+endif
 # DVC has to be told where there is no git: in an archive that was unpacked, say.
 ifeq ($(shell git rev-parse --git-dir 2>/dev/null),)
 export DVC_SYSTEM_CONFIG_DIR := $(CURDIR)/.dvc/without-git
@@ -20,7 +26,8 @@ TYPED := BASE BUILD_FLAGS DVC_FLAGS ENGINE IMAGE LOCK PARTS PYTHON RECIPE RECIPE
 $(foreach name,$(TYPED),$(eval override $(name) := $$(value $(name))))
 export $(foreach name,$(TYPED),$(if $(value $(name)),$(name)))
 # $(call split,NAME): the words of a variable, quoted ones whole, as the array `words`
-split = mapfile -d '' -t words < <(xargs -r printf '%s\0' <<<"$$$(1)") && wait $$!
+split = lines=$$(xargs -r printf '%s\n' <<<"$$$(1)") && words=() && \
+	{ [ -z "$$lines" ] || mapfile -t words <<<"$$lines"; }
 
 # where the stages run: docker, podman or host; unset, stages/run chooses and says why
 ifdef ENGINE

@@ -81,7 +81,7 @@ def run(
     environment = os.environ | {
         "DVC_NO_ANALYTICS": "1",
         "DVC_SITE_CACHE_DIR": str(root.parent / "site"),
-        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PYTHONPATH": str(PROJECT / "src"),  # the stage may have another Python
         "PLATFORM": json.dumps(PLATFORM),
     }
     return subprocess.run(
