@@ -114,3 +114,13 @@ def test_a_seed_that_fails_is_named_and_nothing_written(project: SmallProject) -
 def test_one_seed_is_no_spread(tmp_path: Path) -> None:
     done = command(SmallProject(tmp_path), 1)
     assert (done.returncode, done.stderr) == (2, "spread: --seeds: expected at least 2, found 1\n")
+
+
+def test_a_path_that_dvc_cannot_write_is_refused_before_its_queue_waits_for_ever(
+    tmp_path: Path,
+) -> None:
+    project = SmallProject(tmp_path / "à moi")
+    project.write("params.yaml", "train:\n  seed: 1\n")
+    done = command(project, 2)
+    said = f"spread: DVC's queue needs a path of ASCII characters, found {project.root}; "
+    assert (done.returncode, done.stderr) == (2, said + "move the project\n")

@@ -47,6 +47,10 @@ def run_experiments(seeds: range, name: str) -> dict[int, float]:
     Raises UserError, naming the seeds, where an experiment gave none.
     """
     names = {seed: f"{name}-{seed}" for seed in seeds}
+    if not str(here := Path.cwd()).isascii():  # DVC writes it as ASCII, and its queue never ends
+        raise UserError(
+            f"spread: DVC's queue needs a path of ASCII characters, found {here}; move the project"
+        )
     listed = _dvc("exp", "list", "--name-only", capture=True).split()
     if former := [name for name in names.values() if name in listed]:
         _dvc("exp", "remove", *former)  # `run --force` would do that, and run what did not change

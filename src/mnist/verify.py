@@ -158,13 +158,16 @@ def _say(platform: dict[str, Any]) -> str:
 
 
 def _git(root: Path, *arguments: str) -> bytes:
-    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)  # noqa: S603, S607
-    if done.returncode:
-        reason = " ".join(done.stderr.decode(errors="replace").split())
-        raise UserError(
-            f"verify: RETRAIN=1 runs what git holds of {root}: git {arguments[0]} failed ({reason})"
-        )
-    return done.stdout
+    try:
+        command = ["git", *arguments]
+        return subprocess.run(command, cwd=root, capture_output=True, check=True).stdout  # noqa: S603
+    except FileNotFoundError:
+        reason = "there is no such program"
+    except subprocess.CalledProcessError as failed:
+        reason = " ".join(failed.stderr.decode(errors="replace").split())
+    raise UserError(
+        f"verify: RETRAIN=1 runs what git holds of {root}: git {arguments[0]} failed ({reason})"
+    )
 
 
 if __name__ == "__main__":
