@@ -6,12 +6,14 @@ RUN := .venv/bin/python -P -m
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site-cache
 export DVC_NO_ANALYTICS := 1
 export PYTHONDONTWRITEBYTECODE := 1
-unexport CDPATH # by which a script's `cd` may end in another project
-# DVC asks for a name and a home, which the user of `docker run -u`, say, does not have.
-export HOME ?= $(CURDIR)/.dvc/tmp/home
-ifneq ($(shell id -un 2>&1 >/dev/null),)
-export USER ?= nobody
+# DVC asks who you are and where your home is; `docker run -u`, OpenShift and Kubernetes may not say.
+ifeq ($(LOGNAME)$(USER),)
+export LOGNAME := $(firstword $(shell id -un 2>/dev/null || id -u))
 endif
+ifeq ($(filter-out /,$(HOME)),)
+export HOME := $(CURDIR)/.dvc/tmp/home
+endif
+unexport CDPATH # by which a script's `cd` may end in another project
 # DVC has to be told where there is no git: in an archive that was unpacked, say.
 ifeq ($(shell git rev-parse --git-dir 2>/dev/null),)
 export DVC_SYSTEM_CONFIG_DIR := $(CURDIR)/.dvc/without-git
