@@ -8,7 +8,7 @@ from pathlib import Path
 from mnist import dataset, figures, metrics, processor, tables
 from mnist.errors import UserError, run
 from mnist.params import read
-from mnist.processor import ProcessorParams
+from mnist.params.evaluate import EvaluateParams
 
 TEST = Path("data/prepared/test.npz")
 MODEL = Path("models/model.keras")
@@ -22,10 +22,10 @@ LEARNING = Path("metrics/learning_curve.png")
 
 def main() -> None:
     """Write everything that a reviewer reads; fail below the minimum accuracy."""
-    processor.prepare(ProcessorParams(reproducible="portable", device="cpu"))
+    processor.prepare(reproducible="portable", device="cpu")
     from mnist import model  # noqa: PLC0415  # TensorFlow reads its environment at import
 
-    params = read("evaluate", metrics.EvaluateParams)
+    params = read("evaluate", EvaluateParams)
     test = dataset.load(TEST)
     probabilities = model.predictor(model.load(MODEL))(test.images)
     evaluation = metrics.evaluate(probabilities, test.labels, params.confidence)

@@ -10,20 +10,15 @@ from pathlib import Path
 from mnist import catalog, download
 from mnist.bundled import mnist_5k
 from mnist.errors import run
-from mnist.params import Params, read
+from mnist.params import read
+from mnist.params.fetch import FetchParams
 
 RAW = Path("data/raw")
 
 
-class FetchParams(Params):
-    """Section `fetch`."""
-
-    dataset: str
-
-
 def main() -> None:
     """Write every file of the data set, each verified against the catalog."""
-    data_set = catalog.find(read("fetch", FetchParams).dataset)
+    data_set = catalog.DATA_SETS[read("fetch", FetchParams).dataset]
     RAW.mkdir(parents=True, exist_ok=True)
     if not data_set.mirrors:
         contents = mnist_5k()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist.augment import AugmentParams, distort
+from mnist.augment import distort
+from mnist.params.augment import AugmentParams
 
 NONE = AugmentParams(rotation=0, shear=0, zoom=0, shift=0, flip=False)
 SEED = [1, 2]

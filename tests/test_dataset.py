@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from mnist import dataset
-from mnist.dataset import Examples, SplitParams
+from mnist.dataset import Examples
 from mnist.errors import UserError
+from mnist.params.preprocess import SplitParams
+from mnist.split import split
 
 LABELS = np.random.Generator(np.random.PCG64(0)).integers(0, 10, 6000, np.uint8)
 NUMBERS = np.arange(6000, dtype=np.uint32).view(np.uint8).reshape(6000, 4)
@@ -19,7 +21,7 @@ TWELFTH = SplitParams(validation_one_in=12, seed=1)
 
 
 def test_every_class_gives_its_share_and_no_example_is_lost() -> None:
-    train, validation = dataset.split(EXAMPLES, TWELFTH)
+    train, validation = split(EXAMPLES, TWELFTH)
     assert (len(train.labels), len(validation.labels)) == (5500, 500)
     shares = np.bincount(validation.labels) - np.bincount(LABELS) / 12
     assert np.abs(shares).max() < 1
@@ -29,9 +31,9 @@ def test_every_class_gives_its_share_and_no_example_is_lost() -> None:
 
 def test_the_seed_decides_the_split() -> None:
     again, other = (SplitParams(validation_one_in=12, seed=seed) for seed in (1, 2))
-    first = dataset.split(EXAMPLES, TWELFTH)[1].images
-    assert np.array_equal(first, dataset.split(EXAMPLES, again)[1].images)
-    assert not np.array_equal(first, dataset.split(EXAMPLES, other)[1].images)
+    first = split(EXAMPLES, TWELFTH)[1].images
+    assert np.array_equal(first, split(EXAMPLES, again)[1].images)
+    assert not np.array_equal(first, split(EXAMPLES, other)[1].images)
 
 
 def test_the_same_examples_are_the_same_bytes_and_load_again(tmp_path: Path) -> None:

@@ -275,9 +275,3 @@ def test_the_bundled_digits_are_those_of_the_catalog() -> None:
     for file in catalog.MNIST_5K.files:
         assert hashlib.sha256(contents[file.name]).hexdigest() == file.sha256
         assert len(contents[file.name]) == file.length
-
-
-def test_an_unknown_data_set_is_named_with_those_known() -> None:
-    message = r"fetch\.dataset: expected one of mnist-5k, mnist, fashion-mnist, found 'digits'"
-    with pytest.raises(UserError, match=message):
-        catalog.find("digits")

@@ -1,24 +1,13 @@
-"""`AugmentParams`, and small random distortions of a batch, in graph."""
+"""Small random distortions of a batch, in graph."""
 
 import math
 from typing import Any
 
 import tensorflow as tf
-from pydantic import Field
 
-from mnist.params import Params
+from mnist.params.augment import AugmentParams
 
 STREAM = 1  # the randomness of a step, apart from its dropout
-
-
-class AugmentParams(Params):
-    """Section `augment`: the most that a training image is distorted; all 0 and false: as it is."""
-
-    rotation: float = Field(ge=0, le=180)  # degrees, either way
-    shear: float = Field(ge=0, lt=90)  # degrees, either way
-    zoom: float = Field(ge=0, lt=1)  # share of the size, in or out, each axis on its own
-    shift: float = Field(ge=0, le=28)  # pixels, either way, each axis on its own
-    flip: bool  # left and right, half of the images
 
 
 def distort(images: Any, seed: Any, params: AugmentParams) -> Any:

@@ -6,8 +6,6 @@ with different gzip headers.
 
 from dataclasses import dataclass
 
-from mnist.errors import UserError
-
 TRAIN_IMAGES = "train-images-idx3-ubyte"
 TRAIN_LABELS = "train-labels-idx1-ubyte"
 TEST_IMAGES = "t10k-images-idx3-ubyte"
@@ -121,11 +119,3 @@ MNIST_5K = DataSet(
 )
 
 DATA_SETS = {data_set.name: data_set for data_set in (MNIST_5K, MNIST, FASHION_MNIST)}
-
-
-def find(name: str) -> DataSet:
-    """Return the data set of that name. Raises UserError, which lists the names known."""
-    if name not in DATA_SETS:
-        known = ", ".join(DATA_SETS)
-        raise UserError(f"params.yaml: fetch.dataset: expected one of {known}, found {name!r}")
-    return DATA_SETS[name]

@@ -1,4 +1,4 @@
-"""`Examples`: images with their labels; reading, splitting, saving and loading them."""
+"""`Examples`: images with their labels; reading, saving and loading them."""
 
 import io
 import zipfile
@@ -7,11 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from mnist import archive, idx
 from mnist.errors import UserError
-from mnist.params import Params
 
 SIDE = 28
 CLASSES = 10
@@ -22,13 +20,6 @@ class Examples(NamedTuple):
 
     images: NDArray[np.uint8]  # [N, 28, 28, 1], 0: background, 255: ink
     labels: NDArray[np.uint8]  # [N], 0 to 9
-
-
-class SplitParams(Params):
-    """Section `preprocess`: one example in `validation_one_in` is held out for validation."""
-
-    validation_one_in: int = Field(ge=2)
-    seed: int = Field(ge=0)
 
 
 def read_idx(images: Path, labels: Path) -> Examples:
@@ -45,22 +36,6 @@ def read_idx(images: Path, labels: Path) -> Examples:
         row = int(np.argmax(digits >= CLASSES))
         raise UserError(f"{labels}: expected labels 0 to 9, found {digits[row]} at index {row}")
     return Examples(pixels[..., np.newaxis], digits)
-
-
-def split(examples: Examples, params: SplitParams) -> tuple[Examples, Examples]:
-    """Split into training and validation examples, stratified by label, the order kept.
-
-    Every `validation_one_in`-th of the shuffled examples, sorted by label, is for validation: so
-    each class, and the whole, give their share to within one example. Raises UserError when one
-    side would be empty.
-    """
-    shuffled = np.random.Generator(np.random.PCG64(params.seed)).permutation(len(examples.labels))
-    by_label = shuffled[np.argsort(examples.labels[shuffled], kind="stable")]
-    held_out = np.zeros(len(by_label), bool)
-    held_out[by_label[:: params.validation_one_in]] = True
-    if held_out.all():
-        raise UserError(f"data/raw: expected more than {len(by_label)} training images to split")
-    return _select(examples, ~held_out), _select(examples, held_out)
 
 
 def save(examples: Examples, path: Path) -> None:
@@ -93,10 +68,6 @@ def load(path: Path) -> Examples:
             f"{_by(images.shape)} and {labels.dtype} {_by(labels.shape)}"
         )
     return examples
-
-
-def _select(examples: Examples, rows: NDArray[np.bool_]) -> Examples:
-    return Examples(examples.images[rows], examples.labels[rows])
 
 
 def _read(path: Path) -> bytes:

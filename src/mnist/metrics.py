@@ -4,19 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy import stats
 
-from mnist.params import Params
-
 DECIMALS = 6
-
-
-class EvaluateParams(Params):
-    """Section `evaluate`."""
-
-    confidence: float = Field(gt=0, lt=1)  # of the accuracy's interval
-    minimum_accuracy: float = Field(ge=0, le=1)  # the gate: below it, the stage fails
 
 
 class Predictions(NamedTuple):

@@ -6,35 +6,21 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from pydantic import Field
 
 from mnist import archive, untrusted
 from mnist.errors import UserError
-from mnist.params import Params
+from mnist.params.model import POOL, ModelParams
 
 INPUT = (28, 28, 1)
 CLASSES = 10
-POOL = 2  # pixels a side
 PREDICT_BATCH = 500
 Predictor = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-
-
-class ModelParams(Params):
-    """Section `model`: blocks of convolutions, each ended by a 2x2 max-pool; then dense layers."""
-
-    blocks: tuple[tuple[int, ...], ...]  # filters
-    kernel_size: int = Field(ge=1, le=28)
-    padding: Literal["same", "valid"]  # valid: kernels stay inside the image, which shrinks
-    batch_norm: bool  # after each convolution
-    dense: tuple[int, ...]  # units of the hidden layers
-    dropout: float = Field(ge=0, lt=1)  # share dropped before the last layer, in training only
-    initializer: Literal["tutorial", "glorot"]
 
 
 def build(params: ModelParams, seed: int) -> keras.Sequential:
@@ -44,8 +30,6 @@ def build(params: ModelParams, seed: int) -> keras.Sequential:
     layers from a truncated normal of stddev 0.1 with bias 0.1. ReLU and batch norm come after the
     max-pool, which leaves a quarter of the values; ReLU and max-pool commute exactly.
     """
-    _require_positive(params)
-    _require_pixels(params)
     seeds = (int(word) for word in np.random.SeedSequence(seed).generate_state(99))
     layers = [keras.Input(INPUT, name="pixels"), keras.layers.Rescaling(1 / 255, name="scale")]
     for block, filters in enumerate(params.blocks, start=1):
@@ -185,31 +169,6 @@ def _dense(params: ModelParams, units: int, name: str, *, seed: int) -> keras.la
         bias_initializer=keras.initializers.Constant(bias),
         name=name,
     )
-
-
-def _require_positive(params: ModelParams) -> None:
-    widths = [*params.dense, *(width for block in params.blocks for width in block)]
-    if any(width < 1 for width in widths) or not all(params.blocks):
-        raise UserError(
-            "params.yaml: model.blocks, model.dense: expected positive widths and no empty block, "
-            f"found {[list(block) for block in params.blocks]} and {list(params.dense)}"
-        )
-
-
-def _require_pixels(params: ModelParams) -> None:
-    """Refuse convolutions and poolings that leave nothing of the image."""
-    side = INPUT[0]
-    for block, filters in enumerate(params.blocks, start=1):
-        if params.padding == "valid":
-            side -= len(filters) * (params.kernel_size - 1)
-        if side < POOL:
-            left = max(side, 0)
-            raise UserError(
-                f"params.yaml: model.blocks: expected {POOL} x {POOL} or more pixels to pool, "
-                f"found {left} x {left} in block {block}; take from model.blocks or "
-                "model.kernel_size, or write model.padding: same"
-            )
-        side //= POOL
 
 
 def _renumber(config: bytes) -> bytes:

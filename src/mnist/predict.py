@@ -7,7 +7,6 @@ import numpy as np
 
 from mnist import handwriting, processor
 from mnist.errors import run
-from mnist.processor import ProcessorParams
 
 MODEL = Path("models/model.keras")
 
@@ -18,7 +17,7 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a PNG or JPEG")
     files = parser.parse_args().files
     images = np.stack([handwriting.read(path) for path in files])
-    processor.prepare(ProcessorParams(reproducible="portable", device="cpu"))
+    processor.prepare(reproducible="portable", device="cpu")
     from mnist import model  # noqa: PLC0415  # TensorFlow reads its environment at import
 
     probabilities = model.predictor(model.load(MODEL))(images)

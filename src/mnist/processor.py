@@ -9,9 +9,6 @@ another order. `machine` uses all there is, and repeats its bytes on the same ki
 
 import os
 import sys
-from typing import Literal
-
-from mnist.params import Params
 
 PORTABLE_THREADS = 1
 
@@ -29,22 +26,15 @@ _PORTABLE = {
 _UNUSED = ("matplotlib", "pandas", "sklearn")
 
 
-class ProcessorParams(Params, extra="ignore"):
-    """The part of section `train` that must be known before TensorFlow is imported."""
-
-    reproducible: Literal["portable", "machine"]
-    device: Literal["auto", "cpu", "gpu"]
-
-
-def prepare(params: ProcessorParams) -> None:
+def prepare(*, reproducible: str, device: str) -> None:
     """Set the environment variables that TensorFlow and oneDNN read, then import them."""
     os.environ.update(_ALWAYS)
     for name, value in _PORTABLE.items():
-        if params.reproducible == "portable":
+        if reproducible == "portable":
             os.environ[name] = value
         else:
             os.environ.pop(name, None)
-    if params.device == "cpu":
+    if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     _import_tensorflow()
 

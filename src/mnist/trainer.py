@@ -1,29 +1,19 @@
 """A step of training, many in one call: the data resident, all the state in one place."""
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
-from pydantic import Field
 
 from mnist import optimizer
-from mnist.augment import AugmentParams, distort
+from mnist.augment import distort
 from mnist.dataset import CLASSES, Examples
 from mnist.model import logits
-from mnist.optimizer import OptimizerParams
+from mnist.params.augment import AugmentParams
+from mnist.params.train import StepParams
 
 FLOAT32 = ("scale", "logits")  # layers that never compute in bfloat16
-
-
-class StepParams(OptimizerParams):
-    """The part of section `train` that says what a step does."""
-
-    batch_size: int = Field(ge=1)
-    label_smoothing: float = Field(ge=0, lt=1)  # share of the label spread over the ten digits
-    average: float = Field(ge=0, lt=1)  # decay, a step, of the weights' mean that is saved; 0: none
-    precision: Literal["float32", "bfloat16"]  # of the arithmetic; weights are float32 always
-    seed: int = Field(ge=0, lt=2**31)
 
 
 class Trainer(NamedTuple):

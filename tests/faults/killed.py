@@ -89,5 +89,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    processor.prepare(PARAMS)
+    processor.prepare(reproducible=PARAMS.reproducible, device=PARAMS.device)
     main()

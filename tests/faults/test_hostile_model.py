@@ -15,7 +15,7 @@ import pytest
 
 from mnist import archive, model
 from mnist.errors import UserError
-from mnist.model import ModelParams
+from mnist.params.model import ModelParams
 
 PARAMS = ModelParams(
     blocks=((4, 4), (4,)),

@@ -1,16 +1,20 @@
-"""One section of params.yaml -> a strict, frozen class; the wording of its errors."""
+"""One section of params.yaml -> a strict, frozen class; the wording of its errors.
 
-import math
-import re
+A module here is a section: it imports neither TensorFlow nor numpy, so that all of them are read in
+a moment, and only the stages that read the section depend on it.
+"""
+
+import sys
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mnist import document
 from mnist.errors import UserError
 
 PARAMS = Path("params.yaml")
+LONGEST = 80  # characters of a value that are shown
 
 
 class Params(BaseModel):
@@ -23,29 +27,31 @@ P = TypeVar("P", bound=Params)
 
 
 def read(section: str, kind: type[P], path: Path = PARAMS) -> P:
-    """Read one section of `path` as a `kind`. Raises UserError with every mistake, one line."""
-    document = _load(path)
-    if section not in document:
+    """Read one section of `path` as a `kind`. Raises UserError, a line a mistake."""
+    sections = load(path)
+    if section not in sections:
         raise UserError(f"{path}: {section}: the section is missing; see recipes/ for examples")
     try:
-        return kind.model_validate(_lists_to_tuples(document[section]))
+        return kind.model_validate(_lists_to_tuples(sections[section]))
     except ValidationError as error:
         mistakes = [_explain(section, kind, details) for details in error.errors()]
-        raise UserError(f"{path}: " + "; ".join(mistakes)) from None
+        raise UserError("\n".join(f"{path}: {mistake}" for mistake in mistakes)) from None
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load(path: Path = PARAMS) -> dict[str, Any]:
+    """Read the sections of `path`, unchecked. Raises UserError where it has none."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        sections = document.load(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; copy one from recipes/") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: expected plain YAML, found {reason}") from None
-    if not isinstance(document, dict):
-        found = "an empty file" if document is None else type(document).__name__
+    except OSError as error:
+        raise UserError(f"{path}: expected a file that can be read, {error.strerror}") from None
+    except ValueError as error:
+        raise UserError(f"{path}: expected plain YAML, found {error}") from None
+    if not isinstance(sections, dict):
+        found = "an empty file" if sections is None else type(sections).__name__
         raise UserError(f"{path}: expected sections of `key: value`, found {found}")
-    return document
+    return sections
 
 
 def _lists_to_tuples(value: Any) -> Any:  # YAML has lists; what is frozen has tuples
@@ -57,17 +63,18 @@ def _lists_to_tuples(value: Any) -> Any:  # YAML has lists; what is frozen has t
 
 
 def _explain(section: str, kind: type[Params], details: Any) -> str:
-    where = ".".join(str(part) for part in (section, *details["loc"]))
-    found = details["input"]
+    where = ".".join(_shorten(str(part)) for part in (section, *details["loc"]))
     match details["type"]:
         case "missing":
             return f"{where}: the key is missing; add it"
-        case "extra_forbidden":
+        case "extra_forbidden" | "invalid_key":
             return f"{where}: unknown key; known are {', '.join(kind.model_fields)}"
         case "value_error":
             return f"{where}: {details['ctx']['error']}"
     expected = _EXPECTED.get(details["type"]) or details["msg"].removeprefix("Input should be ")
-    return f"{where}: expected {expected}, found {_describe(found)}{_hint(details['type'], found)}"
+    if details["type"] == "too_long":
+        expected = f"a list of {details['ctx']['max_length']}"
+    return f"{where}: expected {expected}, found {_describe(details['input'])}"
 
 
 _EXPECTED = {
@@ -84,22 +91,16 @@ _EXPECTED = {
 
 def _describe(value: Any) -> str:
     if isinstance(value, str):
-        return f"the text {value!r}"
+        return f"the text {_shorten(value)!r}"
     if isinstance(value, bool):
         return str(value).lower()
     if value is None:
         return "nothing"
-    return repr(list(value)) if isinstance(value, tuple) else repr(value)
+    try:
+        return _shorten(repr(list(value)) if isinstance(value, tuple) else repr(value))
+    except ValueError:  # Python does not write out a number of more digits
+        return f"more than {sys.get_int_max_str_digits()} digits"
 
 
-def _hint(kind: str, found: Any) -> str:
-    """Say what to write for `1e-4`, which YAML 1.1 reads as a text (yaml/pyyaml#173)."""
-    if kind not in {"float_type", "int_type"} or not isinstance(found, str):
-        return ""
-    if not re.fullmatch(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?", found):
-        return ""
-    number = float(found)
-    if not math.isfinite(number):
-        return ""
-    plain = f"{number:.20f}".rstrip("0").rstrip(".") if kind == "float_type" else f"{number:.0f}"
-    return f"; write {plain}"
+def _shorten(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

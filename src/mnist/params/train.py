@@ -1,0 +1,62 @@
+"""`TrainParams` of the loop, and its parts: of a step, of the optimizer, of the processor."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from mnist.params import Params
+
+STEPS_A_CALL = 100
+
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
+
+class ProcessorParams(Params, extra="ignore"):
+    """The part of section `train` that must be known before TensorFlow is imported."""
+
+    reproducible: Literal["portable", "machine"]
+    device: Literal["auto", "cpu", "gpu"]
+
+
+class OptimizerParams(Params, extra="ignore"):
+    """The part of section `train` that says how the weights move."""
+
+    steps: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)  # the highest
+    schedule: Literal["constant", "one-cycle", "cosine"]
+    betas: tuple[Decay, Decay]  # of Adam's two moments
+    weight_decay: float = Field(ge=0)  # decoupled; times the learning rate, a step, of kernels
+
+
+class StepParams(OptimizerParams):
+    """The part of section `train` that says what a step does."""
+
+    batch_size: int = Field(ge=1)
+    label_smoothing: float = Field(ge=0, lt=1)  # share of the label spread over the ten digits
+    average: float = Field(ge=0, lt=1)  # decay, a step, of the weights' mean that is saved; 0: none
+    precision: Literal["float32", "bfloat16"]  # of the arithmetic; weights are float32 always
+    seed: int = Field(ge=0, lt=2**31)
+
+
+class TrainParams(StepParams, ProcessorParams, extra="forbid"):
+    """Section `train`."""
+
+    validate_every: int  # steps, a multiple of 100: a row of the curve
+    checkpoint_every: int  # steps, a multiple of 100: what a kill costs at most
+
+    @field_validator("validate_every", "checkpoint_every")
+    @classmethod
+    def _in_whole_calls(cls, steps: int) -> int:
+        if steps < 1 or steps % STEPS_A_CALL:
+            raise ValueError(f"expected a multiple of {STEPS_A_CALL}, found {steps}")
+        return steps
+
+    @field_validator("precision")
+    @classmethod
+    def _portable(cls, precision: str, info: ValidationInfo) -> str:
+        if precision != "float32" and info.data.get("reproducible") == "portable":
+            raise ValueError(
+                f"expected float32, found {precision}, whose bits differ from processor to "
+                "processor; write float32, or train.reproducible: machine"
+            )
+        return precision
