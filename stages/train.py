@@ -21,7 +21,7 @@ def main() -> None:
     """Write the model, its learning curve, and what it ran on."""
     params, distortion = read("train", TrainParams), read("augment", AugmentParams)
     design = read("model", ModelParams)
-    processor.prepare(reproducible=params.reproducible, device=params.device)
+    processor.prepare(reproducible=params.reproducible, device=params.device, shards=params.shards)
     from mnist import environment, model, training  # noqa: PLC0415  # TensorFlow reads its environment at import
 
     network = model.build(design, params.seed)

@@ -41,6 +41,7 @@ MODEL = {
 PLAIN = {
     "steps": 4,
     "batch_size": 20,
+    "shards": 2,
     "learning_rate": 0.001,
     "schedule": "constant",
     "betas": (0.9, 0.999),

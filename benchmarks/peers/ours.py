@@ -19,12 +19,9 @@ def main() -> None:
         key: document.parse(value.encode()) for key, value in (a.split("=") for a in sys.argv[3:])
     }
     params = TrainParams.model_validate(read("train", TrainParams, path).model_dump() | changes)
-    processor.prepare(reproducible=params.reproducible, device=params.device)
-    import tensorflow as tf  # noqa: PLC0415
-
+    processor.prepare(reproducible=params.reproducible, device=params.device, shards=params.shards)
     from mnist import model, trainer, training  # noqa: PLC0415
 
-    tf.config.experimental.enable_op_determinism()
     network = model.build(read("model", ModelParams, path), params.seed)
     train = dataset.load(Path(sys.argv[1]) / "train.npz")
     distortion = read("augment", AugmentParams, path)

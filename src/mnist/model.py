@@ -5,6 +5,7 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from mnist import archive, untrusted
+from mnist import archive, processor, untrusted
 from mnist.errors import UserError
 from mnist.params.model import POOL, ModelParams
 
@@ -51,37 +52,11 @@ def build(params: ModelParams, seed: int) -> keras.Sequential:
     return keras.Sequential(layers, name="digits")
 
 
-def logits(model: keras.Sequential, pixels: Any, dropout_seed: Any) -> Any:
-    """Run the network in training: float pixels -> logits `[N, 10]`.
-
-    Dropout is stateless, keyed by `dropout_seed` (int32 [2]): no hidden state to save or resume.
-    """
-    values = pixels
-    for layer in model.layers[:-1]:
-        if isinstance(layer, keras.layers.Dropout):
-            values = tf.nn.experimental.stateless_dropout(
-                values, layer.rate, dropout_seed, rng_alg="philox"
-            )
-        elif isinstance(layer, keras.layers.BatchNormalization):
-            values = _normalize(layer, values)
-        else:
-            values = layer(values, training=True)
-    return values
-
-
-def _normalize(layer: keras.layers.BatchNormalization, values: Any) -> Any:
-    """Normalise by the batch, move the statistics: one operation where Keras takes ten."""
-    scale, offset = layer.gamma.value, layer.beta.value
-    outputs, *of_batch = tf.compat.v1.nn.fused_batch_norm(
-        values, scale, offset, epsilon=layer.epsilon, is_training=True
-    )
-    for moving, found in zip((layer.moving_mean, layer.moving_variance), of_batch, strict=True):
-        moving.assign(layer.momentum * moving.value + (1 - layer.momentum) * found)
-    return outputs
-
-
 def predictor(model: keras.Sequential) -> Predictor:
-    """Compile the network once: uint8 images `[N, 28, 28, 1]` -> probabilities `[N, 10]`."""
+    """Compile the network once: uint8 images `[N, 28, 28, 1]` -> probabilities `[N, 10]`.
+
+    Batches of a fixed size run side by side, so how many threads there are changes no bit.
+    """
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     lines = [tf.TensorSpec((2, layer.gamma.shape[0]), tf.float32) for layer in norms]
 
@@ -99,7 +74,9 @@ def predictor(model: keras.Sequential) -> Predictor:
     def predict(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         lines = [_line(layer) for layer in norms]
         starts = range(0, len(images), PREDICT_BATCH)
-        return np.concatenate([run(images[i : i + PREDICT_BATCH], lines).numpy() for i in starts])
+        batches = [images[start : start + PREDICT_BATCH] for start in starts]
+        with ThreadPoolExecutor(processor.cores()) as pool:
+            return np.concatenate(list(pool.map(lambda batch: run(batch, lines).numpy(), batches)))
 
     return predict
 

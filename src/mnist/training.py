@@ -46,7 +46,6 @@ def fit(
     """
     _require_device(params)
     _require_batch(len(train.labels), params)
-    tf.config.experimental.enable_op_determinism()
     run_steps, variables = trainer.build(model, train, params, distortion)
     predict = predictor(model)
 

@@ -32,6 +32,7 @@ class StepParams(OptimizerParams):
     """The part of section `train` that says what a step does."""
 
     batch_size: int = Field(ge=1)
+    shards: int = Field(ge=1)  # that a batch is computed in, side by side; a power of two
     label_smoothing: float = Field(ge=0, lt=1)  # share of the label spread over the ten digits
     average: float = Field(ge=0, lt=1)  # decay, a step, of the weights' mean that is saved; 0: none
     precision: Literal["float32", "bfloat16"]  # of the arithmetic; weights are float32 always
@@ -43,6 +44,17 @@ class TrainParams(StepParams, ProcessorParams, extra="forbid"):
 
     validate_every: int  # steps, a multiple of 100: a row of the curve
     checkpoint_every: int  # steps, a multiple of 100: what a kill costs at most
+
+    @field_validator("shards")
+    @classmethod
+    def _in_a_tree(cls, shards: int, info: ValidationInfo) -> int:
+        most = info.data.get("batch_size", shards)
+        if shards & (shards - 1) or shards > most:
+            raise ValueError(
+                f"expected a power of two, at most the {most} images of train.batch_size, "
+                f"found {shards}"
+            )
+        return shards
 
     @field_validator("validate_every", "checkpoint_every")
     @classmethod
