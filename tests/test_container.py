@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -321,3 +322,19 @@ def test_what_train_does_not_declare_is_named(
     finally:
         script.write_text(before, encoding="utf-8")
     assert message in failed.value.stderr.decode()
+
+
+def test_a_container_with_a_limit_of_cores_trains_the_bytes_of_the_host(built: str) -> None:
+    command = ["tests/short_training.py", "features"]
+    path = "PYTHONPATH=src:tests"
+    mount = f"--mount=type=bind,source={ROOT},target=/project,readonly"
+    docker = ["docker", "run", "--rm", "--network=none", f"--env={path}", "--workdir=/project"]
+    runs = [["env", path, sys.executable, *command]] + [
+        [*docker, mount, limit, built, "python", *command]
+        for limit in ("--cpuset-cpus=0", "--cpus=0.7")
+    ]
+    found = [
+        json.loads(subprocess.run(run, cwd=ROOT, check=True, stdout=PIPE).stdout.splitlines()[-1])
+        for run in runs
+    ]
+    assert found[1:] == found[:1] * 2
