@@ -11,23 +11,14 @@ from ruamel.yaml import YAML
 from mnist import document
 from mnist.errors import UserError
 from mnist.params import Params, read
-from mnist.params.augment import AugmentParams
 from mnist.params.evaluate import EvaluateParams
-from mnist.params.fetch import FetchParams
 from mnist.params.model import ModelParams
 from mnist.params.preprocess import SplitParams
+from mnist.params.sections import SECTIONS, check
 from mnist.params.train import TrainParams
 
 PROJECT = Path(__file__).parent.parent
 GOOD: dict[str, Any] = document.load(PROJECT / "params.yaml")
-KINDS: dict[str, type[Params]] = {
-    "fetch": FetchParams,
-    "preprocess": SplitParams,
-    "model": ModelParams,
-    "augment": AugmentParams,
-    "train": TrainParams,
-    "evaluate": EvaluateParams,
-}
 
 
 def mistake(path: Path, text: str, section: str, kind: type[Params]) -> str:
@@ -72,7 +63,7 @@ def test_a_wrong_value_is_named_with_what_was_expected(
     tmp_path: Path, section: str, key: str, value: str, message: str
 ) -> None:
     text = edited(section, key.partition(".")[0], value)
-    found = mistake(tmp_path / "p.yaml", text, section, KINDS[section])
+    found = mistake(tmp_path / "p.yaml", text, section, SECTIONS[section])
     assert found.startswith(f"{section}.{key}: {message}")
 
 
@@ -145,14 +136,12 @@ def test_what_is_not_plain_yaml_is_refused_and_nothing_is_executed(
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("recipes/*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_loads_and_says_why_it_exists(path: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith("# ")
-    assert list(document.load(path)) == list(GOOD) == list(KINDS)
-    for section, kind in KINDS.items():
-        read(section, kind, path)
+    assert list(document.load(path)) == list(GOOD) == list(SECTIONS)
+    check(path)
 
 
 def test_all_sections_are_read_without_tensorflow_or_numpy() -> None:
-    modules = ", ".join(sorted({kind.__module__ for kind in KINDS.values()}))
     heavy = "{'numpy', 'scipy', 'tensorflow'}"
-    code = f"import sys, {modules}; sys.exit(len({heavy} & set(sys.modules)))"
+    code = f"import sys, mnist.params.sections; sys.exit(len({heavy} & set(sys.modules)))"
     env = {"PYTHONPATH": str(PROJECT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", code], env=env, check=True)

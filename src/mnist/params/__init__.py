@@ -28,7 +28,11 @@ P = TypeVar("P", bound=Params)
 
 def read(section: str, kind: type[P], path: Path = PARAMS) -> P:
     """Read one section of `path` as a `kind`. Raises UserError, a line a mistake."""
-    sections = load(path)
+    return pick(load(path), section, kind, path)
+
+
+def pick(sections: dict[str, Any], section: str, kind: type[P], path: Path = PARAMS) -> P:
+    """Judge one section of what `load` read of `path`. Raises UserError, a line a mistake."""
     if section not in sections:
         raise UserError(f"{path}: {section}: the section is missing; see recipes/ for examples")
     try:
