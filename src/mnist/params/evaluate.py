@@ -8,4 +8,4 @@ from mnist.params import Params
 class EvaluateParams(Params):
     """Section `evaluate`."""
 
-    confidence: float = Field(gt=0, lt=1)  # of the accuracy's interval
+    confidence: float = Field(gt=0, le=0.999999)  # of the accuracy's interval

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mnist.errors import UserError
-from mnist.params import PARAMS, Params, load, pick
+from mnist.params import PARAMS, Params, load, pick, told
 from mnist.params.augment import AugmentParams
 from mnist.params.evaluate import EvaluateParams
 from mnist.params.fetch import FetchParams
@@ -35,6 +35,6 @@ def check(path: Path = PARAMS) -> None:
         try:
             pick(sections, section, kind, path)
         except UserError as error:
-            mistakes.append(str(error))
+            mistakes += str(error).splitlines()
     if mistakes:
-        raise UserError("\n".join(mistakes))
+        raise told(mistakes)
