@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev repro verify image review report locked spread predict check format test test-all bench lock
+.PHONY: help setup setup-dev repro gate verify image review report locked spread predict check format test test-all bench lock
 
 # where the stages run: docker, podman or host; unset, stages/run chooses and says why
 ifdef ENGINE
@@ -46,7 +46,12 @@ endif
 ifdef RECIPE
 	@stages/recipe $(RECIPE)
 endif
+	@$(mnist).params
 	@$(BIN)/dvc repro
+	@$(mnist).gate
+
+gate: setup ## Does the model reach gate.minimum_accuracy? Judges the metrics that lie there
+	@$(mnist).gate
 
 verify: setup ## Are all outputs, here and in the cache, what dvc.lock says? [RETRAIN=1: train again too]
 	@install -d -m 700 $(DVC_SITE_CACHE_DIR)

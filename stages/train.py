@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mnist import dataset, processor, tables
+from mnist import dataset, memory, processor, tables
 from mnist.errors import run
 from mnist.params import read
 from mnist.params.augment import AugmentParams
@@ -21,6 +21,7 @@ def main() -> None:
     """Write the model, its learning curve, and what it ran on."""
     params, distortion = read("train", TrainParams), read("augment", AugmentParams)
     design = read("model", ModelParams)
+    memory.require(design, params)
     processor.prepare(reproducible=params.reproducible, device=params.device, shards=params.shards)
     from mnist import environment, model, training  # noqa: PLC0415  # TensorFlow reads its environment at import
 

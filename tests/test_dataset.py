@@ -36,6 +36,17 @@ def test_the_seed_decides_the_split() -> None:
     assert not np.array_equal(first, split(EXAMPLES, other)[1].images)
 
 
+@pytest.mark.fault(16)
+def test_a_validation_set_that_has_not_one_of_each_class_is_refused() -> None:
+    message = (
+        r"preprocess\.validation_one_in: expected at most 600, so that the 6000 training images "
+        "leave one of each class for validation, found 601"
+    )
+    with pytest.raises(UserError, match=message):
+        split(EXAMPLES, SplitParams(validation_one_in=601, seed=1))
+    assert len(split(EXAMPLES, SplitParams(validation_one_in=600, seed=1))[1].labels) == 10
+
+
 def test_the_same_examples_are_the_same_bytes_and_load_again(tmp_path: Path) -> None:
     for name in ("a.npz", "b.npz"):
         dataset.save(EXAMPLES, tmp_path / name)

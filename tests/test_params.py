@@ -3,31 +3,25 @@
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from mnist import document
 from mnist.errors import UserError
 from mnist.params import Params, read
-from mnist.params.augment import AugmentParams
 from mnist.params.evaluate import EvaluateParams
-from mnist.params.fetch import FetchParams
 from mnist.params.model import ModelParams
 from mnist.params.preprocess import SplitParams
+from mnist.params.sections import SECTIONS, check
 from mnist.params.train import TrainParams
 
 PROJECT = Path(__file__).parent.parent
 GOOD: dict[str, Any] = document.load(PROJECT / "params.yaml")
-KINDS: dict[str, type[Params]] = {
-    "fetch": FetchParams,
-    "preprocess": SplitParams,
-    "model": ModelParams,
-    "augment": AugmentParams,
-    "train": TrainParams,
-    "evaluate": EvaluateParams,
-}
 
 
 def mistake(path: Path, text: str, section: str, kind: type[Params]) -> str:
@@ -72,7 +66,7 @@ def test_a_wrong_value_is_named_with_what_was_expected(
     tmp_path: Path, section: str, key: str, value: str, message: str
 ) -> None:
     text = edited(section, key.partition(".")[0], value)
-    found = mistake(tmp_path / "p.yaml", text, section, KINDS[section])
+    found = mistake(tmp_path / "p.yaml", text, section, SECTIONS[section])
     assert found.startswith(f"{section}.{key}: {message}")
 
 
@@ -124,6 +118,71 @@ def test_a_missing_key_and_a_missing_section_are_named(tmp_path: Path) -> None:
     assert found == "evaluate: the section is missing; see recipes/ for examples"
 
 
+@pytest.mark.fault(16)
+def test_the_check_of_all_sections_has_a_line_for_each_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    wrong: dict[Any, Any] = {name: dict(values) for name, values in GOOD.items() if name != "gate"}
+    wrong |= {"trian": {}, 7: {}, "augment": None}
+    wrong["train"] |= {"steps": 0, "setps": 1}
+    wrong["evaluate"]["minimum_accuracy"] = 0.9  # where it was
+    YAML(typ="safe").dump(wrong, path)
+    done = subprocess.run(
+        [sys.executable, "-m", "mnist.params"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(PROJECT / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    known = "unknown section; known are fetch, preprocess, model, augment, train, evaluate, gate"
+    expected = [
+        f"trian: {known}",
+        f"7: {known}",
+        "augment: expected a section of `key: value`, found nothing",
+        "train.steps: expected greater than or equal to 1, found 0",
+        f"train.setps: unknown key; known are {', '.join(TrainParams.model_fields)}",
+        "evaluate.minimum_accuracy: unknown key; known are confidence",
+        "gate: the section is missing; see recipes/ for examples",
+    ]
+    assert sorted(done.stderr.splitlines()) == sorted(f"params.yaml: {line}" for line in expected)
+
+
+@pytest.mark.fault(16)
+def test_of_very_many_mistakes_the_first_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text("\n".join(f"k{i}: 1" for i in range(5000)), encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        check(path)
+    assert len(str(caught.value).splitlines()) == 21
+    assert str(caught.value).endswith("... and 4987 more")
+
+
+PIECES = st.sampled_from(
+    ["", " ", "-", "[", "]", "{", ":", "&a ", "*a", "1e999", "0x" + "f" * 5000]
+)
+PIECES |= st.text(max_size=5) | st.integers().map(str) | st.floats().map(str)
+
+
+@pytest.mark.fault(16, 17)
+@settings(max_examples=500, deadline=2000)
+@given(st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 9), PIECES), min_size=1, max_size=3))
+def test_any_change_of_params_yaml_is_taken_or_told(changes: list[tuple[int, int, str]]) -> None:
+    text = (PROJECT / "params.yaml").read_text(encoding="utf-8")
+    for at, length, piece in changes:
+        text = text[:at] + piece + text[at + length :]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "params.yaml"
+        path.write_bytes(text.encode(errors="surrogatepass"))
+        try:
+            check(path)
+        except UserError as error:
+            lines = str(error).splitlines()
+            assert 0 < len(lines) <= 21
+            assert all(line.startswith((f"{path}: ", "... and ")) for line in lines)
+            assert max(map(len, lines)) < 1000
+
+
 @pytest.mark.fault(17)
 @pytest.mark.parametrize(
     ("text", "message"),
@@ -145,14 +204,12 @@ def test_what_is_not_plain_yaml_is_refused_and_nothing_is_executed(
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("recipes/*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_loads_and_says_why_it_exists(path: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith("# ")
-    assert list(document.load(path)) == list(GOOD) == list(KINDS)
-    for section, kind in KINDS.items():
-        read(section, kind, path)
+    assert list(document.load(path)) == list(GOOD) == list(SECTIONS)
+    check(path)
 
 
 def test_all_sections_are_read_without_tensorflow_or_numpy() -> None:
-    modules = ", ".join(sorted({kind.__module__ for kind in KINDS.values()}))
     heavy = "{'numpy', 'scipy', 'tensorflow'}"
-    code = f"import sys, {modules}; sys.exit(len({heavy} & set(sys.modules)))"
+    code = f"import sys, mnist.params.sections; sys.exit(len({heavy} & set(sys.modules)))"
     env = {"PYTHONPATH": str(PROJECT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", code], env=env, check=True)

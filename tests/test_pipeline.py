@@ -24,6 +24,7 @@ AFTER = {
     "model": {"train"},
     "train": {"train"},
     "evaluate": {"evaluate"},
+    "gate": set(),
 }
 
 

@@ -33,9 +33,9 @@ echo "{\\"accuracy\\": 0.90$seed}" > metrics/evaluation.json
 """
 
 
-def test_the_digest_is_that_of_all_params_but_the_seed_of_the_training() -> None:
+def test_the_digest_is_that_of_all_params_but_the_seed_of_the_training_and_the_gate() -> None:
     params: dict[str, Any] = {"preprocess": {"seed": 1}, "train": {"seed": 1, "steps": 9}}
-    same = {"train": {"steps": 9, "seed": 2}, "preprocess": {"seed": 1}}
+    same = {"train": {"steps": 9, "seed": 2}, "preprocess": {"seed": 1}, "gate": {"minimum": 1}}
     assert spread.digest(params) == spread.digest(same)
     for other in (
         {"preprocess": {"seed": 2}, "train": {"seed": 1, "steps": 9}},

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from mnist.errors import UserError
+
 DECIMALS = 6
 
 
@@ -35,8 +37,11 @@ def evaluate(
 ) -> dict[str, Any]:
     """Summarise probabilities `[N, 10]` against labels `[N]`, N at least 1.
 
-    The log loss is the mean of -ln p(label), in nats, p held above the smallest float32.
+    The log loss is the mean of -ln p(label), in nats, p held above the smallest float32. Raises
+    UserError for probabilities that are none.
     """
+    if not np.isfinite(probabilities).all():
+        raise UserError("models/model.keras: expected probabilities, found numbers not finite")
     right = probabilities.argmax(axis=1) == labels
     low, high = wilson(int(right.sum()), len(labels), confidence)
     of_label = probabilities[np.arange(len(labels)), labels].astype(np.float64)

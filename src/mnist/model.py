@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from mnist import archive, processor, untrusted
 from mnist.errors import UserError
-from mnist.params.model import POOL, ModelParams
+from mnist.params.model import CLASSES, MOST_LAYERS, POOL, ModelParams
 
 INPUT = (28, 28, 1)
-CLASSES = 10
 PREDICT_BATCH = 500
 Predictor = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
@@ -31,7 +30,7 @@ def build(params: ModelParams, seed: int) -> keras.Sequential:
     layers from a truncated normal of stddev 0.1 with bias 0.1. ReLU and batch norm come after the
     max-pool, which leaves a quarter of the values; ReLU and max-pool commute exactly.
     """
-    seeds = (int(word) for word in np.random.SeedSequence(seed).generate_state(99))
+    seeds = (int(word) for word in np.random.SeedSequence(seed).generate_state(MOST_LAYERS + 2))
     layers = [keras.Input(INPUT, name="pixels"), keras.layers.Rescaling(1 / 255, name="scale")]
     for block, filters in enumerate(params.blocks, start=1):
         for position, width in enumerate(filters, start=1):

@@ -23,9 +23,10 @@ DECIMALS = 6
 
 
 def digest(params: dict[str, Any]) -> str:
-    """Return a digest of what a spread belongs to: all params but the seed of the training."""
+    """Return a digest of what a spread belongs to: all params but the training's seed, the gate."""
     train = {key: value for key, value in params.get("train", {}).items() if key != "seed"}
-    text = json.dumps({**params, "train": train}, sort_keys=True)
+    kept = {section: values for section, values in params.items() if section != "gate"}
+    text = json.dumps({**kept, "train": train}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -15,6 +15,7 @@ from mnist.errors import UserError
 
 PARAMS = Path("params.yaml")
 LONGEST = 80  # characters of a value that are shown
+MOST_MISTAKES = 20  # that are told
 
 
 class Params(BaseModel):
@@ -28,14 +29,24 @@ P = TypeVar("P", bound=Params)
 
 def read(section: str, kind: type[P], path: Path = PARAMS) -> P:
     """Read one section of `path` as a `kind`. Raises UserError, a line a mistake."""
-    sections = load(path)
+    return pick(load(path), section, kind, path)
+
+
+def pick(sections: dict[str, Any], section: str, kind: type[P], path: Path = PARAMS) -> P:
+    """Judge one section of what `load` read of `path`. Raises UserError, a line a mistake."""
     if section not in sections:
         raise UserError(f"{path}: {section}: the section is missing; see recipes/ for examples")
     try:
         return kind.model_validate(_lists_to_tuples(sections[section]))
     except ValidationError as error:
         mistakes = [_explain(section, kind, details) for details in error.errors()]
-        raise UserError("\n".join(f"{path}: {mistake}" for mistake in mistakes)) from None
+        raise told([f"{path}: {mistake}" for mistake in mistakes]) from None
+
+
+def told(mistakes: list[str]) -> UserError:
+    """Return the error that tells them, a line each; of very many the first."""
+    more = len(mistakes) - MOST_MISTAKES
+    return UserError("\n".join([*mistakes[:MOST_MISTAKES], *[f"... and {more} more"] * (more > 0)]))
 
 
 def load(path: Path = PARAMS) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""`ModelParams`: what the network looks like; one that leaves nothing of the image is refused."""
+"""`ModelParams`: what the network looks like, and how large that is."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -8,6 +9,9 @@ from mnist.params import Params
 
 SIDE = 28  # pixels
 POOL = 2  # pixels a side
+CLASSES = 10
+MOST_LAYERS = 97  # of weights, beside the last; each draws its own from the seed
+MOST_WEIGHTS = 2**31
 
 
 def _not_empty(filters: tuple[int, ...]) -> tuple[int, ...]:
@@ -16,8 +20,15 @@ def _not_empty(filters: tuple[int, ...]) -> tuple[int, ...]:
     return filters
 
 
-Width = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=1, lt=2**31)]
 Block = Annotated[tuple[Width, ...], AfterValidator(_not_empty)]
+
+
+class Layer(NamedTuple):
+    """What a convolution or dense layer, with its batch norm, has to hold."""
+
+    weights: int
+    values: int  # an image
 
 
 class ModelParams(Params):
@@ -47,3 +58,35 @@ class ModelParams(Params):
                 )
             side //= POOL
         return self
+
+    @model_validator(mode="after")
+    def _can_be(self) -> Self:
+        """Refuse what no machine here is for."""
+        count = sum(map(len, self.blocks)) + len(self.dense)
+        if count > MOST_LAYERS:
+            raise ValueError(
+                f"expected at most {MOST_LAYERS} convolutions and hidden layers, found {count}; "
+                "take from model.blocks or model.dense"
+            )
+        weights = sum(layer.weights for layer in self.layers())
+        if weights > MOST_WEIGHTS:
+            raise ValueError(
+                f"expected at most {MOST_WEIGHTS:,} weights, found {weights:,}, which take "
+                f"{4 * weights / 1e9:,.0f} GB; take from model.blocks or model.dense"
+            )
+        return self
+
+    def layers(self) -> Iterator[Layer]:
+        """Yield every layer that has weights, in order, the last one included."""
+        side, width = SIDE, 1
+        for filters in self.blocks:
+            for count in filters:
+                side -= (self.kernel_size - 1) * (self.padding == "valid")
+                beside = 4 if self.batch_norm else 1  # weights a filter: batch norm's, or a bias
+                yield Layer((self.kernel_size**2 * width + beside) * count, side * side * count)
+                width = count
+            side //= POOL
+        width *= side * side
+        for units in (*self.dense, CLASSES):
+            yield Layer((width + 1) * units, units)
+            width = units

@@ -7,8 +7,9 @@ from pydantic import Field, ValidationInfo, field_validator
 from mnist.params import Params
 
 STEPS_A_CALL = 100
+MOST = 2**31  # TensorFlow counts steps, rows and seeds in an int32
 
-Decay = Annotated[float, Field(ge=0, lt=1)]
+Decay = Annotated[float, Field(ge=0, le=0.999999)]  # of a float32, which is 1 soon after
 
 
 class ProcessorParams(Params, extra="ignore"):
@@ -21,7 +22,7 @@ class ProcessorParams(Params, extra="ignore"):
 class OptimizerParams(Params, extra="ignore"):
     """The part of section `train` that says how the weights move."""
 
-    steps: int = Field(ge=1)
+    steps: int = Field(ge=1, lt=MOST)
     learning_rate: float = Field(gt=0)  # the highest
     schedule: Literal["constant", "one-cycle", "cosine"]
     betas: tuple[Decay, Decay]  # of Adam's two moments
@@ -31,19 +32,19 @@ class OptimizerParams(Params, extra="ignore"):
 class StepParams(OptimizerParams):
     """The part of section `train` that says what a step does."""
 
-    batch_size: int = Field(ge=1)
-    shards: int = Field(ge=1)  # that a batch is computed in, side by side; a power of two
+    batch_size: int = Field(ge=1, lt=MOST)
+    shards: int = Field(ge=1, le=64)  # that a batch is computed in, side by side; a power of two
     label_smoothing: float = Field(ge=0, lt=1)  # share of the label spread over the ten digits
-    average: float = Field(ge=0, lt=1)  # decay, a step, of the weights' mean that is saved; 0: none
+    average: Decay  # a step, of the weights' mean that is saved; 0: none
     precision: Literal["float32", "bfloat16"]  # of the arithmetic; weights are float32 always
-    seed: int = Field(ge=0, lt=2**31)
+    seed: int = Field(ge=0, lt=MOST)
 
 
 class TrainParams(StepParams, ProcessorParams, extra="forbid"):
     """Section `train`."""
 
-    validate_every: int  # steps, a multiple of 100: a row of the curve
-    checkpoint_every: int  # steps, a multiple of 100: what a kill costs at most
+    validate_every: int = Field(lt=MOST)  # steps, a multiple of 100: a row of the curve
+    checkpoint_every: int = Field(lt=MOST)  # steps, a multiple of 100: what a kill costs at most
 
     @field_validator("shards")
     @classmethod
