@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist import download, idx
+from mnist import download, idx, transfer
 from mnist.catalog import File
 from mnist.errors import UserError
 
@@ -37,10 +37,10 @@ def unpack(packed: bytes, size: int) -> None:
     total = 0
     parts = (packed[i : i + size] for i in range(0, len(packed), size))
     try:
-        for chunk in download._unpack(FILE, parts):
-            assert len(chunk) <= download.CHUNK
+        for chunk in download._exactly(FILE, download._unpack(parts)):
+            assert len(chunk) <= transfer.CHUNK
             total += len(chunk)
-    except (download.UnfitError, download.InterruptedTransferError):
+    except (transfer.UnfitError, transfer.InterruptedTransferError):
         return
     finally:
         assert total <= FILE.length
