@@ -115,6 +115,18 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
         server.http.server_close()
 
 
+def certified(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate for this machine; return the file with its key, and that without."""
+    certificate, public = folder / "certificate.pem", folder / "public.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=here"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-keyout", str(certificate), "-out", str(public)]
+    subprocess.run(command, check=True, capture_output=True)
+    with certificate.open("ab") as file:
+        file.write(public.read_bytes())
+    return certificate, public
+
+
 def fetch(tmp_path: Path, *mirrors: Server | Place) -> None:
     download.fetch(FILE, [m.url if isinstance(m, Server) else m for m in mirrors], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["digits"]
@@ -184,14 +196,9 @@ def test_a_stalled_server_times_out(tmp_path: Path, serve: Callable[..., Server]
 def test_a_redirect_is_followed_but_not_from_https_to_http(
     tmp_path: Path, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    certificate, out = tmp_path / "certificate.pem", tmp_path / "out"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=here"]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1"]
-    command += ["-keyout", str(certificate), "-out", str(tmp_path / "public.pem")]
-    subprocess.run(command, check=True, capture_output=True)
-    with certificate.open("ab") as file:
-        file.write((tmp_path / "public.pem").read_bytes())
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "public.pem"))
+    certificate, public = certified(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(public))
+    out = tmp_path / "out"
     out.mkdir()
     plain = serve(body(PACKED))
     fetch(out, serve(redirect(plain.url)))
@@ -201,6 +208,23 @@ def test_a_redirect_is_followed_but_not_from_https_to_http(
     secure = serve(redirect(plain.url), certificate=certificate)
     refused(out, secure, f"refused a redirect from https to {plain.url}")
     assert plain.requests == 1
+
+
+def test_certificates_of_an_own_authority_are_those_of_ssl_cert_file(
+    tmp_path: Path, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, public = certified(tmp_path)
+    out = tmp_path / "out"
+    out.mkdir()
+    server = serve(body(PACKED), certificate=certificate)
+    for known in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(known, raising=False)
+    monkeypatch.setattr(download, "PAUSES", (60.0,))  # none of it is mended by another attempt
+    refused(out, server, "CERTIFICATE_VERIFY_FAILED.*; name the file .* in SSL_CERT_FILE")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nowhere.pem"))
+    refused(out, server, "invalid path: .*nowhere.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(public))
+    fetch(out, server)
 
 
 @pytest.mark.fault(9)

@@ -27,7 +27,8 @@ def held_back() -> Iterator[Held]:
     """Hold descriptor 2 back; say all of it before an exception, after a crash, or if wanted.
 
     A process of its own keeps it: one that crashes (TensorFlow on a processor without AVX does)
-    says nothing more itself. Where none can be started, nothing is held back.
+    says nothing more itself. Where none can be started, nothing is held back. In a container,
+    which ends with the process that crashed, the keeper is the faster one most often, not always.
     """
     held = Held()
     try:

@@ -1,6 +1,7 @@
 """Address -> the bytes that lie there, bounded in number and in time, whatever answers."""
 
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator
@@ -99,7 +100,7 @@ def _reason(error: Exception) -> str:
     """Say the innermost reason, without the names and addresses that are wrapped around it."""
     first = error.args[0] if error.args else None
     innermost = getattr(first, "reason", None) or error
-    text = str(innermost).rpartition("port=")[2].partition(": ")[2] or str(innermost)
+    text = re.sub(r"^HTTPS?Connection\w*\(.*?port=\d+\): ", "", str(innermost))
     return f"{type(innermost).__name__}: {' '.join(text.split())[:200]}"
 
 
