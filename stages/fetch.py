@@ -7,7 +7,7 @@ Where the data comes from changes no result, so it is no parameter.
 import os
 from pathlib import Path
 
-from mnist import catalog, download
+from mnist import catalog, download, mirror
 from mnist.bundled import mnist_5k
 from mnist.errors import run
 from mnist.params import read
@@ -25,9 +25,9 @@ def main() -> None:
         for file in data_set.files:
             download.write(file, iter([contents[file.name]]), RAW)
         return
-    mirrors = download.mirrors_of(data_set, os.environ.get("DATASET_MIRROR"))
+    places = mirror.places(data_set, os.environ.get(mirror.VARIABLE))
     for file in data_set.files:
-        download.fetch(file, mirrors, RAW)
+        download.fetch(file, places, RAW)
 
 
 if __name__ == "__main__":

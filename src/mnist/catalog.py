@@ -28,6 +28,7 @@ class DataSet:
     name: str
     files: tuple[File, File, File, File]
     mirrors: tuple[str, ...]
+    folders: tuple[str, ...] = ()  # where they lie in a folder that holds data sets
 
 
 MNIST = DataSet(
@@ -58,6 +59,7 @@ MNIST = DataSet(
         "https://storage.googleapis.com/cvdf-datasets/mnist",
         "https://ossci-datasets.s3.amazonaws.com/mnist",
     ),
+    ("mnist", "MNIST/raw"),  # the latter as torchvision has them
 )
 
 FASHION_MNIST = DataSet(
@@ -88,6 +90,7 @@ FASHION_MNIST = DataSet(
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets",
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
     ),
+    ("fashion-mnist", "FashionMNIST/raw"),
 )
 
 # 5,000 digits of MNIST's training set, 500 of each: 400 of each to train, 100 of each to test.

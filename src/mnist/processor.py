@@ -14,6 +14,9 @@ threads for each operation.
 
 import os
 import sys
+from pathlib import Path
+
+from mnist import quiet
 
 _ALWAYS = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
@@ -50,11 +53,19 @@ def _set(variable: str, value: str | None) -> None:
 
 
 def _import_tensorflow() -> None:
+    """Import it and let it look for devices, silently where all is as one would expect."""
     hidden = [name for name in _UNUSED if name not in sys.modules]
     for name in hidden:
         sys.modules[name] = None  # type: ignore[assignment]  # as if it were not installed
-    import keras  # noqa: F401, PLC0415
-    import tensorflow  # noqa: F401, PLC0415
+    with quiet.held_back() as held:
+        import keras  # noqa: F401, PLC0415
+        import tensorflow as tf  # noqa: PLC0415
 
+        held.wanted = not tf.config.list_physical_devices("GPU") and _expects_gpu()
     for name in hidden:
         del sys.modules[name]
+
+
+def _expects_gpu() -> bool:
+    devices = [*Path("/dev").glob("nvidia[0-9]*"), *Path("/dev").glob("dxg")]
+    return bool(devices) and os.environ.get("CUDA_VISIBLE_DEVICES") != "-1"
