@@ -1,5 +1,6 @@
-"""What a stage keeps while it runs: there after a kill, gone after success, never another's."""
+"""What a stage keeps while it runs: there until DVC has its outs, never another's."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -59,12 +60,37 @@ def run_until_killed(project: Path) -> None:
         process.kill()
 
 
+def lock(project: Path, *, names: str) -> None:
+    """Write what DVC would once it has taken the out into its cache."""
+    md5 = hashlib.md5(names.encode()).hexdigest()  # noqa: S324
+    out = f"{{path: out, hash: md5, md5: {md5}, size: {len(names)}}}"
+    (project / "dvc.lock").write_text(f"stages: {{count: {{outs: [{out}]}}}}\n")
+
+
 @pytest.mark.fault(29)
-def test_the_next_run_finds_what_a_killed_one_kept_and_success_clears_it(project: Path) -> None:
+def test_the_next_run_finds_what_a_killed_one_kept(project: Path) -> None:
     run_until_killed(project)
     assert start(project).wait() == 0
     assert (project / "out").read_text() == "went on from the mark"
-    assert not (project / ".dvc/tmp/checkpoints/count").exists()
+
+
+@pytest.mark.fault(29)
+def test_checkpoints_live_until_dvc_lock_names_the_outs(project: Path) -> None:
+    """A full disk when DVC takes the outs into its cache costs no training."""
+    run_until_killed(project)
+    for _ in range(2):  # DVC fails after the stage, twice
+        lock(project, names="an older out")
+        assert start(project).wait() == 0
+        assert len(marks(project)) == 1
+    lock(project, names="went on from the mark")
+    [old] = marks(project)
+    old.write_text("an old mark")
+    with start(project) as process:  # it starts anew
+        while not old.exists() or old.read_text() != "the mark":
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+    assert list(old.parent.parent.iterdir()) == [old.parent]
 
 
 @pytest.mark.fault(31)
@@ -78,3 +104,4 @@ def test_a_run_with_other_inputs_finds_nothing(project: Path, changed: str) -> N
     (project / changed).write_text(before)
     assert start(project).wait() == 0
     assert (project / "out").read_text() == "went on from the mark"
+    assert len(marks(project)) == 1  # what the other inputs left went with the success
