@@ -1,5 +1,6 @@
 """dvc.yaml is read strictly: what the launcher does not understand it refuses by name."""
 
+import random
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from sealed import stage
+from sealed import inputs, stage
 from sealed.errors import StageError
+from spoiling import spoilt
 
 GOOD = {"cmd": "stages/run a", "deps": ["stages/a.py"]}
 
@@ -110,6 +112,19 @@ def test_what_was_cut_off_ends_in_a_line(tmp_path: Path) -> None:
         (tmp_path / "dvc.yaml").write_text(whole[:length], encoding="utf-8")
         with suppress(StageError):  # anything else would be a traceback
             assert stage.read("a", tmp_path).outs in {(), ("o",)}
+
+
+@pytest.mark.parametrize("name", ["dvc.yaml", "params.yaml"])
+def test_no_mutation_ends_in_a_traceback(tmp_path: Path, name: str) -> None:
+    entry = GOOD | {"params": ["x", "y.z"], "outs": ["o", {"p": {"cache": False}}]}
+    read(tmp_path, entry | {"meta": {"network": True, "records": ["r"]}})
+    (tmp_path / "params.yaml").write_text("x: [1, 0.5]\ny:\n  z: {a: text}\n")
+    rng, whole = random.Random(1), (tmp_path / name).read_bytes()
+    for _ in range(600):
+        (tmp_path / name).write_bytes(spoilt(whole, rng))
+        with suppress(StageError):  # what main turns into a line
+            found = stage.read("a", tmp_path)
+            inputs.written(inputs.declared_params(inputs.load_params(tmp_path), found))
 
 
 def test_every_out_of_an_entry_that_names_several_is_read(tmp_path: Path) -> None:

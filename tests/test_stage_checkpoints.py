@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sealed_project import Project
+
 PIPELINE = """
 stages:
   count:
@@ -91,6 +93,33 @@ def test_checkpoints_live_until_dvc_lock_names_the_outs(project: Path) -> None:
             time.sleep(0.02)
         process.kill()
     assert list(old.parent.parent.iterdir()) == [old.parent]
+
+
+def test_a_full_disk_when_dvc_caches_costs_no_training(tmp_path: Path) -> None:
+    """The cache has no room for the out; the next run goes on from the checkpoint."""
+    if os.getuid():
+        pytest.skip("mounting a small disk takes root")
+    code = """
+    import os
+    from pathlib import Path
+    mark = Path(os.environ["STAGE_CHECKPOINTS"]) / "mark"
+    Path("out.txt").write_bytes((b"again" if mark.exists() else b"first") + bytes(9 << 20))
+    mark.touch()
+    """
+    project = Project(tmp_path / "a clone")
+    project.stage("train", code, meta={"checkpoints": True})
+    cache = project.root / ".dvc/cache"
+    cache.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", cache], check=True)
+    try:
+        assert "No space left on device" in project.dvc("repro").stderr
+        subprocess.run(["mount", "-o", "remount,size=64m", cache], check=True)
+        assert project.dvc("repro").returncode == 0
+        assert (project.root / "out.txt").read_bytes()[:5] == b"again"
+        assert project.dvc("repro", "--force").returncode == 0
+        assert (project.root / "out.txt").read_bytes()[:5] == b"first"
+    finally:
+        subprocess.run(["umount", cache], check=True)
 
 
 @pytest.mark.fault(31)

@@ -16,6 +16,7 @@ import yaml
 
 from sealed import content, lock, verify
 from sealed.errors import StageError
+from spoiling import spoilt
 
 PIPELINE = """
 stages:
@@ -246,37 +247,13 @@ def test_a_lock_that_is_not_dvcs_is_refused_in_a_line(
 
 @pytest.mark.parametrize("name", ["dvc.lock", "dvc.yaml"])
 def test_no_mutation_ends_in_a_traceback(project: Path, name: str) -> None:
-    """Each is a line cut, doubled or indented, a value replaced, a byte changed."""
     rng, whole = random.Random(1), (project / name).read_bytes()
     began = time.monotonic()
     for _ in range(300):
-        (project / name).write_bytes(mutated(whole, rng))
+        (project / name).write_bytes(spoilt(whole, rng))
         with suppress(StageError, OSError):  # what main turns into a line; all else is a traceback
             assert all("\n" not in line for line in found(project))
     assert time.monotonic() - began < 120
-
-
-def mutated(whole: bytes, rng: random.Random) -> bytes:
-    lines, values = whole.splitlines(keepends=True), [b"", b"1", b"x", b"{}", b"[]", b".nan", b"~"]
-    at = rng.randrange(len(lines))
-    match rng.randrange(7):
-        case 0:
-            return whole[: rng.randrange(len(whole))]
-        case 1:
-            lines[at : at + 1] = []
-        case 2:
-            lines[at] *= 2
-        case 3:
-            lines[at] = b"  " + lines[at]
-        case 4:
-            lines[at] = lines[at].partition(b":")[0] + b": " + rng.choice(values) + b"\n"
-        case 5:
-            spoilt = bytearray(whole)
-            spoilt[rng.randrange(len(whole))] = rng.randrange(256)
-            return bytes(spoilt)
-        case _:
-            return b"\xef\xbb\xbf" + whole.replace(b"- ", b"- &a ", 1)
-    return b"".join(lines)
 
 
 def test_a_list_of_files_that_is_none_is_refused(project: Path) -> None:
