@@ -71,7 +71,7 @@ def test_a_stage_that_fails_gives_back_what_dvc_lock_names(made: Project) -> Non
     result = made.stage("make", FAILS, **OUTS).dvc("repro")
     assert result.returncode != 0
     assert outs(made) == MADE
-    assert "not brought back" not in result.stderr
+    assert "dvc.lock names" not in result.stderr
     made.stage("make", MAKES, **OUTS)
     assert "up to date" in made.dvc("status").stdout
 
@@ -118,7 +118,7 @@ def test_what_cannot_be_brought_back_is_said_in_one_line(made: Project, how: str
     result = made.stage("make", FAILS, **OUTS).dvc("repro")
     assert outs(made) == {"n.json": b"hellon"}
     line = (
-        "stages/run make: made, model: not brought back, neither DVC's cache nor git has what "
+        "stages/run make: made, model: not there, and neither DVC's cache nor git has what "
         "dvc.lock names; run `dvc pull make`"
     )
     assert line in result.stderr

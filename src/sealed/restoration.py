@@ -22,13 +22,15 @@ def restore(name: str, root: Path) -> list[str]:
         missing = [out for out in lock.outputs_of(name, root) if not _there(root / out.path)]
         cache = lock.cache_folder(root) if missing else root
     except (StageError, OSError) as reason:
-        return [f"the outs that {lock.LOCK} names are not brought back: {reason}"]
+        return [
+            f"the outs that {lock.LOCK} names are not brought back: {reason}; `dvc checkout {name}`"
+        ]
     lost = [out.path for out in missing if not _restore(out, root, cache)]
     if not lost:
         return []
     return [
-        f"{', '.join(lost)}: not brought back, neither DVC's cache nor git has what {lock.LOCK} "
-        f"names; run `dvc pull {name}` where a remote may have it, else `dvc repro` once it works"
+        f"{', '.join(lost)}: not there, and neither DVC's cache nor git has what {lock.LOCK} "
+        f"names; run `dvc pull {name}` where a remote has it, else `dvc repro {name}` once it works"
     ]
 
 
