@@ -155,6 +155,14 @@ def test_a_folder_is_published_whole_over_the_old_one(project: Project) -> None:
     assert [path.name for path in (project.root / "made").iterdir()] == ["bye"]
 
 
+@pytest.mark.parametrize("content", [b"\xff", b"!"])
+def test_a_dvcignore_that_is_none_is_told(project: Project, content: bytes) -> None:
+    project.write("data/a.txt", "a")
+    (project.root / ".dvcignore").write_bytes(content)
+    project.stage("copy", deps=["in.txt", "data"])
+    refused(project, "copy", ".dvcignore: expected patterns as in .gitignore, found ")
+
+
 OUTS_ELSEWHERE = [
     ("../elsewhere", "made: expected a folder of the project for made/out.txt, found a link to /"),
     ("../nowhere", "made: expected a folder for made/out.txt, found none; delete it"),

@@ -54,8 +54,11 @@ def _ignored(root: Path) -> Callable[[str, list[str]], set[str]]:
     from pathspec import GitIgnoreSpec  # noqa: PLC0415  # only where there is a folder
 
     patterns = root / ".dvcignore"
-    lines = patterns.read_text(encoding="utf-8").splitlines() if patterns.exists() else []
-    spec = GitIgnoreSpec.from_lines([".git", ".hg", ".dvc", *lines])
+    try:
+        lines = patterns.read_text(encoding="utf-8").splitlines() if patterns.exists() else []
+        spec = GitIgnoreSpec.from_lines([".git", ".hg", ".dvc", *lines])
+    except ValueError as error:  # not UTF-8, or no pattern
+        raise StageError(f".dvcignore: expected patterns as in .gitignore, found {error}") from None
 
     def ignored(folder: str, names: list[str]) -> set[str]:
         here = Path(folder).relative_to(root)
