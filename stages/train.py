@@ -31,7 +31,7 @@ def main() -> None:
     model.save(network, MODEL)
     tables.write_csv(training.Point._fields, curve, CURVE)
     tables.write_json(training.summarize(network, train, validation, curve), SUMMARY)
-    tables.write_json(environment.describe(), ENVIRONMENT)
+    tables.write_json(environment.describe(MODEL), ENVIRONMENT)
 
 
 if __name__ == "__main__":

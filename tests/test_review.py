@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 
-from mnist import markdown, spread, verdict
+from mnist import markdown, report, spread, verdict
 from mnist.errors import UserError
 from mnist.tables import write_json
 from small_project import SmallProject
@@ -113,6 +113,23 @@ def test_code_environment_and_platform_that_changed_are_named(project: SmallProj
         "| train | src/train.py, requirements.lock |",
     ):
         assert line in text, line
+
+
+def test_the_record_of_another_model_says_nothing_of_this_one(project: SmallProject) -> None:
+    """As it lies there where DVC restored the model from its run cache: nothing wrote it anew."""
+    before = (project.root / "metrics/environment.json").read_text()
+    project.params["train"]["seed"] = 2
+    project.repro(wrong={1})
+    project.write("metrics/environment.json", before.replace("AMD EPYC", "another run's"))
+    text = review(project)
+    unknown = "not known: no metrics/environment.json of this model"
+    assert f"| processor and system | known | {unknown} |" in text
+    assert f"| python and packages | known | {unknown} |" in text
+    assert "another run's" not in text
+    assert "The same: data, code." in text
+    page = report.write(verdict.make(project.root, "main"))
+    assert unknown in page
+    assert "another run" not in page
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from mnist import provenance
 from mnist.locked import flatten
 from mnist.record import Record
 
@@ -22,7 +23,7 @@ class Changes(NamedTuple):
 
 def between(before: Record, after: Record) -> Changes:
     """Compare what two revisions record."""
-    ran_on = _values(flatten(before.environment), flatten(after.environment))
+    ran_on = _ran_on(before, after)
     return Changes(
         params=_values(flatten(before.params), flatten(after.params)),
         stages=_stages(before, after),
@@ -32,6 +33,15 @@ def between(before: Record, after: Record) -> Changes:
         + _values(before.packages, after.packages),
         platform=[change for change in ran_on if not change[0].startswith(ENVIRONMENT)],
     )
+
+
+def _ran_on(before: Record, after: Record) -> list[Change]:
+    """Compare what the two models were made on, as far as that is known of both."""
+    was, now = (provenance.platform(side.environment, side.md5) for side in (before, after))
+    if was and now:
+        return _values(flatten(was), flatten(now))
+    then, here = ("known" if side else provenance.UNKNOWN for side in (was, now))
+    return [(what, then, here) for what in ("python and packages", "processor and system")]
 
 
 def _values(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from mnist import drawing, gallery, phrases, verdict
+from mnist import drawing, gallery, phrases, provenance, verdict
 from mnist.changes import Change
 from mnist.comparison import newcombe
 from mnist.errors import run
@@ -104,8 +104,8 @@ def _changes(review: Review) -> list[str]:
     found = review.changes
     stages = [(name, ", ".join(why)) for name, why in found.stages.items()]
     files = [(path, "data") for path in found.data] + [(path, "code") for path in found.code]
-    ran_on = flatten(review.after.environment).items()
-    platform = [(key, phrases.value(value)) for key, value in ran_on]
+    ran_on = provenance.platform(review.after.environment, review.after.md5)
+    platform = [(key, phrases.value(value)) for key, value in flatten(ran_on).items()]
     return [
         _values("Params", found.params),
         section("Stages that ran again", table(("stage", "because of"), stages, kind="values"))
@@ -115,7 +115,9 @@ def _changes(review: Review) -> list[str]:
         if files
         else section("Files that changed", "<p>Neither data nor code.</p>"),
         _values("Environment and platform", [*found.environment, *found.platform]),
-        section("Trained on", table(("what", "value"), platform, kind="values")),
+        section("Trained on", table(("what", "value"), platform, kind="values"))
+        if platform
+        else section("Trained on", f"<p>{provenance.UNKNOWN}</p>"),
     ]
 
 
