@@ -96,7 +96,7 @@ def _dvc(*arguments: str, capture: bool = False) -> str:
     programs = Path(sys.executable).parent
     path = f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # DVC's queue starts `dvc`
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "dvc", *arguments],
+        [str(programs / "dvc"), *arguments],
         env=os.environ | {"PATH": path},
         stdout=subprocess.PIPE if capture else None,
         text=True,
