@@ -49,7 +49,7 @@ def _params(stage: Declared, locked: Recorded, revision: Revision) -> Iterator[s
         is_ = pipeline.flatten({name: _value(now, str(name)) for name in names})
         for key in sorted(was.keys() | is_.keys()):
             if was.get(key) != is_.get(key):
-                before, after = (_text(values.get(key)) for values in (was, is_))
+                before, after = (printable(values.get(key)) for values in (was, is_))
                 yield f"{key}: {before} in dvc.lock, {after} in {path}"
 
 
@@ -61,10 +61,6 @@ def _value(document: Any, key: str) -> Any:
         else:
             document = document.get(part) if isinstance(document, dict) else None
     return document
-
-
-def _text(value: Any) -> str:
-    return "not a number" if value != value else printable(value)  # noqa: PLR0124  # only NaN
 
 
 def _files(

@@ -1,6 +1,5 @@
 """What a review says, in words and rows; markdown and the page lay it out."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -157,10 +156,7 @@ def points(share: float) -> str:
 def value(found: Any) -> str:
     """Write a value of params or environment; an absent one, or an empty list, as a dash."""
     if isinstance(found, list):
-        members = (str(one) if isinstance(one, list | dict) else value(one) for one in found)
-        return ", ".join(members) or ABSENT
-    if isinstance(found, float) and not math.isfinite(found):
-        return "not a number" if math.isnan(found) else "infinite"
+        return ", ".join(map(printable, found)) or ABSENT
     return ABSENT if found is None else printable(found)
 
 

@@ -1,5 +1,6 @@
 """Texts of others (files, branches, params) in a review: shown as they are, never obeyed."""
 
+import math
 import re
 from html import escape
 from typing import Any
@@ -11,9 +12,17 @@ _MARKS = re.compile(r"://|www\.|:\w+:|(?<!\w)_|_(?!\w)")  # links, emoji, emphas
 
 def printable(value: Any, most: int = MOST) -> str:
     """Return a text in one line: no control characters, none that turn the direction of writing."""
-    line = " ".join(str(value).split())
+    line = " ".join(_text(value).split())
     line = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
     return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_text, value))}]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "not a number" if math.isnan(value) else "infinite"
+    return str(value)
 
 
 def plain(value: Any) -> str:

@@ -86,7 +86,7 @@ def accuracies(table: list[dict[str, Any]], name: str) -> dict[int, float]:
         # one that failed has metrics too: those of the commit that it started from
         if prefix == name and (experiment["executor"] or {}).get("state") == "success":
             metrics = experiment["revs"][0]["data"]["metrics"]
-            accuracy = (metrics.get(EVALUATION, {}).get("data") or {}).get("accuracy")
+            accuracy: Any = (metrics.get(EVALUATION, {}).get("data") or {}).get("accuracy")
             if Range(0, 1).holds(accuracy):  # a missing one, or NaN, is none
                 found[int(seed)] = float(accuracy)
     return found
