@@ -43,6 +43,9 @@ def differences(revision: Revision) -> list[str]:
 def _params(stage: Declared, locked: Recorded, revision: Revision) -> Iterator[str]:
     for path in sorted(stage.params.keys() | locked.params.keys()):
         then, keys = locked.params.get(path, {}), stage.params.get(path)
+        if keys is not None and revision.read(path) is None:
+            yield f"{path}: missing"
+            continue
         now = {} if keys is None else pipeline.params(revision, path)
         names = {*(keys or now), *then}
         was = pipeline.flatten({name: then.get(name) for name in names})

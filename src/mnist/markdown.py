@@ -1,5 +1,6 @@
 """A review -> markdown, for a pull request's comment or a terminal."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, rest: str = "
 
 
 def _cell(value: Any) -> str:
-    return plain(value).replace("|", "\\|")
+    return re.sub(r"\\*\|", r"\\|", plain(value))
 
 
 def _paired(review: Review) -> list[str]:

@@ -123,8 +123,10 @@ def _obstacle(before: Record, after: Record) -> str:
     was, now = before.md5(TEST), after.md5(TEST)
     sides = plain(before.name), plain(after.name)
     if was != now or now is None:
-        md5s = f"{TEST} has the md5 {plain(was)} in {sides[0]}, {plain(now)} in {sides[1]}"
-        return f"the test set is not the same ({md5s})"
+        md5s = (
+            f"{plain(md5 or 'none')} in {side}" for md5, side in zip((was, now), sides, strict=True)
+        )
+        return f"the test set is not the same ({TEST} has the md5 {', '.join(md5s)})"
     if not np.array_equal(before.predictions.actual, after.predictions.actual):
         labels = f"{record.PREDICTIONS} has other labels in {sides[0]} than in {sides[1]}"
         return f"the test set is not the same ({labels})"
