@@ -83,8 +83,8 @@ def _mapping(revision: Revision, path: str) -> dict[str, Any]:
 
 
 CONFLICT = (
-    "a merge left two versions of it; resolve params and code, take either side of dvc.lock and "
-    "metrics/, run `dvc repro`, `git add` (docs/review.md)"
+    "a merge left two versions of it; resolve params and code, keep either side of dvc.lock and "
+    "metrics/, run `dvc repro`, then `git add` (docs/review.md, Merging)"
 )
 
 
