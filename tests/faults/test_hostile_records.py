@@ -1,9 +1,13 @@
 """Hundreds of mutations of each file that a review reads: it is read, or refused in one line."""
 
 import io
+import os
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +17,7 @@ from mnist.revision import Revision
 from small_project import SmallProject
 
 Files = dict[str, bytes]
+SOURCE = Path(__file__).parents[2] / "src"
 MUTATED = [
     "metrics/evaluation.json",
     "metrics/train.json",
@@ -154,3 +159,59 @@ def test_a_file_that_is_another_is_refused(
     told = check({**files, path: content}, before)
     if path != "requirements.lock":
         assert told.startswith(f"workspace: {path}: ")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
+    project = SmallProject(tmp_path_factory.mktemp("hostile"))
+    project.repro(wrong={1})
+    project.commit()
+    return project
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "told"),
+    [
+        ("params.yaml", LAUGHS, "more than 1000000 values"),
+        ("dvc.yaml", b"stages: {fetch: {deps:", "expected plain YAML"),
+        ("dvc.lock", b"1" * 10_000_000, "more than"),
+        ("metrics/spread.json", b'{"n": 1, "sd": 0.1, "params_digest": ""}', "n: expected a whole"),
+        ("metrics/predictions.csv", b"\xff", "expected a table of numbers"),
+        ("metrics/evaluation.json", b'{"accuracy": NaN}', "expected JSON, found a number that is"),
+    ],
+)
+def test_the_commands_end_in_a_line_and_never_in_the_status_of_worse(
+    project: SmallProject, path: str, content: bytes, told: str
+) -> None:
+    """In two minutes and 2 GB at most, of which the libraries take most."""
+    before = (project.root / path).read_bytes() if (project.root / path).exists() else None
+    (project.root / path).write_bytes(content)
+    if path.startswith("metrics/"):
+        project.lock()
+    names = ["locked", "review", "report"] if path != record.SPREAD else ["review", "report"]
+    try:
+        for name in names:
+            done = _bounded(project.root, name)
+            [line] = done.stderr.splitlines()
+            assert (done.returncode, done.stdout) == (2, "")
+            assert line.startswith(f"workspace: {path}: ")
+            assert told in line
+    finally:
+        (project.root / path).unlink()
+        if before is not None:
+            (project.root / path).write_bytes(before)
+        project.lock()
+
+
+def _bounded(root: Path, name: str) -> subprocess.CompletedProcess[str]:
+    options = {
+        "locked": [],
+        "review": ["--base", "main", "--fail-on", "worse"],
+        "report": ["--base", "main", "--output", "report.html"],
+    }
+    limited = f'ulimit -v {2_000_000}; exec "$@"'  # kB
+    argv = ["bash", "-c", limited, "-", sys.executable, "-m", f"mnist.{name}", *options[name]]
+    env = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        argv, cwd=root, env=env, check=False, capture_output=True, text=True, timeout=120
+    )
