@@ -86,7 +86,13 @@ class SmallProject:
         self.write(
             "metrics/predictions.csv", "index,actual,predicted,probability\n" + "".join(rows)
         )
-        self.write_json("metrics/evaluation.json", {"log_loss": round(len(wrong) / 100, 6)})
+        evaluation = {
+            "accuracy": round(1 - len(wrong) / self.images, 6),
+            "errors": len(wrong),
+            "images": self.images,
+            "log_loss": round(len(wrong) / 100, 6),
+        }
+        self.write_json("metrics/evaluation.json", evaluation)
         summary = {"validation_accuracy": 0.9, "validation_images": 50, "steps": 9}
         self.write_json("metrics/train.json", summary)
         self.lock()

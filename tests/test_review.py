@@ -191,9 +191,8 @@ def test_an_unknown_base_and_a_missing_file_are_named(project: SmallProject) -> 
         verdict.make(project.root, "nowhere")
     with pytest.raises(UserError, match="base: expected a git revision, found '--all'"):
         verdict.make(project.root, "--all")
-    project.git("rm", "-q", "--cached", "metrics/curve.csv")
-    project.git("commit", "-qm", "forget")
-    with pytest.raises(UserError, match=r"main \(.{7}\): metrics/curve.csv: no such file"):
+    (project.root / "metrics/environment.json").unlink()  # a record, which dvc.lock does not name
+    with pytest.raises(UserError, match=r"workspace: metrics/environment\.json: no such file"):
         verdict.make(project.root, "main")
 
 
@@ -267,3 +266,16 @@ def test_ten_thousand_images_take_less_than_two_seconds_and_no_tensorflow(tmp_pa
     code = "import sys, mnist.review; sys.exit('tensorflow' in sys.modules)"
     env = {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", code], env=env, check=True)
+
+
+def test_one_number_in_two_notations_is_no_change(project: SmallProject) -> None:
+    """DVC writes 5e-05 to dvc.lock for 0.00005: a number in YAML 1.2, a text in 1.1."""
+    project.params["train"]["learning_rate"] = 0.00005
+    project.repro(wrong=set(range(10)))
+    lock = (project.root / "dvc.lock").read_text()
+    assert "5.0e-05" in lock
+    project.write("dvc.lock", lock.replace("5.0e-05", "5e-05"))
+    project.commit()
+    params = (project.root / "params.yaml").read_text()
+    project.write("params.yaml", params.replace("5.0e-05", "0.00005"))
+    assert "The same: params, stages, data, code, environment, platform." in review(project)

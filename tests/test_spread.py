@@ -113,4 +113,4 @@ def test_a_seed_that_fails_is_named_and_nothing_written(project: SmallProject) -
 
 def test_one_seed_is_no_spread(tmp_path: Path) -> None:
     done = command(SmallProject(tmp_path), 1)
-    assert (done.returncode, done.stderr) == (2, "spread: --seeds: expected at least 2, found 1\n")
+    assert (done.returncode, done.stderr) == (2, "spread: --seeds: expected 2 to 1000, found 1\n")

@@ -1,9 +1,9 @@
 """What else changed between two revisions: params, stages, data, code, environment, platform."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from mnist import provenance
-from mnist.locked import flatten
+from mnist.pipeline import PARAMS, flatten
 from mnist.record import Record
 
 Change = tuple[str, Any, Any]  # what, before, after; None where it is absent
@@ -58,26 +58,20 @@ def _stages(before: Record, after: Record) -> dict[str, list[str]]:
         if other is None:
             found[name] = ["new"]
             continue
-        why = ["its command"] if stage["cmd"] != other["cmd"] else []
-        params = (
-            flatten(entry.get("params", {}).get("params.yaml", {})) for entry in (other, stage)
-        )
-        why += [key for key, _, _ in _values(*params)]
-        files = (_files(entry, "deps") for entry in (other, stage))
-        why += [path for path, _, _ in _values(*files)]
+        why = ["its command"] if stage.command != other.command else []
+        for path in dict.fromkeys([*other.params, *stage.params]):
+            was, now = (flatten(entry.params.get(path, {})) for entry in (other, stage))
+            why += [key if path == PARAMS else f"{path}: {key}" for key, _, _ in _values(was, now)]
+        why += [path for path, _, _ in _values(other.deps, stage.deps)]
         if why:
             found[name] = why
     return found
 
 
-def _files(stage: dict[str, Any], kind: str) -> dict[str, str]:
-    return {file["path"]: file["md5"] for file in stage.get(kind, [])}
-
-
-def _paths(before: Record, after: Record, kind: str) -> set[str]:
+def _paths(before: Record, after: Record, kind: Literal["deps", "outs"]) -> set[str]:
     """Return the paths of all stages' deps or outs that differ."""
     was, now = (
-        {path: md5 for stage in record.stages.values() for path, md5 in _files(stage, kind).items()}
-        for record in (before, after)
+        {path: md5 for stage in side.stages.values() for path, md5 in getattr(stage, kind).items()}
+        for side in (before, after)
     )
     return {path for path, _, _ in _values(was, now)}

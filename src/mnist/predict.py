@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mnist import handwriting, processor
-from mnist.errors import run
+from mnist.command import run
 
 MODEL = Path("models/model.keras")
 
