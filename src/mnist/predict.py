@@ -9,6 +9,7 @@ from mnist import handwriting, processor
 from mnist.command import run
 
 MODEL = Path("models/model.keras")
+SURE = 0.5  # probability: below, the other nine digits together are likelier
 
 
 def main() -> None:
@@ -22,7 +23,8 @@ def main() -> None:
 
     probabilities = model.predictor(model.load(MODEL))(images)
     for path, row in zip(files, probabilities, strict=True):
-        print(f"{path}: {row.argmax()} ({row.max():.1%})")
+        doubt = "" if row.max() >= SURE else ", unsure"
+        print(f"{path}: {row.argmax()} ({row.max():.1%}{doubt})")
 
 
 if __name__ == "__main__":
