@@ -23,6 +23,7 @@ from mnist.revision import workspace
 EVALUATION = record.EVALUATION
 DECIMALS = 6
 MOST_SEEDS = 1000
+APART = (".train.seed", ".gate")  # what differs between the seeds; what judges, and moves nothing
 
 
 def digest(params: dict[str, Any]) -> str:
