@@ -20,7 +20,7 @@ export DVC_SYSTEM_CONFIG_DIR := $(CURDIR)/.dvc/without-git
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev repro verify image review report locked spread predict check format test test-all bench lock
+.PHONY: help setup setup-dev repro gate verify image review report locked spread predict check format test test-all bench lock
 
 # What a person types reaches a recipe through the environment alone, unread: pasted in, a folder, a
 # branch or a file with the name `$(date)` would run.
@@ -50,8 +50,13 @@ repro: setup ## Run what changed: all four stages the first time [RECIPE=tutoria
 	@case "$$ENGINE" in docker | podman) \
 		"$$ENGINE" image inspect "$$($(tag))" >/dev/null 2>&1 || "$(MAKE)" image ;; esac
 	@[ -z "$$RECIPE" ] || stages/recipe "$$RECIPE"
+	@$(mnist).params
 	@$(call split,DVC_FLAGS) && $(RUN) dvc repro "$${words[@]}"
+	@$(mnist).gate
 private = install -d -m 700 -- "$$DVC_SITE_CACHE_DIR"
+
+gate: setup ## Does the model reach gate.minimum_accuracy? Judges the metrics that lie there
+	@$(mnist).gate
 
 verify: setup ## Are all outputs, here and in the cache, what dvc.lock says? [RETRAIN=1: train again too]
 	@$(private)

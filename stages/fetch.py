@@ -7,32 +7,27 @@ Where the data comes from changes no result, so it is no parameter.
 import os
 from pathlib import Path
 
-from mnist import catalog, download
+from mnist import catalog, download, mirror
 from mnist.bundled import mnist_5k
 from mnist.errors import run
-from mnist.params import Params, read
+from mnist.params import read
+from mnist.params.fetch import FetchParams
 
 RAW = Path("data/raw")
 
 
-class FetchParams(Params):
-    """Section `fetch`."""
-
-    dataset: str
-
-
 def main() -> None:
     """Write every file of the data set, each verified against the catalog."""
-    data_set = catalog.find(read("fetch", FetchParams).dataset)
+    data_set = catalog.DATA_SETS[read("fetch", FetchParams).dataset]
     RAW.mkdir(parents=True, exist_ok=True)
     if not data_set.mirrors:
         contents = mnist_5k()
         for file in data_set.files:
             download.write(file, iter([contents[file.name]]), RAW)
         return
-    mirrors = download.mirrors_of(data_set, os.environ.get("DATASET_MIRROR"))
+    places = mirror.places(data_set, os.environ.get(mirror.VARIABLE))
     for file in data_set.files:
-        download.fetch(file, mirrors, RAW)
+        download.fetch(file, places, RAW)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from mnist import dataset
-from mnist.dataset import SplitParams
 from mnist.errors import run
 from mnist.params import read
+from mnist.params.preprocess import SplitParams
+from mnist.split import split
 
 RAW = Path("data/raw")
 TRAIN = Path("data/prepared/train.npz")
@@ -17,7 +18,7 @@ def main() -> None:
     """Split the training set; keep the test set as it is."""
     params = read("preprocess", SplitParams)
     published = dataset.read_idx(RAW / "train-images-idx3-ubyte", RAW / "train-labels-idx1-ubyte")
-    train, validation = dataset.split(published, params)
+    train, validation = split(published, params)
     dataset.save(train, TRAIN)
     dataset.save(validation, VALIDATION)
     dataset.save(

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from mnist import dataset, processor, tables
+from mnist import dataset, memory, processor, tables
 from mnist.errors import run
 from mnist.params import read
-from mnist.processor import ProcessorParams
+from mnist.params.augment import AugmentParams
+from mnist.params.model import ModelParams
+from mnist.params.train import TrainParams
 
 TRAIN = Path("data/prepared/train.npz")
 VALIDATION = Path("data/prepared/validation.npz")
@@ -17,17 +19,19 @@ ENVIRONMENT = Path("metrics/environment.json")
 
 def main() -> None:
     """Write the model, its learning curve, and what it ran on."""
-    processor.prepare(read("train", ProcessorParams))  # before TensorFlow is imported
-    from mnist import augment, environment, model, training  # noqa: PLC0415
+    params, distortion = read("train", TrainParams), read("augment", AugmentParams)
+    design = read("model", ModelParams)
+    memory.require(design, params)
+    processor.prepare(reproducible=params.reproducible, device=params.device, shards=params.shards)
+    from mnist import environment, model, training  # noqa: PLC0415  # TensorFlow reads its environment at import
 
-    params = read("train", training.TrainParams)
-    network = model.build(read("model", model.ModelParams), params.seed)
+    network = model.build(design, params.seed)
     train, validation = dataset.load(TRAIN), dataset.load(VALIDATION)
-    curve = training.fit(network, train, validation, params, read("augment", augment.AugmentParams))
+    curve = training.fit(network, train, validation, params, distortion)
     model.save(network, MODEL)
     tables.write_csv(training.Point._fields, curve, CURVE)
     tables.write_json(training.summarize(network, train, validation, curve), SUMMARY)
-    tables.write_json(environment.describe(), ENVIRONMENT)
+    tables.write_json(environment.describe(MODEL), ENVIRONMENT)
 
 
 if __name__ == "__main__":

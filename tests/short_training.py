@@ -14,7 +14,9 @@ import numpy as np
 
 from mnist import processor, tables
 from mnist.dataset import Examples
-from mnist.processor import ProcessorParams
+from mnist.params.augment import AugmentParams
+from mnist.params.model import ModelParams
+from mnist.params.train import TrainParams
 
 MODEL = {
     "tutorial": {
@@ -39,6 +41,7 @@ MODEL = {
 PLAIN = {
     "steps": 4,
     "batch_size": 20,
+    "shards": 2,
     "learning_rate": 0.001,
     "schedule": "constant",
     "betas": (0.9, 0.999),
@@ -79,13 +82,13 @@ def digits(count: int) -> Examples:
 
 def main() -> None:
     """Train, evaluate, print."""
-    processor.prepare(ProcessorParams(reproducible="portable", device="cpu"))
-    from mnist import augment, metrics, model, training  # noqa: PLC0415
+    processor.prepare(reproducible="portable", device="cpu")
+    from mnist import metrics, model, training  # noqa: PLC0415
 
     name = sys.argv[1]
-    params = training.TrainParams.model_validate(TRAIN[name])
-    distortion = augment.AugmentParams.model_validate(AUGMENT[name])
-    network = model.build(model.ModelParams.model_validate(MODEL[name]), params.seed)
+    params = TrainParams.model_validate(TRAIN[name])
+    distortion = AugmentParams.model_validate(AUGMENT[name])
+    network = model.build(ModelParams.model_validate(MODEL[name]), params.seed)
     train, test = digits(200), digits(100)
     curve = training.fit(network, train, test, params, distortion)
     probabilities = model.predictor(network)(test.images)

@@ -77,13 +77,22 @@ class SmallProject:
         test = self.root / "data/prepared/test.npz"
         np.savez(test, images=pixels, labels=labels.astype(np.uint8))
         self.write("models/model.keras", f"{self.params['train']}")
+        record = json.loads((self.root / "metrics/environment.json").read_text(encoding="utf-8"))
+        of = {"models/model.keras": self.record("models/model.keras")["md5"]}
+        self.write_json("metrics/environment.json", record | {"of": of})
         rows = [
             f"{i},{label},{(label + (i in wrong)) % 10},0.9\n" for i, label in enumerate(labels)
         ]
         self.write(
             "metrics/predictions.csv", "index,actual,predicted,probability\n" + "".join(rows)
         )
-        self.write_json("metrics/evaluation.json", {"log_loss": round(len(wrong) / 100, 6)})
+        evaluation = {
+            "accuracy": round(1 - len(wrong) / self.images, 6),
+            "errors": len(wrong),
+            "images": self.images,
+            "log_loss": round(len(wrong) / 100, 6),
+        }
+        self.write_json("metrics/evaluation.json", evaluation)
         summary = {"validation_accuracy": 0.9, "validation_images": 50, "steps": 9}
         self.write_json("metrics/train.json", summary)
         self.lock()

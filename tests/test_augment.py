@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist.augment import AugmentParams, distort
+from mnist.augment import distort, draw
+from mnist.params.augment import AugmentParams
 
 NONE = AugmentParams(rotation=0, shear=0, zoom=0, shift=0, flip=False)
 SEED = [1, 2]
 
 
-def distorted(images: NDArray[np.float32], **changes: Any) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = np.asarray(distort(images, SEED, NONE.model_copy(update=changes)))
+def distorted(images: NDArray[np.float32], seed: list[int], **changes: Any) -> NDArray[np.float32]:
+    params = NONE.model_copy(update=changes)
+    found: NDArray[np.float32] = np.asarray(
+        distort(images, draw(len(images), (28, 28), seed, params))
+    )
     return found
 
 
@@ -34,20 +38,20 @@ def centre(images: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def test_nothing_asked_for_is_nothing_done() -> None:
     images = bars(3)
-    assert distort(images, SEED, NONE) is images
+    assert distort(images, draw(len(images), (28, 28), SEED, NONE)) is images
 
 
 def test_the_same_seed_distorts_alike_and_each_image_its_own_way() -> None:
     images, changes = bars(4), {"rotation": 10, "shear": 5, "zoom": 0.1, "shift": 2}
-    first = distorted(images, **changes)
-    assert np.array_equal(first, distorted(images, **changes))
-    other = distort(images, [1, 3], NONE.model_copy(update=changes))
+    first = distorted(images, SEED, **changes)
+    assert np.array_equal(first, distorted(images, SEED, **changes))
+    other = distorted(images, [1, 3], **changes)
     assert not np.allclose(first, other)
     assert not np.allclose(first[0], first[1])
 
 
 def test_a_shift_moves_up_to_so_many_pixels_on_each_axis() -> None:
-    moved = centre(distorted(bars(200), shift=3)) - 13.5
+    moved = centre(distorted(bars(200), SEED, shift=3)) - 13.5
     assert np.abs(moved).max() <= 3.001
     assert (np.abs(moved).max(axis=0) > 2.5).all()
 
@@ -56,7 +60,7 @@ def test_a_shift_moves_up_to_so_many_pixels_on_each_axis() -> None:
 def test_a_rotation_and_a_shear_tilt_the_bar_about_its_middle(
     change: dict[str, float], width: float
 ) -> None:
-    tilted = distorted(bars(200), **change)
+    tilted = distorted(bars(200), SEED, **change)
     assert np.abs(centre(tilted) - 13.5).max() < 0.1
     top, bottom = tilted.copy(), tilted.copy()
     top[:, 10:] = bottom[:, :18] = 0
@@ -67,7 +71,7 @@ def test_a_rotation_and_a_shear_tilt_the_bar_about_its_middle(
 
 
 def test_a_zoom_changes_the_area_within_its_share() -> None:
-    areas = distorted(bars(200), zoom=0.2).sum((1, 2, 3)) / 40
+    areas = distorted(bars(200), SEED, zoom=0.2).sum((1, 2, 3)) / 40
     assert 0.9 / 1.2**2 < areas.min() < 0.85
     assert 1.15 < areas.max() < 1.1 / 0.8**2
 
@@ -75,7 +79,7 @@ def test_a_zoom_changes_the_area_within_its_share() -> None:
 def test_a_flip_mirrors_half_of_the_images() -> None:
     images = bars(400)
     images[:, 4:6, 15:20] = 1  # an arm to the right
-    mirrored = distorted(images, flip=True)
+    mirrored = distorted(images, SEED, flip=True)
     unchanged = np.isclose(mirrored, images, atol=1e-4).all((1, 2, 3))
     assert np.isclose(mirrored[~unchanged], images[~unchanged][:, :, ::-1], atol=1e-4).all()
     assert 0.4 < unchanged.mean() < 0.6

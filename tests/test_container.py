@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -245,7 +246,7 @@ def clones(built: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
             shutil.copy(ROOT / path, root / path)
         (root / ".venv").symlink_to(Path(sys.executable).parent.parent)
         params = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
-        params["train"]["steps"], params["evaluate"]["minimum_accuracy"] = 200, 0.5
+        params["train"]["steps"] = 200
         (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         repro(root, name)
     return roots
@@ -282,7 +283,7 @@ def test_every_training_feature_has_the_same_bytes_in_the_container_and_on_the_h
     assert params["model"]["batch_norm"]
     assert all(params["augment"][name] for name in ("rotation", "shear", "zoom", "shift"))
     params["train"] |= features
-    params["model"]["dropout"], params["evaluate"]["minimum_accuracy"] = 0.3, 0
+    params["model"]["dropout"] = 0.3
     trained = []
     for name, root in clones.items():
         (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
@@ -321,3 +322,19 @@ def test_what_train_does_not_declare_is_named(
     finally:
         script.write_text(before, encoding="utf-8")
     assert message in failed.value.stderr.decode()
+
+
+def test_a_container_with_a_limit_of_cores_trains_the_bytes_of_the_host(built: str) -> None:
+    command = ["tests/short_training.py", "features"]
+    path = "PYTHONPATH=src:tests"
+    mount = f"--mount=type=bind,source={ROOT},target=/project,readonly"
+    docker = ["docker", "run", "--rm", "--network=none", f"--env={path}", "--workdir=/project"]
+    runs = [["env", path, sys.executable, *command]] + [
+        [*docker, mount, limit, built, "python", *command]
+        for limit in ("--cpuset-cpus=0", "--cpus=0.7")
+    ]
+    found = [
+        json.loads(subprocess.run(run, cwd=ROOT, check=True, stdout=PIPE).stdout.splitlines()[-1])
+        for run in runs
+    ]
+    assert found[1:] == found[:1] * 2

@@ -1,14 +1,17 @@
 """A photo of an MNIST digit becomes that digit again; what shows none is refused in a line."""
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.special import softmax
 
 from mnist import handwriting, idx
 from mnist.bundled import mnist_5k
@@ -72,6 +75,28 @@ def test_the_digit_fills_a_box_of_20_around_its_centre_of_mass(
         assert max(np.ptp(np.flatnonzero(ink.any(axis))) + 1 for axis in (0, 1)) == 20
 
 
+def test_images_of_mnist_itself_are_taken_as_they_are(
+    digits: dict[str, Digits], tmp_path: Path
+) -> None:
+    for image in digits["test"][0][::4]:
+        for name, pixels in (("light", image), ("dark", 255 - image)):
+            Image.fromarray(pixels[..., 0]).save(tmp_path / f"{name}.png")
+            assert np.array_equal(handwriting.read(tmp_path / f"{name}.png"), image)
+
+
+def test_28_x_28_pixels_that_are_not_prepared_are_prepared(
+    digits: dict[str, Digits], tmp_path: Path
+) -> None:
+    image = digits["test"][0][105]
+    small = Image.fromarray(255 - image[4:24, 4:24, 0]).resize((14, 14))
+    for name, place in (("corner", (3, 3)), ("middle", (7, 7))):
+        sheet = Image.new("L", (28, 28), 255)
+        sheet.paste(small, place)
+        sheet.save(tmp_path / f"{name}.png")
+        found = handwriting.read(tmp_path / f"{name}.png")
+        assert np.corrcoef(found.ravel(), image.ravel())[0, 1] > 0.8
+
+
 def test_colour_transparency_and_the_turn_of_a_camera_do_not_matter(tmp_path: Path) -> None:
     ink = np.zeros((90, 60), bool)
     ink[10:80, 25:35] = ink[10:20, 25:55] = True
@@ -124,13 +149,28 @@ def predict(folder: Path, *files: str) -> subprocess.CompletedProcess[str]:
 def test_the_command_prints_a_digit_and_how_sure_it_is(
     digits: dict[str, Digits], tmp_path: Path
 ) -> None:
-    """The model: least squares on the bundled digits, which reads these three right."""
+    scores = save_least_squares(digits["train"], tmp_path / "models")
+    for number in (105, 505, 720):
+        rephotograph(digits["test"][0][number], number).save(tmp_path / f"{number}.png")
+    odds = softmax(scores(digits["test"][0]), axis=1).max(axis=1)
+    Image.fromarray(digits["test"][0][odds.argmin(), ..., 0]).save(tmp_path / "odd.png")
+    done = predict(tmp_path, "105.png", "505.png", "720.png", "odd.png")
+    *lines, odd = done.stdout.splitlines()
+    assert [line.split(" (")[0] for line in lines] == ["105.png: 1", "505.png: 5", "720.png: 7"]
+    assert all(line.endswith("%)") for line in lines)
+    assert re.fullmatch(r"odd\.png: \d \([1-4]\d\.\d%, unsure\)", odd)
+
+
+def save_least_squares(
+    train: Digits, folder: Path
+) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """Save a network that is least squares on the bundled digits; return what it computes."""
     import keras  # noqa: PLC0415  # seconds
 
-    images, labels = digits["train"]
+    images, labels = train
     pixels = images.reshape(-1, 784).astype(np.float32)
     ridge = pixels.T @ pixels + 1e6 * np.eye(784, dtype=np.float32)
-    weights = np.linalg.solve(ridge, pixels.T @ np.eye(10, dtype=np.float32)[labels])
+    weights = 20 * np.linalg.solve(ridge, pixels.T @ np.eye(10, dtype=np.float32)[labels])
     layers = [
         keras.Input((28, 28, 1)),
         keras.layers.Flatten(),
@@ -138,15 +178,10 @@ def test_the_command_prints_a_digit_and_how_sure_it_is(
         keras.layers.Softmax(),
     ]
     network = keras.Sequential(layers)
-    network.layers[1].set_weights([20 * weights, np.zeros(10)])
-    (tmp_path / "models").mkdir()
-    network.save(tmp_path / "models/model.keras")
-    for number in (105, 505, 720):
-        rephotograph(digits["test"][0][number], number).save(tmp_path / f"{number}.png")
-    done = predict(tmp_path, "105.png", "505.png", "720.png")
-    lines = done.stdout.splitlines()
-    assert [line.split(" (")[0] for line in lines] == ["105.png: 1", "505.png: 5", "720.png: 7"]
-    assert all(line.endswith("%)") for line in lines)
+    network.layers[1].set_weights([weights, np.zeros(10)])
+    folder.mkdir()
+    network.save(folder / "model.keras")
+    return lambda asked: asked.reshape(-1, 784).astype(np.float32) @ weights
 
 
 def test_the_command_refuses_in_one_line_and_prints_no_digit(tmp_path: Path) -> None:

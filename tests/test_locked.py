@@ -39,7 +39,11 @@ EDITS = [
     (replace("requirements.lock", "2.4.6", "2.5.0"), ["train: requirements.lock: changed"]),
     (
         replace("metrics/predictions.csv", "0,0,0,0.9", "0,0,9,0.9"),
-        ["evaluate: metrics/predictions.csv: changed"],
+        [
+            "evaluate: metrics/predictions.csv: changed",
+            "metrics/evaluation.json: accuracy: 0.99, 0.89 in metrics/predictions.csv",
+            "metrics/evaluation.json: errors: 1, 11 in metrics/predictions.csv",
+        ],
     ),
     (
         lambda project: (project.root / "metrics/train.json").unlink(),
@@ -79,7 +83,7 @@ def test_what_dvc_locked_is_true_with_and_without_data(project: SmallProject) ->
     project.without_data()
     assert locked.differences(workspace(project.root)) == []
     project.commit()
-    assert locked.differences(committed(project.root, "HEAD")) == []
+    assert locked.differences(committed(project.root, "HEAD", "HEAD")) == []
 
 
 @pytest.mark.parametrize(("edit", "expected"), EDITS)
@@ -109,7 +113,7 @@ def test_a_stage_that_never_ran_is_named(project: SmallProject) -> None:
 def test_no_lock_and_no_yaml_are_named(project: SmallProject) -> None:
     for text, message in (
         ("a: [", "expected plain YAML, found while parsing"),
-        ("", "expected plain YAML, found 'NoneType'"),
+        ("", "expected a mapping, found None"),
         ("stages: 1", "expected a mapping `stages`, found 1"),
     ):
         project.write("dvc.lock", text)

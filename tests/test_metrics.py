@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from mnist import metrics
+from mnist.errors import UserError
+from mnist.params.evaluate import EvaluateParams
 
 
 def test_wilsons_interval_is_that_of_newcombe() -> None:
@@ -22,3 +24,22 @@ def test_an_evaluation_counts_by_hand() -> None:
     tiny = float(np.finfo(np.float32).tiny)
     expected = -(2 * np.log(0.5) + np.log(tiny) + np.log(0.25)) / 4
     assert found["log_loss"] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_model_that_gives_no_probabilities_is_not_evaluated(bad: float) -> None:
+    probabilities = np.full((2, 10), bad, np.float32)
+    with pytest.raises(
+        UserError, match=r"model\.keras: expected probabilities, found numbers not f"
+    ):
+        metrics.evaluate(probabilities, np.array([7, 1], np.uint8), 0.95)
+
+
+@pytest.mark.parametrize("confidence", [5e-324, 0.999999])
+@pytest.mark.parametrize("right", [0, 5, 10])
+def test_an_interval_of_any_confidence_that_is_taken_is_finite(
+    confidence: float, right: int
+) -> None:
+    EvaluateParams(confidence=confidence)
+    low, high = metrics.wilson(right, 10, confidence)
+    assert 0 <= low <= high <= 1

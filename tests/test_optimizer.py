@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from mnist import optimizer
-from mnist.optimizer import FusedAdam, OptimizerParams, Schedule
+from mnist.optimizer import FusedAdam, Schedule
+from mnist.params.train import OptimizerParams
 
 PLAIN = OptimizerParams(
     steps=100, learning_rate=0.01, schedule="constant", betas=(0.9, 0.999), weight_decay=0

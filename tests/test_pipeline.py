@@ -24,6 +24,7 @@ AFTER = {
     "model": {"train"},
     "train": {"train"},
     "evaluate": {"evaluate"},
+    "gate": set(),
 }
 
 
@@ -44,8 +45,9 @@ def imported(path: Path) -> Iterator[Path]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         for module in modules:
-            base = PROJECT / "src" / Path(*module.split("."))
-            yield from filter(Path.is_file, (base.with_suffix(".py"), base / "__init__.py"))
+            whole = Path(*module.split("."))
+            for base in (PROJECT / "src" / part for part in (whole, *whole.parents)):
+                yield from filter(Path.is_file, (base.with_suffix(".py"), base / "__init__.py"))
 
 
 def closure(script: Path) -> set[Path]:
@@ -88,6 +90,15 @@ def test_the_sections_a_script_reads_are_its_params(name: str) -> None:
         and isinstance(node.args[0], ast.Constant)
     }
     assert set(STAGES[name]["params"]) == read
+
+
+@pytest.mark.parametrize("section", AFTER)
+def test_the_class_of_a_section_is_a_dep_of_the_stages_that_read_it(section: str) -> None:
+    module = f"src/mnist/params/{section}.py"
+    loads_models = {"evaluate"} if section == "model" else set()  # with what builds them
+    assert {name for name in STAGES if module in STAGES[name]["deps"]} == (
+        AFTER[section] | loads_models
+    )
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from mnist.verify import snapshot
+
 PROJECT = Path(__file__).parent.parent
 PIPELINE = """
 stages:
@@ -24,13 +26,14 @@ stages:
       records: [metrics/environment.json]
 """
 TRAIN = """
-import json, os
+import hashlib, json, os
 noise = os.environ.get("NOISE", "")
 open("model", "w").write("weights" + noise)
 digit = 8 if noise else 3
 open("metrics/predictions.csv", "w").write(
     f"index,actual,predicted,probability\\n0,1,1,0.9\\n1,3,{digit},0.7{noise}\\n")
 platform = json.loads(os.environ["PLATFORM"])
+platform["of"] = {"model": hashlib.md5(open("model", "rb").read()).hexdigest()}
 open("metrics/environment.json", "w").write(json.dumps(platform))
 """
 PLATFORM: dict[str, Any] = {
@@ -136,6 +139,30 @@ def test_a_platform_that_promises_no_bytes_is_an_excuse_and_another_none(
     assert status == (0 if why else 1)
     if why:
         assert f"differ, where the same bytes are not promised: {why}; 1 of 2 images" in said
+
+
+def test_the_record_of_another_model_excuses_nothing(root: Path) -> None:
+    """As it lies there where the model was restored from the run cache."""
+    record = json.loads((root / "metrics/environment.json").read_text())
+    record |= {"of": {"model": "0" * 32}, "packages": {"tensorflow": "3.0"}}
+    (root / "metrics/environment.json").write_text(json.dumps(record))
+    commit(root)
+    assert verify(root)[0] == 0
+    status, said = verify(root, NOISE="5")
+    assert status == 1
+    assert "what HEAD was made on is not known: no metrics/environment.json of this model; " in said
+
+
+def test_a_model_that_dvc_restores_lies_beside_the_record_of_another(root: Path) -> None:
+    repro = (sys.executable, "-m", "dvc", "repro", "-q")
+    assert snapshot(root).platform == PLATFORM
+    (root / "train.py").write_text(TRAIN + "# other\n")
+    run(root, *repro, NOISE="5")
+    assert snapshot(root).platform == PLATFORM
+    (root / "train.py").write_text(TRAIN)
+    run(root, *repro)
+    assert (root / "model").read_text() == "weights"
+    assert snapshot(root).platform == {}
 
 
 def test_a_run_that_fails_is_told(root: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 
-from mnist import markdown, spread, verdict
+from mnist import markdown, report, spread, verdict
 from mnist.errors import UserError
 from mnist.tables import write_json
 from small_project import SmallProject
@@ -115,6 +115,23 @@ def test_code_environment_and_platform_that_changed_are_named(project: SmallProj
         assert line in text, line
 
 
+def test_the_record_of_another_model_says_nothing_of_this_one(project: SmallProject) -> None:
+    """As it lies there where DVC restored the model from its run cache: nothing wrote it anew."""
+    before = (project.root / "metrics/environment.json").read_text()
+    project.params["train"]["seed"] = 2
+    project.repro(wrong={1})
+    project.write("metrics/environment.json", before.replace("AMD EPYC", "another run's"))
+    text = review(project)
+    unknown = "not known: no metrics/environment.json of this model"
+    assert f"| processor and system | known | {unknown} |" in text
+    assert f"| python and packages | known | {unknown} |" in text
+    assert "another run's" not in text
+    assert "The same: data, code." in text
+    page = report.write(verdict.make(project.root, "main"))
+    assert unknown in page
+    assert "another run" not in page
+
+
 @pytest.mark.parametrize(
     ("sd", "lies"), [(0.0178, "this change lies beyond that"), (0.0179, "lies within that")]
 )
@@ -174,9 +191,8 @@ def test_an_unknown_base_and_a_missing_file_are_named(project: SmallProject) -> 
         verdict.make(project.root, "nowhere")
     with pytest.raises(UserError, match="base: expected a git revision, found '--all'"):
         verdict.make(project.root, "--all")
-    project.git("rm", "-q", "--cached", "metrics/curve.csv")
-    project.git("commit", "-qm", "forget")
-    with pytest.raises(UserError, match=r"main \(.{7}\): metrics/curve.csv: no such file"):
+    (project.root / "metrics/environment.json").unlink()  # a record, which dvc.lock does not name
+    with pytest.raises(UserError, match=r"workspace: metrics/environment\.json: no such file"):
         verdict.make(project.root, "main")
 
 
@@ -250,3 +266,16 @@ def test_ten_thousand_images_take_less_than_two_seconds_and_no_tensorflow(tmp_pa
     code = "import sys, mnist.review; sys.exit('tensorflow' in sys.modules)"
     env = {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", code], env=env, check=True)
+
+
+def test_one_number_in_two_notations_is_no_change(project: SmallProject) -> None:
+    """DVC writes 5e-05 to dvc.lock for 0.00005: a number in YAML 1.2, a text in 1.1."""
+    project.params["train"]["learning_rate"] = 0.00005
+    project.repro(wrong=set(range(10)))
+    lock = (project.root / "dvc.lock").read_text()
+    assert "5.0e-05" in lock
+    project.write("dvc.lock", lock.replace("5.0e-05", "5e-05"))
+    project.commit()
+    params = (project.root / "params.yaml").read_text()
+    project.write("params.yaml", params.replace("5.0e-05", "0.00005"))
+    assert "The same: params, stages, data, code, environment, platform." in review(project)

@@ -1,5 +1,6 @@
 """A room holds what dvc.yaml declares; what comes out of it is whole, or nothing comes out."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -42,10 +43,10 @@ def test_a_stage_sees_its_deps_and_params_and_nothing_else(project: Project) -> 
         "data/a.txt",
         "params.yaml",
         "stages/see.py",
-        "copy:",
-        "  times: 2",
-        "other:",
-        "  seed: 1",
+        '"copy":',
+        '  "times": 2',
+        '"other":',
+        '  "seed": 1',
     ]
 
 
@@ -67,9 +68,7 @@ def test_a_stage_that_fails_halfway_publishes_nothing_and_the_next_run_is_clean(
     assert "stages/copy.py failed with exit status 1" in result.stderr
     assert result.returncode != 0
     assert project.read("dvc.lock") == lock
-    assert not (project.root / "out.txt").exists()  # DVC takes the old one away beforehand ...
-    project.dvc("checkout", "-q")
-    assert project.read("out.txt") == "hello!"  # ... and has it still
+    assert project.read("out.txt") == "hello!"  # DVC had taken it away
     project.write("stages/copy.py", COPIES)
     assert project.dvc("repro", "-q").returncode == 0
     assert project.read("out.txt") == "bye!"
@@ -80,6 +79,11 @@ def test_outside_dvc_a_stage_that_fails_leaves_the_old_out(project: Project) -> 
     project.stage("copy").run("copy")
     project.write("stages/copy.py", "open('out.txt', 'w').write('half'); raise SystemExit('no')")
     refused(project, "copy", "stages/copy.py failed with exit status 1")
+
+
+def test_a_stage_cannot_delete_its_inputs(project: Project) -> None:
+    code = "import os; os.remove('in.txt'); open('out.txt', 'w')"
+    refused(project.stage("spoil", code), "spoil", "stages/spoil.py changed in.txt, an input")
 
 
 @pytest.mark.fault(19)
@@ -94,6 +98,10 @@ def test_outside_dvc_a_stage_that_fails_leaves_the_old_out(project: Project) -> 
         (
             "import os; os.symlink('in.txt', 'out.txt')",
             "stages/bad.py wrote out.txt as a link; write a file",
+        ),
+        (
+            "import os; os.mkfifo('out.txt')",
+            "stages/bad.py wrote out.txt as a device; write a file",
         ),
     ],
 )
@@ -145,6 +153,78 @@ def test_a_folder_is_published_whole_over_the_old_one(project: Project) -> None:
     project.write("in.txt", "bye")
     assert project.run("make").returncode == 0
     assert [path.name for path in (project.root / "made").iterdir()] == ["bye"]
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"!"])
+def test_a_dvcignore_that_is_none_is_told(project: Project, content: bytes) -> None:
+    project.write("data/a.txt", "a")
+    (project.root / ".dvcignore").write_bytes(content)
+    project.stage("copy", deps=["in.txt", "data"])
+    refused(project, "copy", ".dvcignore: expected patterns as in .gitignore, found ")
+
+
+OUTS_ELSEWHERE = [
+    ("../elsewhere", "made: expected a folder of the project for made/out.txt, found a link to /"),
+    ("../nowhere", "made: expected a folder for made/out.txt, found none; delete it"),
+    ("in.txt", "made: expected a folder for made/out.txt, found none; delete it"),
+]
+
+
+@pytest.mark.parametrize(("target", "message"), OUTS_ELSEWHERE)
+def test_an_out_behind_a_link_is_refused_before_the_stage_runs(
+    project: Project, target: str, message: str
+) -> None:
+    (project.root.parent / "elsewhere").mkdir()
+    (project.root / "made").symlink_to(target)
+    code = "import sys; print('it ran', file=sys.stderr)"
+    project.stage("bad", code, outs=["made/out.txt"])
+    refused(project, "bad", message)
+    assert "it ran" not in project.run("bad").stderr
+
+
+def test_an_out_behind_a_link_inside_the_project_works(project: Project) -> None:
+    (project.root / "real").mkdir()
+    (project.root / "made").symlink_to("real")
+    code = "from pathlib import Path; Path('made/out.txt').write_text('x')"
+    result = project.stage("make", code, outs=["made/out.txt"]).dvc("repro")
+    assert result.returncode == 0, result.stderr
+    assert project.read("real/out.txt") == "x"
+
+
+def test_outs_appear_together_or_not_at_all(project: Project) -> None:
+    """The second place cannot be had: a file system is mounted there."""
+    code = "open('a.txt', 'w').write('new'); open('b', 'w').write('new')"
+    project.write("b/old.txt", "old")
+    project.stage("both", code, outs=["a.txt", "b"])
+    if os.getuid():
+        pytest.skip("mounting takes root")
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", project.root / "b"], check=True)
+    try:
+        refused(project, "both", "Device or resource busy")
+        assert sorted(path.name for path in project.root.iterdir() if path.name[0] != ".") == [
+            *("b", "dvc.yaml", "in.txt", "params.yaml", "src", "stages")
+        ]
+    finally:
+        subprocess.run(["umount", project.root / "b"], check=True)
+
+
+def test_what_a_killed_launcher_left_beside_an_out_goes(project: Project) -> None:
+    project.write(".out.txt.copy-12345678", "half")
+    project.write(".out.txt.other", "mine")
+    assert project.stage("copy").run("copy").returncode == 0
+    assert not (project.root / ".out.txt.copy-12345678").exists()
+    assert project.read(".out.txt.other") == "mine"
+
+
+@pytest.mark.parametrize("what", ["link", "pipe"])
+def test_a_dep_that_holds_no_plain_file_is_refused(project: Project, what: str) -> None:
+    (project.root / "data").mkdir()
+    if what == "pipe":
+        os.mkfifo(project.root / "data/x")
+    else:
+        (project.root / "data/x").symlink_to("nowhere")
+    project.stage("copy", deps=["in.txt", "data"])
+    refused(project, "copy", "data/x: expected a file, found a broken link or a device; delete it")
 
 
 def test_a_record_is_published_and_never_hashed(project: Project) -> None:

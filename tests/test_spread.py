@@ -33,9 +33,9 @@ echo "{\\"accuracy\\": 0.90$seed}" > metrics/evaluation.json
 """
 
 
-def test_the_digest_is_that_of_all_params_but_the_seed_of_the_training() -> None:
+def test_the_digest_is_that_of_all_params_but_the_seed_of_the_training_and_the_gate() -> None:
     params: dict[str, Any] = {"preprocess": {"seed": 1}, "train": {"seed": 1, "steps": 9}}
-    same = {"train": {"steps": 9, "seed": 2}, "preprocess": {"seed": 1}}
+    same = {"train": {"steps": 9, "seed": 2}, "preprocess": {"seed": 1}, "gate": {"minimum": 1}}
     assert spread.digest(params) == spread.digest(same)
     for other in (
         {"preprocess": {"seed": 2}, "train": {"seed": 1, "steps": 9}},
@@ -113,7 +113,7 @@ def test_a_seed_that_fails_is_named_and_nothing_written(project: SmallProject) -
 
 def test_one_seed_is_no_spread(tmp_path: Path) -> None:
     done = command(SmallProject(tmp_path), 1)
-    assert (done.returncode, done.stderr) == (2, "spread: --seeds: expected at least 2, found 1\n")
+    assert (done.returncode, done.stderr) == (2, "spread: --seeds: expected 2 to 1000, found 1\n")
 
 
 def test_a_path_that_dvc_cannot_write_is_refused_before_its_queue_waits_for_ever(

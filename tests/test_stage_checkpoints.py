@@ -1,5 +1,6 @@
-"""What a stage keeps while it runs: there after a kill, gone after success, never another's."""
+"""What a stage keeps while it runs: there until DVC has its outs, never another's."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from sealed_project import Project
 
 PIPELINE = """
 stages:
@@ -59,12 +62,64 @@ def run_until_killed(project: Path) -> None:
         process.kill()
 
 
+def lock(project: Path, *, names: str) -> None:
+    """Write what DVC would once it has taken the out into its cache."""
+    md5 = hashlib.md5(names.encode()).hexdigest()  # noqa: S324
+    out = f"{{path: out, hash: md5, md5: {md5}, size: {len(names)}}}"
+    (project / "dvc.lock").write_text(f"stages: {{count: {{outs: [{out}]}}}}\n")
+
+
 @pytest.mark.fault(29)
-def test_the_next_run_finds_what_a_killed_one_kept_and_success_clears_it(project: Path) -> None:
+def test_the_next_run_finds_what_a_killed_one_kept(project: Path) -> None:
     run_until_killed(project)
     assert start(project).wait() == 0
     assert (project / "out").read_text() == "went on from the mark"
-    assert not (project / ".dvc/tmp/checkpoints/count").exists()
+
+
+@pytest.mark.fault(29)
+def test_checkpoints_live_until_dvc_lock_names_the_outs(project: Path) -> None:
+    """A full disk when DVC takes the outs into its cache costs no training."""
+    run_until_killed(project)
+    for _ in range(2):  # DVC fails after the stage, twice
+        lock(project, names="an older out")
+        assert start(project).wait() == 0
+        assert len(marks(project)) == 1
+    lock(project, names="went on from the mark")
+    [old] = marks(project)
+    old.write_text("an old mark")
+    with start(project) as process:  # it starts anew
+        while not old.exists() or old.read_text() != "the mark":
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+    assert list(old.parent.parent.iterdir()) == [old.parent]
+
+
+def test_a_full_disk_when_dvc_caches_costs_no_training(tmp_path: Path) -> None:
+    """The cache has no room for the out; the next run goes on from the checkpoint."""
+    if os.getuid():
+        pytest.skip("mounting a small disk takes root")
+    code = """
+    import os
+    from pathlib import Path
+    mark = Path(os.environ["STAGE_CHECKPOINTS"]) / "mark"
+    Path("out.txt").write_bytes((b"again" if mark.exists() else b"first") + bytes(9 << 20))
+    mark.touch()
+    """
+    project = Project(tmp_path / "a clone")
+    project.stage("train", code, meta={"checkpoints": True})
+    cache = project.root / ".dvc/cache"
+    cache.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", cache], check=True)
+    try:
+        assert "No space left on device" in project.dvc("repro").stderr
+        subprocess.run(["mount", "-o", "remount,size=64m", cache], check=True)
+        assert project.dvc("repro").returncode == 0
+        assert (project.root / "out.txt").read_bytes()[:5] == b"again"
+        assert project.dvc("repro", "--force").returncode == 0
+        assert (project.root / "out.txt").read_bytes()[:5] == b"first"
+    finally:
+        subprocess.run(["umount", cache], check=True)
 
 
 @pytest.mark.fault(31)
@@ -78,3 +133,4 @@ def test_a_run_with_other_inputs_finds_nothing(project: Path, changed: str) -> N
     (project / changed).write_text(before)
     assert start(project).wait() == 0
     assert (project / "out").read_text() == "went on from the mark"
+    assert len(marks(project)) == 1  # what the other inputs left went with the success

@@ -1,14 +1,22 @@
 """Row 28: what DVC takes on trust is read again. Real repositories, bytes changed in them."""
 
+import hashlib
 import os
+import random
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import yaml
 
-from sealed import verify
+from sealed import content, lock, verify
+from sealed.errors import StageError
+from spoiling import spoilt
 
 PIPELINE = """
 stages:
@@ -20,16 +28,24 @@ stages:
 ENVIRONMENT = os.environ | {"DVC_NO_ANALYTICS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a project that has run."""
+    folder = tmp_path_factory.mktemp("made")
+    ENVIRONMENT["DVC_SITE_CACHE_DIR"] = str(folder / "site")
+    (folder / "project").mkdir()
+    (folder / "project/dvc.yaml").write_text(PIPELINE)
+    dvc(folder / "project", "init", "--no-scm", "-q")
+    dvc(folder / "project", "repro", "-q")
+    return folder / "project"
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setitem(ENVIRONMENT, "DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+def project(made: Path, tmp_path: Path) -> Iterator[Path]:
     root = tmp_path / "project"
-    root.mkdir()
-    (root / "dvc.yaml").write_text(PIPELINE)
-    dvc(root, "init", "--no-scm", "-q")
-    dvc(root, "repro", "-q")
+    shutil.copytree(made, root)
     yield root
-    for path in root.rglob("*"):
+    for path in filter(Path.exists, root.rglob("*")):
         path.chmod(path.stat().st_mode | 0o200)
 
 
@@ -49,12 +65,12 @@ def run(root: Path) -> subprocess.CompletedProcess[str]:
 
 
 def found(root: Path) -> list[str]:
-    found = verify.mistakes(verify.outputs(root), root, root / ".dvc/cache")
+    found = verify.mistakes(lock.outputs(root), root, root / ".dvc/cache")
     return [line.replace(f"{root}/", "") for line in found]
 
 
 def stored(root: Path, path: str) -> Path:
-    md5 = verify._content(root / path).md5
+    md5 = content.content(root / path).md5
     return root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
 
 
@@ -146,10 +162,109 @@ def test_a_cache_elsewhere_is_found(project: Path, tmp_path: Path) -> None:
     assert run(project).returncode == 0
 
 
-def test_a_lock_that_lacks_a_stage_or_is_none_is_refused(project: Path) -> None:
+def test_a_fresh_clone_lacks_a_folder_and_is_not_told_of_an_empty_one(project: Path) -> None:
+    shutil.rmtree(project / "folder")
+    [line] = found(project)
+    assert line.startswith("folder: expected MD5 ")
+    assert line.endswith("found nothing; run `dvc checkout folder`")
+    shutil.rmtree(project / ".dvc/cache")
+    lines = [line for line in found(project) if line.startswith("folder: ")]
+    assert lines[0].endswith("found nothing; run `dvc repro --force make`")
+
+
+def test_what_is_no_plain_file_is_named_and_never_opened(project: Path) -> None:
+    (project / "m").unlink()
+    os.mkfifo(project / "m")
+    (project / "folder/1").unlink()
+    os.mkfifo(project / "folder/1")
+    (project / "folder/3").symlink_to("nowhere")
+    lines = found(project)
+    assert [line.partition(": ")[0] for line in lines] == ["folder/1", "folder/3", "m"]
+    assert all("found a broken link or a device; delete it" in lines[n] for n in (0, 2))
+
+
+def test_a_lock_that_lacks_a_stage_or_an_out_or_is_none_is_refused(project: Path) -> None:
+    locked = yaml.safe_load((project / "dvc.lock").read_text())
+    locked["stages"]["make"]["outs"].pop(1)
+    (project / "dvc.lock").write_text(yaml.safe_dump(locked))
+    assert refusal(project) == "dvc.lock: make: expected m, found none; run `dvc repro`"
     (project / "dvc.lock").write_text("stages: {}\n")
-    done = run(project)
-    assert done.returncode == 2
-    assert "dvc.lock: expected stage make, found none; run `dvc repro`" in done.stderr
+    assert refusal(project) == "dvc.lock: expected stage make, found none; run `dvc repro`"
     (project / "dvc.lock").unlink()
-    assert "dvc.lock: expected a mapping `stages`, found" in run(project).stderr
+    assert refusal(project).startswith("dvc.lock: expected a mapping `stages`, found")
+
+
+def refusal(project: Path) -> str:
+    """Run the command, which must refuse in one line."""
+    done = run(project)
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    return line.removeprefix("verify: ")
+
+
+def test_stages_that_a_template_makes_are_verified_as_dvc_lock_names_them(project: Path) -> None:
+    more = """
+  each:
+    foreach: [1, 2]
+    do: {cmd: "echo ${item} > each.${item}", outs: ["each.${item}": {cache: false}]}
+"""
+    (project / "dvc.yaml").write_text(PIPELINE + more)
+    dvc(project, "repro", "-q")
+    assert found(project) == []
+    append(project / "each.2")
+    assert [line.partition(": ")[0] for line in found(project)] == ["each.2"]
+    assert run(project).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "refused"),
+    [
+        ("path: m", "path: ../m", "expected a path inside the project, found '../m'"),
+        ("path: m", "path: /etc/passwd", "expected a path inside the project, found '/etc/pass"),
+        ("path: m", "path: [m]", "make.outs: expected `path: ...`, found {'path': ['m']"),
+        ("hash: md5", "hash: x", "expected `hash: md5`, found x; run `dvc commit` with DVC 3"),
+        ("md5: ", "md5: ../", "folder: expected an MD5, found '../"),
+        ("size: 2", "size: .nan", "m: expected a size, found nan"),
+        ("size: 2", "", "m: expected a size, found None"),
+        ("outs:", "outs: {a: 1}\n    x:", "make: expected a list `outs`, found {'a': 1}"),
+        ("make:", "make: 3\n  other:", "make: expected a list `outs`, found 3"),
+        ("stages:", "stages: &a [*a]\nx:", "expected a mapping `stages`, found "),
+        ("schema:", "[" * 9000, "expected a mapping `stages`, found more than 100 levels"),
+        ("schema:", "#" * 10_000_000, "expected a mapping `stages`, found more than 4000000 by"),
+    ],
+    ids=range(12),
+)
+def test_a_lock_that_is_not_dvcs_is_refused_in_a_line(
+    project: Path, old: str, new: str, refused: str
+) -> None:
+    text = (project / "dvc.lock").read_text()
+    assert old in text
+    (project / "dvc.lock").write_text(text.replace(old, new))
+    with pytest.raises(StageError) as reason:
+        lock.outputs(project)
+    assert refused in str(reason.value)
+
+
+@pytest.mark.parametrize("name", ["dvc.lock", "dvc.yaml"])
+def test_no_mutation_ends_in_a_traceback(project: Path, name: str) -> None:
+    rng, whole = random.Random(1), (project / name).read_bytes()
+    began = time.monotonic()
+    for _ in range(300):
+        (project / name).write_bytes(spoilt(whole, rng))
+        with suppress(StageError, OSError):  # what main turns into a line; all else is a traceback
+            assert all("\n" not in line for line in found(project))
+    assert time.monotonic() - began < 120
+
+
+def test_a_list_of_files_that_is_none_is_refused(project: Path) -> None:
+    """Its digest is right, as whoever wrote dvc.lock could make it."""
+    for text in ('{"a": 1}', "[1]", '[{"relpath": "../x", "md5": "0"}]', "[" * 10_000, "x"):
+        md5 = hashlib.md5(text.encode()).hexdigest()  # noqa: S324
+        path = project / f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}.dir"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        locked = yaml.safe_load((project / "dvc.lock").read_text())
+        locked["stages"]["make"]["outs"][0]["md5"] = md5 + ".dir"
+        (project / "dvc.lock").write_text(yaml.safe_dump(locked))
+        with pytest.raises(StageError, match=r"expected a list of files|expected a path"):
+            found(project)

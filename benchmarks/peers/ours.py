@@ -4,31 +4,27 @@ import itertools
 import sys
 from pathlib import Path
 
-import yaml
-
-from mnist import dataset, processor
+from mnist import dataset, document, processor
 from mnist.params import read
-from mnist.processor import ProcessorParams
+from mnist.params.augment import AugmentParams
+from mnist.params.model import ModelParams
+from mnist.params.train import TrainParams
 from turns import CHUNK, accuracy, serve
 
 
 def main() -> None:
     """Build the recipe's network and trainer; then take turns."""
     path = Path(sys.argv[2])
-    changes = {key: yaml.safe_load(value) for key, value in (a.split("=") for a in sys.argv[3:])}
-    settings = read("train", ProcessorParams, path).model_dump() | changes
-    processor.prepare(ProcessorParams.model_validate(settings))  # before TensorFlow is imported
-    import tensorflow as tf  # noqa: PLC0415
+    changes = {
+        key: document.parse(value.encode()) for key, value in (a.split("=") for a in sys.argv[3:])
+    }
+    params = TrainParams.model_validate(read("train", TrainParams, path).model_dump() | changes)
+    processor.prepare(reproducible=params.reproducible, device=params.device, shards=params.shards)
+    from mnist import model, trainer, training  # noqa: PLC0415
 
-    from mnist import augment, model, trainer, training  # noqa: PLC0415
-
-    tf.config.experimental.enable_op_determinism()
-    params = training.TrainParams.model_validate(
-        read("train", training.TrainParams, path).model_dump() | changes
-    )
-    network = model.build(read("model", model.ModelParams, path), params.seed)
+    network = model.build(read("model", ModelParams, path), params.seed)
     train = dataset.load(Path(sys.argv[1]) / "train.npz")
-    distortion = read("augment", augment.AugmentParams, path)
+    distortion = read("augment", AugmentParams, path)
     built = trainer.build(network, train, params, distortion)
     predict = model.predictor(network)
     turns = itertools.count()

@@ -1,50 +1,40 @@
-"""`AugmentParams`, and small random distortions of a batch, in graph."""
+"""Small random distortions of a batch, in graph."""
 
 import math
 from typing import Any
 
 import tensorflow as tf
-from pydantic import Field
 
-from mnist.params import Params
+from mnist.params.augment import AugmentParams
 
 STREAM = 1  # the randomness of a step, apart from its dropout
 
 
-class AugmentParams(Params):
-    """Section `augment`: the most that a training image is distorted; all 0 and false: as it is."""
+def distort(images: Any, transforms: Any) -> Any:
+    """Distort float images `[N, H, W, 1]`, each by its row of `transforms`; None: as they are.
 
-    rotation: float = Field(ge=0, le=180)  # degrees, either way
-    shear: float = Field(ge=0, lt=90)  # degrees, either way
-    zoom: float = Field(ge=0, lt=1)  # share of the size, in or out, each axis on its own
-    shift: float = Field(ge=0, le=28)  # pixels, either way, each axis on its own
-    flip: bool  # left and right, half of the images
-
-
-def distort(images: Any, seed: Any, params: AugmentParams) -> Any:
-    """Distort float images `[N, H, W, 1]`, each its own way, uniform up to the most of `params`.
-
-    Stateless: keyed by `seed` (int32 [2]). Bilinear, one operation for the batch; what comes in
-    from outside is background.
+    Bilinear, one operation for all of them; what comes in from outside is background.
     """
-    if not any([params.rotation, params.shear, params.zoom, params.shift, params.flip]):
+    if transforms is None:
         return images
-    height, width = images.shape[1:3]
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
-        transforms=_transforms(tf.shape(images)[0], (height, width), seed, params),
-        output_shape=(height, width),
+        transforms=transforms,
+        output_shape=images.shape[1:3],
         fill_value=0.0,
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
     )
 
 
-def _transforms(count: Any, size: tuple[int, int], seed: Any, params: AugmentParams) -> Any:
-    """Draw `[N, 8]`: where each pixel comes from, (x, y) -> (ax + by + c, dx + ey + f).
+def draw(count: int, size: tuple[int, int], seed: Any, params: AugmentParams) -> Any:
+    """Draw a transform an image, uniform up to the most of `params`: `[N, 8]`; None: none at all.
 
-    Rotation times shear times zoom about the middle of the image, then the shift.
+    Where each pixel comes from: (x, y) -> (ax + by + c, dx + ey + f), rotation times shear times
+    zoom about the middle of the image, then the shift. Stateless: keyed by `seed` (int32 [2]).
     """
+    if not any([params.rotation, params.shear, params.zoom, params.shift, params.flip]):
+        return None
     seed = tf.random.experimental.stateless_fold_in(seed, STREAM)
     draws = tf.random.stateless_uniform((7, count), seed, -1, 1, alg="philox")
     angle, shear = (

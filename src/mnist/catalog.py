@@ -6,8 +6,6 @@ with different gzip headers.
 
 from dataclasses import dataclass
 
-from mnist.errors import UserError
-
 TRAIN_IMAGES = "train-images-idx3-ubyte"
 TRAIN_LABELS = "train-labels-idx1-ubyte"
 TEST_IMAGES = "t10k-images-idx3-ubyte"
@@ -30,6 +28,7 @@ class DataSet:
     name: str
     files: tuple[File, File, File, File]
     mirrors: tuple[str, ...]
+    folders: tuple[str, ...] = ()  # where they lie in a folder that holds data sets
 
 
 MNIST = DataSet(
@@ -60,6 +59,7 @@ MNIST = DataSet(
         "https://storage.googleapis.com/cvdf-datasets/mnist",
         "https://ossci-datasets.s3.amazonaws.com/mnist",
     ),
+    ("mnist", "MNIST/raw"),  # the latter as torchvision has them
 )
 
 FASHION_MNIST = DataSet(
@@ -90,6 +90,7 @@ FASHION_MNIST = DataSet(
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets",
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
     ),
+    ("fashion-mnist", "FashionMNIST/raw"),
 )
 
 # 5,000 digits of MNIST's training set, 500 of each: 400 of each to train, 100 of each to test.
@@ -121,11 +122,3 @@ MNIST_5K = DataSet(
 )
 
 DATA_SETS = {data_set.name: data_set for data_set in (MNIST_5K, MNIST, FASHION_MNIST)}
-
-
-def find(name: str) -> DataSet:
-    """Return the data set of that name. Raises UserError, which lists the names known."""
-    if name not in DATA_SETS:
-        known = ", ".join(DATA_SETS)
-        raise UserError(f"params.yaml: fetch.dataset: expected one of {known}, found {name!r}")
-    return DATA_SETS[name]

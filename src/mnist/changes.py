@@ -1,8 +1,9 @@
 """What else changed between two revisions: params, stages, data, code, environment, platform."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from mnist.locked import flatten
+from mnist import provenance
+from mnist.pipeline import PARAMS, flatten
 from mnist.record import Record
 
 Change = tuple[str, Any, Any]  # what, before, after; None where it is absent
@@ -22,7 +23,7 @@ class Changes(NamedTuple):
 
 def between(before: Record, after: Record) -> Changes:
     """Compare what two revisions record."""
-    ran_on = _values(flatten(before.environment), flatten(after.environment))
+    ran_on = _ran_on(before, after)
     return Changes(
         params=_values(flatten(before.params), flatten(after.params)),
         stages=_stages(before, after),
@@ -32,6 +33,15 @@ def between(before: Record, after: Record) -> Changes:
         + _values(before.packages, after.packages),
         platform=[change for change in ran_on if not change[0].startswith(ENVIRONMENT)],
     )
+
+
+def _ran_on(before: Record, after: Record) -> list[Change]:
+    """Compare what the two models were made on, as far as that is known of both."""
+    was, now = (provenance.platform(side.environment, side.md5) for side in (before, after))
+    if was and now:
+        return _values(flatten(was), flatten(now))
+    then, here = ("known" if side else provenance.UNKNOWN for side in (was, now))
+    return [(what, then, here) for what in ("python and packages", "processor and system")]
 
 
 def _values(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
@@ -48,26 +58,20 @@ def _stages(before: Record, after: Record) -> dict[str, list[str]]:
         if other is None:
             found[name] = ["new"]
             continue
-        why = ["its command"] if stage["cmd"] != other["cmd"] else []
-        params = (
-            flatten(entry.get("params", {}).get("params.yaml", {})) for entry in (other, stage)
-        )
-        why += [key for key, _, _ in _values(*params)]
-        files = (_files(entry, "deps") for entry in (other, stage))
-        why += [path for path, _, _ in _values(*files)]
+        why = ["its command"] if stage.command != other.command else []
+        for path in dict.fromkeys([*other.params, *stage.params]):
+            was, now = (flatten(entry.params.get(path, {})) for entry in (other, stage))
+            why += [key if path == PARAMS else f"{path}: {key}" for key, _, _ in _values(was, now)]
+        why += [path for path, _, _ in _values(other.deps, stage.deps)]
         if why:
             found[name] = why
     return found
 
 
-def _files(stage: dict[str, Any], kind: str) -> dict[str, str]:
-    return {file["path"]: file["md5"] for file in stage.get(kind, [])}
-
-
-def _paths(before: Record, after: Record, kind: str) -> set[str]:
+def _paths(before: Record, after: Record, kind: Literal["deps", "outs"]) -> set[str]:
     """Return the paths of all stages' deps or outs that differ."""
     was, now = (
-        {path: md5 for stage in record.stages.values() for path, md5 in _files(stage, kind).items()}
-        for record in (before, after)
+        {path: md5 for stage in side.stages.values() for path, md5 in getattr(stage, kind).items()}
+        for side in (before, after)
     )
     return {path for path, _, _ in _values(was, now)}

@@ -1,17 +1,14 @@
-"""`Examples`: images with their labels; reading, splitting, saving and loading them."""
+"""`Examples`: images with their labels; reading, saving and loading them."""
 
 import io
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from mnist import archive, idx
+from mnist import archive, idx, npy
 from mnist.errors import UserError
-from mnist.params import Params
 
 SIDE = 28
 CLASSES = 10
@@ -24,43 +21,16 @@ class Examples(NamedTuple):
     labels: NDArray[np.uint8]  # [N], 0 to 9
 
 
-class SplitParams(Params):
-    """Section `preprocess`: one example in `validation_one_in` is held out for validation."""
-
-    validation_one_in: int = Field(ge=2)
-    seed: int = Field(ge=0)
-
-
 def read_idx(images: Path, labels: Path) -> Examples:
     """Read a pair of IDX files. Raises UserError unless they are the same number of digits."""
     pixels = idx.parse(_read(images), dimensions=3, name=str(images))
     digits = idx.parse(_read(labels), dimensions=1, name=str(labels))
     if pixels.shape[1:] != (SIDE, SIDE):
-        raise UserError(f"{images}: expected 28 x 28 pixels, found {_by(pixels.shape[1:])}")
+        raise UserError(f"{images}: expected 28 x 28 pixels, found {npy.by(pixels.shape[1:])}")
     if len(pixels) != len(digits):
         raise UserError(f"{labels}: expected {len(pixels)} labels, found {len(digits)}")
-    if len(digits) == 0:
-        raise UserError(f"{images}: expected at least one image, found none")
-    if digits.max() >= CLASSES:
-        row = int(np.argmax(digits >= CLASSES))
-        raise UserError(f"{labels}: expected labels 0 to 9, found {digits[row]} at index {row}")
+    _require_digits(digits, str(images), str(labels))
     return Examples(pixels[..., np.newaxis], digits)
-
-
-def split(examples: Examples, params: SplitParams) -> tuple[Examples, Examples]:
-    """Split into training and validation examples, stratified by label, the order kept.
-
-    Every `validation_one_in`-th of the shuffled examples, sorted by label, is for validation: so
-    each class, and the whole, give their share to within one example. Raises UserError when one
-    side would be empty.
-    """
-    shuffled = np.random.Generator(np.random.PCG64(params.seed)).permutation(len(examples.labels))
-    by_label = shuffled[np.argsort(examples.labels[shuffled], kind="stable")]
-    held_out = np.zeros(len(by_label), bool)
-    held_out[by_label[:: params.validation_one_in]] = True
-    if held_out.all():
-        raise UserError(f"data/raw: expected more than {len(by_label)} training images to split")
-    return _select(examples, ~held_out), _select(examples, held_out)
 
 
 def save(examples: Examples, path: Path) -> None:
@@ -76,27 +46,27 @@ def save(examples: Examples, path: Path) -> None:
 def load(path: Path) -> Examples:
     """Load what `save` wrote. Raises UserError for anything else; executes nothing in it."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            examples = Examples(arrays["images"], arrays["labels"])
+        members = archive.read(path, [f"{name}.npy" for name in Examples._fields])
+        images, labels = (npy.parse(members[f"{name}.npy"]) for name in Examples._fields)
+        if labels.ndim != 1 or images.shape != (len(labels), SIDE, SIDE, 1):
+            raise ValueError(f"{npy.by(images.shape)} and {npy.by(labels.shape)}")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run `dvc repro`") from None
-    except (ValueError, KeyError, EOFError, OSError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError) as error:
         raise UserError(
-            f"{path}: expected arrays `images` and `labels`, found {error}; delete it and run "
-            "`dvc repro`"
+            f"{path}: expected uint8 `images` [N, 28, 28, 1] and `labels` [N], found {error}; "
+            "delete it and run `dvc repro`"
         ) from None
-    images, labels = examples
-    shape = (len(labels), SIDE, SIDE, 1) if labels.ndim == 1 else None
-    if images.dtype != np.uint8 or labels.dtype != np.uint8 or images.shape != shape:
-        raise UserError(
-            f"{path}: expected uint8 images [N, 28, 28, 1] and labels [N], found {images.dtype} "
-            f"{_by(images.shape)} and {labels.dtype} {_by(labels.shape)}"
-        )
-    return examples
+    _require_digits(labels, str(path), str(path))
+    return Examples(images, labels)
 
 
-def _select(examples: Examples, rows: NDArray[np.bool_]) -> Examples:
-    return Examples(examples.images[rows], examples.labels[rows])
+def _require_digits(labels: NDArray[np.uint8], images: str, where: str) -> None:
+    if len(labels) == 0:
+        raise UserError(f"{images}: expected at least one image, found none")
+    if labels.max() >= CLASSES:
+        row = int(np.argmax(labels >= CLASSES))
+        raise UserError(f"{where}: expected labels 0 to 9, found {labels[row]} at index {row}")
 
 
 def _read(path: Path) -> bytes:
@@ -104,7 +74,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; run `dvc repro`") from None
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))

@@ -1,4 +1,4 @@
-"""Mirror -> verified file: bounded, retried, atomic, with a progress bar.
+"""Places -> verified file: retried, atomic, with a progress bar.
 
 pooch was considered. It checks the digest of the packed file, which differs from mirror to mirror,
 reads a body of any length, retries one address only, and follows a redirect from https to http; so
@@ -15,63 +15,61 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import requests
-import urllib3
 from tqdm import tqdm
 
-from mnist.catalog import DataSet, File
+from mnist.catalog import File
 from mnist.errors import UserError
+from mnist.mirror import VARIABLE, Address, Place, addresses, names, shown
+from mnist.transfer import CHUNK, InterruptedTransferError, UnfitError, read
 
-CHUNK = 1 << 16  # bytes
-TIMEOUTS = (10.0, 30.0)  # seconds: to connect, between two chunks
-DEADLINE = 600.0  # seconds for one file: a server that drips is one that stalls
 PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each new attempt
-REDIRECTS = 5
 
 
-class UnfitError(Exception):
-    """What this mirror serves is not the file: on to the next one."""
-
-
-class InterruptedTransferError(Exception):
-    """The mirror may do better on a second attempt."""
-
-
-def mirrors_of(data_set: DataSet, first: str | None) -> list[str]:
-    """List the folders and URLs to try, in order; `first` (`DATASET_MIRROR`) holds data sets."""
-    own = [f"{first.rstrip('/')}/{data_set.name}"] if first else []
-    return own + list(data_set.mirrors)
-
-
-def fetch(file: File, mirrors: list[str], folder: Path) -> Path:
+def fetch(file: File, places: list[Place], folder: Path) -> Path:
     """Bring one file, uncompressed, into `folder` by one rename; return its path.
 
-    Raises UserError, with what each mirror said, when none serves the pinned content.
+    Raises UserError, with a line for what each place said, when none has the pinned content.
     """
     said = []
-    for mirror in mirrors:
-        address = f"{mirror}/{file.name}.gz"
-        try:
-            return _attempt(file, address, folder)
-        except (UnfitError, InterruptedTransferError) as error:
-            said.append(f"{address}: {error}")
-            print(f"fetch: {said[-1]}", file=sys.stderr)
+    for place in places:
+        found = addresses(place, file)
+        if not found:
+            said.append(f"{place}: no {' or '.join(names(file))}, with or without .gz")
+        for address in found:
+            try:
+                path = _attempt(file, address, folder)
+            except (UnfitError, InterruptedTransferError) as error:
+                said.append(f"{shown(address)}: {error}")
+            else:
+                for line in said:
+                    print(f"fetch: {line}", file=sys.stderr)
+                print(f"{file.name} from {shown(address)}", flush=True)
+                return path
+    lines = "".join(f"\n  {line}" for line in said)
     raise UserError(
-        f"fetch: no mirror serves {file.name} ({'; '.join(said)}). Set DATASET_MIRROR to a folder "
-        "or URL that holds <data set>/<file>.gz, or set fetch.dataset to mnist-5k, which needs none"
+        f"fetch: no mirror has {file.name}:{lines}\n"
+        f"Set {VARIABLE} to a folder or URL that holds <data set>/<file>.gz, or set "
+        "fetch.dataset to mnist-5k, which needs none"
     )
 
 
-def _attempt(file: File, address: str, folder: Path) -> Path:
-    for pause in (*PAUSES, None):
+def _attempt(file: File, address: Address, folder: Path) -> Path:
+    for pause in (*(PAUSES if isinstance(address, str) else ()), None):
         try:
-            return write(file, _unpack(file, _read(address, bound=file.length + CHUNK)), folder)
+            return write(file, _content(file, address), folder)
         except InterruptedTransferError as error:
             if pause is None:
                 raise
-            print(f"fetch: {address}: {error}; again in {pause} s", file=sys.stderr)
+            print(f"fetch: {shown(address)}: {error}; again in {pause} s", file=sys.stderr)
             time.sleep(pause)
     raise AssertionError
+
+
+def _content(file: File, address: Address) -> Iterator[bytes]:
+    chunks = read(address, bound=file.length + CHUNK)  # packed content may be a little longer
+    if isinstance(address, Path) and address.suffix != ".gz":
+        return _exactly(file, chunks)
+    return _exactly(file, _unpack(chunks))
 
 
 def write(file: File, content: Iterator[bytes], folder: Path) -> Path:
@@ -96,75 +94,30 @@ def write(file: File, content: Iterator[bytes], folder: Path) -> Path:
             Path(temporary).unlink()
 
 
-def _read(address: str, *, bound: int) -> Iterator[bytes]:
-    """Yield the packed bytes of a path or URL, `bound` of them at most."""
-    if "://" not in address:
-        yield from _read_path(Path(address))
-        return
-    deadline = time.monotonic() + DEADLINE
-    try:
-        with requests.Session() as session, _open(session, address) as response:
-            size = 0
-            for chunk in response.raw.stream(CHUNK, decode_content=False):
-                size += len(chunk)
-                if size > bound:
-                    raise UnfitError(f"the body is longer than {bound} bytes")
-                if time.monotonic() > deadline:
-                    raise InterruptedTransferError(f"not finished after {DEADLINE:.0f} s")
-                yield chunk
-    # urllib3's own errors come out of raw.stream; both libraries derive theirs from these
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise InterruptedTransferError(f"{type(error).__name__}: {error}") from None
-
-
-def _read_path(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                yield chunk
-    except OSError as error:
-        raise UnfitError(error.strerror or str(error)) from None
-
-
-def _open(session: requests.Session, address: str) -> requests.Response:
-    """GET, redirects followed but never from https to http."""
-    request = requests.Request("GET", address, headers={"Accept-Encoding": "identity"})
-    prepared = session.prepare_request(request)
-    settings = session.merge_environment_settings(address, {}, True, None, None)
-    for _ in range(REDIRECTS):
-        response = session.send(prepared, timeout=TIMEOUTS, allow_redirects=False, **settings)
-        if not response.is_redirect or response.next is None:
-            break
-        was, prepared = str(prepared.url), response.next
-        if was.startswith("https:") and not str(prepared.url).startswith("https:"):
-            raise UnfitError(f"refused a redirect from https to {prepared.url}")
-        response.close()
-    if response.status_code >= 500 or response.status_code == 429:
-        raise InterruptedTransferError(f"the server says {response.status_code}")
-    if response.status_code != 200:
-        raise UnfitError(f"expected status 200, found {response.status_code}")
-    return response
-
-
-def _unpack(file: File, packed: Iterator[bytes]) -> Iterator[bytes]:
-    """Gunzip one whole member with nothing after it, into exactly `file.length` bytes."""
+def _unpack(packed: Iterator[bytes]) -> Iterator[bytes]:
+    """Gunzip one whole member with nothing after it."""
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # 16: gzip, its CRC checked
-    size = 0
     try:
         for packed_chunk in packed:
             rest = packed_chunk
             while rest and not unpacker.eof:
-                chunk = unpacker.decompress(rest, CHUNK)
+                yield unpacker.decompress(rest, CHUNK)
                 rest = unpacker.unconsumed_tail
-                size += len(chunk)
-                if size > file.length:
-                    raise UnfitError(f"expected {file.length} bytes of content, found more")
-                yield chunk
             if unpacker.eof and (rest or unpacker.unused_data):
                 raise UnfitError("found bytes after the end of the gzip member")
     except zlib.error as error:
         raise UnfitError(f"expected gzip, found {error}") from None
     if not unpacker.eof:
         raise InterruptedTransferError("the gzip stream ends too early")
+
+
+def _exactly(file: File, content: Iterator[bytes]) -> Iterator[bytes]:
+    """Pass the content on, as long as it is not longer, and at its end not shorter either."""
+    size = 0
+    for chunk in content:
+        size += len(chunk)
+        if size > file.length:
+            raise UnfitError(f"expected {file.length} bytes of content, found more")
+        yield chunk
     if size != file.length:
         raise UnfitError(f"expected {file.length} bytes of content, found {size}")

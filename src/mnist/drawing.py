@@ -1,23 +1,23 @@
 """The report's drawings: learning curves as SVG, the confusion matrix as a table."""
 
-from html import escape
-
 import numpy as np
 
-from mnist.dataset import CLASSES
+from mnist.quoting import hypertext
 from mnist.record import Record
 from mnist.verdict import Review
 
 WIDTH, HEIGHT = 560, 300  # of the drawing
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 34, 52  # margins
 LEAST = 0.1  # error rate in percent at the foot of the logarithmic scale
+MOST_CLASSES = 30  # of a confusion matrix
 TICKS = (0.1, 1, 10, 100)
 BEFORE, AFTER = "#b45309", "#1d4ed8"
 
 
 def curves(review: Review) -> str:
     """Draw the validation error of both revisions over the steps, on a logarithmic scale."""
-    sides = ((review.before, BEFORE, "6 4"), (review.after, AFTER, ""))
+    both = ((review.before, BEFORE, "6 4"), (review.after, AFTER, ""))
+    sides = [side for side in both if side[0].curve]
     last = max(float(side.curve["step"][-1]) for side, _, _ in sides) or 1.0
     lines = [
         f'<polyline fill="none" stroke="{colour}" stroke-width="2.5" stroke-dasharray="{dash}" '
@@ -25,7 +25,7 @@ def curves(review: Review) -> str:
         for side, colour, dash in sides
     ]
     keys = [
-        f'<li><span style="background: {colour}"></span>{escape(side.name)}: '
+        f'<li><span style="background: {colour}"></span>{hypertext(side.name)}: '
         f"{100 * (1 - side.curve['validation_accuracy'][-1]):.2f} % at step "
         f"{side.curve['step'][-1]:.0f}{', dashed' if dash else ''}</li>"
         for side, colour, dash in sides
@@ -104,20 +104,24 @@ def interval(review: Review, low: float, high: float) -> str:
 
 
 def confusion(review: Review) -> str:
-    """Write how often each digit was taken for which, by the second model; mistakes coloured."""
-    counts = np.zeros((CLASSES, CLASSES), np.int64)
-    np.add.at(counts, (review.after.predictions.actual, review.after.predictions.predicted), 1)
-    mistakes = np.where(np.eye(CLASSES, dtype=bool), 0, counts)
-    top = max(int(mistakes.max()), 1)
-    head = "".join(f'<th scope="col">{digit}</th>' for digit in range(CLASSES))
+    """Write how often each class was taken for which, by the second model; mistakes coloured."""
+    actual, predicted, _ = review.after.predictions
+    classes = range(int(max(actual.max(), predicted.max())) + 1)
+    if len(classes) > MOST_CLASSES:
+        return f"<p>More than {MOST_CLASSES} classes: not drawn.</p>"
+    counts = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(counts, (actual, predicted), 1)
+    top = max(int(np.where(np.eye(len(classes), dtype=bool), 0, counts).max()), 1)
+    head = "".join(f'<th scope="col">{label}</th>' for label in classes)
     rows = []
-    for digit in range(CLASSES):
-        cells = [_cell(int(counts[digit, read]), digit == read, top) for read in range(CLASSES)]
-        rows.append(f'<tr><th scope="row">{digit}</th>{"".join(cells)}</tr>')
+    for label in classes:
+        cells = [_cell(int(counts[label, read]), label == read, top) for read in classes]
+        rows.append(f'<tr><th scope="row">{label}</th>{"".join(cells)}</tr>')
+    name = hypertext(review.after.name)
     return (
-        '<table class="confusion"><caption>Rows: the digit; columns: what '
-        f'{escape(review.after.name)} read</caption><thead><tr><th scope="col">as</th>{head}</tr>'
-        f"</thead><tbody>{''.join(rows)}</tbody></table>"
+        f'<table class="confusion"><caption>Rows: the class; columns: what {name} read</caption>'
+        f'<thead><tr><th scope="col">as</th>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
     )
 
 

@@ -1,5 +1,6 @@
 """What a run ran on: versions, processor, threads, GPUs. A record, never an input."""
 
+import hashlib
 import os
 import platform
 from importlib.metadata import version
@@ -13,11 +14,15 @@ FLAGS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf1
 VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "TF_NUM_INTRAOP_THREADS")
 
 
-def describe() -> dict[str, Any]:
-    """Describe this process; no times and no names of machines, so that it compares."""
+def describe(model: Path) -> dict[str, Any]:
+    """Describe this process; no times and no names of machines, so that it compares.
+
+    `model`: what it made, which the record is `of`, and says nothing without.
+    """
     processor = _processor()
     flags = processor.get("flags", "").split()
     return {
+        "of": {str(model): hashlib.md5(model.read_bytes(), usedforsecurity=False).hexdigest()},
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "system": f"{platform.system()} {platform.machine()}",

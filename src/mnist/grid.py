@@ -4,7 +4,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from mnist import figures
+from mnist import command, figures
 from mnist.gallery import caption, moved
 from mnist.verdict import Review
 
@@ -18,7 +18,8 @@ def save(review: Review, path: Path) -> bool:
     figure = draw(review)
     if figure is None:
         return False
-    figures.save(figure, path)
+    with command.whole(path) as part:
+        figures.save(figure, part)
     return True
 
 

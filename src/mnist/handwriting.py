@@ -8,43 +8,66 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
+from scipy import ndimage
 
+from mnist import ink, lines, photo, shapes
 from mnist.dataset import SIDE
 from mnist.errors import UserError
 
 BOX = 20  # pixels
-LEAST_CONTRAST = 32  # of 255: an image with less is empty
-PAPER = 0.25  # of the contrast: what is fainter is paper, noise and shadow
+THINNEST = 0.09  # of the longer side: the strokes of a pen, as MNIST's are
+EVEN = 0.1  # of the longer side: within it, ink is as dark as its darkest
+STRENGTHEN = 3  # times, at most
+OFF_CENTRE = 0.55  # pixels: no image of MNIST has its centre of mass farther from the middle
 
 
 def read(path: Path) -> NDArray[np.uint8]:  # [28, 28, 1], 0: background, 255: ink
     """Read one digit, of any size, dark on light or light on dark.
 
-    Raises UserError for what is no image, and for an image that shows nothing.
+    Raises UserError for what is no image, and for an image that does not show one digit.
     """
-    grey = _grey(path)
-    paper = float(np.median(grey))
-    dark, light = paper - float(grey.min()), float(grey.max()) - paper
-    contrast = max(dark, light)
-    if contrast < LEAST_CONTRAST:
-        raise UserError(f"{path}: expected a digit, found an image of one shade")
-    ink = (paper - grey if dark >= light else grey - paper) / contrast
-    ink[ink < PAPER] = 0
-    return _centre(_fit(_crop(ink)))[..., np.newaxis]
-
-
-def _grey(path: Path) -> NDArray[np.float32]:
+    colours = photo.read(path)
+    prepared = _prepared(colours)
+    if prepared is not None:
+        return prepared[..., np.newaxis]
     try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: expected an image, PNG or JPEG, found {reason}") from None
-    white = Image.new("RGBA", upright.size, "white")
-    return np.asarray(Image.alpha_composite(white, upright).convert("L"), np.float32)
+        found = shapes.digit(lines.remove(ink.find(colours)))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    return _centre(_fit(_crop(_pen(found))))[..., np.newaxis]
+
+
+def _prepared(colours: NDArray[np.float32]) -> NDArray[np.uint8] | None:
+    """Return an image that is prepared already, MNIST's own among them, as it is."""
+    if colours.shape != (SIDE, SIDE, 3) or np.ptp(colours, axis=2).any():
+        return None
+    grey = colours[..., 0]
+    grey = 255 - grey if np.median(grey) > 128 else grey
+    if not grey.any() or max(_crop(grey).shape) not in (BOX - 1, BOX):
+        return None
+    masses = [grey.sum(axis=axis) @ np.arange(SIDE) / grey.sum() for axis in (0, 1)]
+    centred = max(abs(mass - SIDE / 2) for mass in masses) <= OFF_CENTRE
+    return np.rint(grey).astype(np.uint8) if centred else None
+
+
+def _pen(ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Redraw faint strokes as dark as the darkest, and a pencil's as wide as a pen's."""
+    side = max(_crop(ink).shape)
+    strongest = ndimage.maximum_filter(ink, max(round(EVEN * side), 3))
+    strongest = np.maximum(strongest, ink.max() / STRENGTHEN)
+    even = np.clip(ink / strongest, 0, 1)
+    depth = ndimage.distance_transform_edt(ink > 0)[ink > 0]
+    missing = THINNEST * side - 4 * float(depth.mean())  # a strip's mean depth is its quarter
+    if missing < 2:
+        return np.asarray(even)
+    radius = round(missing / 2)
+    return np.asarray(ndimage.grey_dilation(np.pad(even, radius), footprint=_disc(radius)))
+
+
+def _disc(radius: int) -> NDArray[np.bool_]:
+    rows, columns = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    return np.asarray(rows**2 + columns**2 <= radius**2)
 
 
 def _crop(ink: NDArray[np.float32]) -> NDArray[np.float32]:

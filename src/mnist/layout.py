@@ -3,28 +3,28 @@
 import base64
 import io
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Any
 
 from PIL import Image
 
+from mnist.quoting import hypertext
 from mnist.verdict import Review
 
 
 def section(title: str, body: str, *, wide: bool = False) -> str:
     """Wrap HTML in a section with a heading."""
     kind = ' class="wide"' if wide else ""
-    return f"<section{kind}><h2>{escape(title)}</h2>{body}</section>"
+    return f"<section{kind}><h2>{hypertext(title)}</h2>{body}</section>"
 
 
 def table(
     header: Sequence[Any], rows: Iterable[Sequence[Any]], *, kind: str = "", caption: str = ""
 ) -> str:
     """Write a table with headers of columns and, first in each row, of rows."""
-    names = [escape(str(cell)) for cell in header]
+    names = [hypertext(cell) for cell in header]
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     body = "".join(_row(names, row) for row in rows)
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    title = f"<caption>{hypertext(caption)}</caption>" if caption else ""
     return (
         f'<div class="scroll"><table class="{kind}">{title}'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
@@ -33,7 +33,7 @@ def table(
 
 def _row(names: list[str], row: Sequence[Any]) -> str:
     """Write a row; each cell carries its column's name, which shows where the row is stacked."""
-    first, *rest = (escape(str(cell)) for cell in row)
+    first, *rest = (hypertext(cell) for cell in row)
     cells = (
         f'<td data-label="{name}"><span>{cell}</span></td>'
         for name, cell in zip(names[1:], rest, strict=True)

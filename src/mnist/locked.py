@@ -4,17 +4,19 @@
 `dvc status` calls everything deleted and `dvc repro --dry --allow-missing` reports no failure.
 """
 
-import hashlib
+import posixpath
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
-from mnist.errors import UserError, run
+from mnist import document, pipeline, record
+from mnist.command import run
+from mnist.errors import UserError
+from mnist.pipeline import Declared, Recorded
+from mnist.quoting import printable
 from mnist.revision import Revision, workspace
 
-Stages = dict[str, dict[str, Any]]
+MOST = 20  # differences that are told
 
 
 def differences(revision: Revision) -> list[str]:
@@ -23,108 +25,101 @@ def differences(revision: Revision) -> list[str]:
     Deps are files; those that git does not hold, outs of another stage, are compared with what that
     stage recorded. Raises UserError where dvc.yaml or dvc.lock is missing or not readable.
     """
-    declared, recorded = stages(revision, "dvc.yaml"), stages(revision, "dvc.lock")
-    cached = {
-        path
-        for stage in declared.values()
-        for path, options in _outs(stage)
-        if options.get("cache", True)
-    }
-    made = {out["path"]: out["md5"] for stage in recorded.values() for out in stage.get("outs", [])}
-    found = [f"{name}: not in dvc.lock" for name in declared if name not in recorded]
-    for name in declared.keys() & recorded.keys():
-        stage, record = declared[name], recorded[name]
-        if stage["cmd"] != record["cmd"]:
+    declared, recorded = pipeline.declared(revision), pipeline.recorded(revision)
+    kept = {path for stage in declared.values() for path, cached in stage.outs.items() if cached}
+    made = {path: digest for stage in recorded.values() for path, digest in stage.outs.items()}
+    found = []
+    for name, stage in declared.items():
+        if name not in recorded:
+            found.append(f"{name}: not in dvc.lock")
+            continue
+        if stage.command != recorded[name].command:
             found.append(f"{name}: the command changed")
-        found += [f"{name}: {line}" for line in _params(stage, record, revision)]
-        found += [f"{name}: {line}" for line in _files(stage, record, revision, cached, made)]
-    return sorted(found, key=lambda line: list(declared).index(line.partition(":")[0]))
+        found += [f"{name}: {line}" for line in _params(stage, recorded[name], revision)]
+        found += [f"{name}: {line}" for line in _files(stage, recorded[name], revision, kept, made)]
+    return found + record.contradictions(revision)
 
 
-def stages(revision: Revision, path: str) -> Stages:
-    """Return the stages of a dvc.yaml or dvc.lock. Raises UserError where it has none."""
-    found = _mapping(revision, path).get("stages")
-    if not isinstance(found, dict):
-        raise UserError(f"{revision.name}: {path}: expected a mapping `stages`, found {found!r}")
-    return found
+def _params(stage: Declared, locked: Recorded, revision: Revision) -> Iterator[str]:
+    for path in sorted(stage.params.keys() | locked.params.keys()):
+        then, keys = locked.params.get(path, {}), stage.params.get(path)
+        if keys is not None and revision.read(path) is None:
+            yield f"{path}: missing"
+            continue
+        now = {} if keys is None else pipeline.params(revision, path)
+        names = {*(keys or now), *then}
+        was = pipeline.flatten({name: then.get(name) for name in names})
+        is_ = pipeline.flatten({name: _value(now, str(name)) for name in names})
+        for key in sorted(was.keys() | is_.keys()):
+            if was.get(key) != is_.get(key):
+                before, after = (printable(values.get(key)) for values in (was, is_))
+                yield f"{key}: {before} in dvc.lock, {after} in {path}"
 
 
-def params(revision: Revision) -> dict[str, Any]:
-    """Return params.yaml, unchecked: another revision may have other keys than the code here."""
-    return _mapping(revision, "params.yaml")
-
-
-def _mapping(revision: Revision, path: str) -> dict[str, Any]:
-    try:
-        return dict(yaml.load(revision.require(path), yaml.CSafeLoader))
-    except (yaml.YAMLError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{revision.name}: {path}: expected plain YAML, found {reason}") from None
-
-
-def _outs(stage: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for kind in ("outs", "metrics", "plots"):
-        for out in stage.get(kind, []):
-            yield (out, {}) if isinstance(out, str) else next(iter(out.items()))
-
-
-def _params(stage: dict[str, Any], record: dict[str, Any], revision: Revision) -> Iterator[str]:
-    keys = stage.get("params", [])
-    document = params(revision) if keys else {}
-    locked = record.get("params", {}).get("params.yaml", {})
-    for key in sorted({*keys, *locked}):
-        now: Any = document
-        for part in key.split("."):
-            now = now.get(part) if isinstance(now, dict) else None
-        before = flatten({key: locked.get(key)})
-        after = flatten({key: now})
-        for path in sorted(before.keys() | after.keys()):
-            if before.get(path) != after.get(path):
-                yield f"{path}: {before.get(path)} in dvc.lock, {after.get(path)} in params.yaml"
-
-
-def flatten(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested params as one level: {"train": {"seed": 1}} -> {"train.seed": 1}."""
-    flat: dict[str, Any] = {}
-    for key, value in nested.items():
-        if isinstance(value, dict) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
+def _value(document: Any, key: str) -> Any:
+    """Return what a dotted key names in params; None where there is no such key."""
+    for part in key.split("."):
+        if isinstance(document, list) and part.isdecimal() and int(part) < len(document):
+            document = document[int(part)]
         else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+            document = document.get(part) if isinstance(document, dict) else None
+    return document
 
 
 def _files(
-    stage: dict[str, Any],
-    record: dict[str, Any],
-    revision: Revision,
-    cached: set[str],
-    made: dict[str, str],
+    stage: Declared, locked: Recorded, revision: Revision, kept: set[str], made: dict[str, str]
 ) -> Iterator[str]:
-    locked = {
-        file["path"]: file["md5"] for file in [*record.get("deps", []), *record.get("outs", [])]
-    }
-    listed = {*stage.get("deps", []), *(path for path, _ in _outs(stage))}
-    for path in sorted(listed ^ locked.keys()):
+    digests = locked.deps | locked.outs
+    listed = {*stage.deps, *stage.outs}
+    for path in sorted(listed ^ digests.keys()):
         yield f"{path}: declared in dvc.yaml or recorded in dvc.lock, not both"
-    for path in sorted(listed & locked.keys()):
-        if path in made and made[path] != locked[path]:
+    for path in sorted(listed & digests.keys()):
+        if path in made and made[path] != digests[path]:
             yield f"{path}: not the one that the stage before it made"
-        elif path not in cached:
-            content = revision.read(path)
-            if content is None:
-                yield f"{path}: missing"
-            elif hashlib.md5(content, usedforsecurity=False).hexdigest() != locked[path]:
+        elif not _is_elsewhere(path, kept):
+            now = revision.md5(path) or _tracked(revision, path)
+            if now is None:
+                is_folder = digests[path].endswith(".dir")
+                yield f"{path}: {'a folder; declare its files instead' if is_folder else 'missing'}"
+            elif now != digests[path]:
                 yield f"{path}: changed"
+
+
+def _is_elsewhere(path: str, kept: set[str]) -> bool:
+    """Tell whether DVC alone holds a path: an address, an out that it keeps, or a part of one."""
+    parents = {str(parent) for parent in PurePosixPath(path).parents}
+    return "://" in path or path in kept or not parents.isdisjoint(kept)
+
+
+def _tracked(revision: Revision, path: str) -> str | None:
+    """Return the digest in a `.dvc` file beside a path (`dvc add`); None where there is none."""
+    content = revision.read(f"{path}.dvc")
+    if content is None:
+        return None
+    try:
+        [out] = document.parse(content)["outs"]
+        return str(out["md5"])
+    except (ValueError, TypeError, LookupError):
+        where = f"{revision.name}: {posixpath.basename(path)}.dvc"
+        raise UserError(f"{where}: expected one out with its md5") from None
 
 
 def require(revision: Revision) -> None:
     """Raise UserError, naming all that differs, where the revision's dvc.lock is not true."""
+    if revision.conflicts:
+        raise UserError(f"{revision.name}: {_list(list(revision.conflicts))}: {pipeline.CONFLICT}")
     if found := differences(revision):
+        frozen = [name for name, stage in pipeline.declared(revision).items() if stage.frozen]
+        advice = f" (`dvc unfreeze {' '.join(frozen)}` first: frozen)" if frozen else ""
         raise UserError(
-            f"{revision.name}: dvc.lock is not that of these files ({'; '.join(found)}); "
-            "run `dvc repro` and commit params.yaml, dvc.lock and metrics/ together"
+            f"{revision.name}: dvc.lock is not that of these files ({_list(found, '; ')}); "
+            f"run `dvc repro`{advice} and commit params.yaml, dvc.lock and metrics/ together"
         )
+
+
+def _list(found: list[str], sign: str = ", ") -> str:
+    more = [f"and {len(found) - MOST} more"] if len(found) > MOST else []
+    return sign.join([*found[:MOST], *more])
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """A review -> markdown, for a pull request's comment or a terminal."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from mnist import gallery, phrases
 from mnist.changes import Change
 from mnist.comparison import newcombe
+from mnist.quoting import plain
 from mnist.verdict import Review
 
 SAME = ("params", "stages", "data", "code", "environment", "platform")
@@ -17,7 +19,7 @@ SAME = ("params", "stages", "data", "code", "environment", "platform")
 def write(review: Review, *, picture: Path | None) -> str:
     """Write all that a reviewer needs; `picture`: where the images that moved were drawn."""
     parts = [
-        f"# Review of {review.after.name} against {review.before.name}",
+        f"# Review of {plain(review.after.name)} against {plain(review.before.name)}",
         f"**{phrases.verdict(review)}**",
         *phrases.cautions(review),
         table(("", review.before.name, review.after.name, "change"), phrases.metrics(review)),
@@ -36,7 +38,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, rest: str = "
 
 
 def _cell(value: Any) -> str:
-    return " ".join(str(value).replace("|", "\\|").replace("<", "&lt;").split())
+    return re.sub(r"\\*\|", r"\\|", plain(value))
 
 
 def _paired(review: Review) -> list[str]:
@@ -52,7 +54,7 @@ def _paired(review: Review) -> list[str]:
         ("exact McNemar p", phrases.p_value(review.p).removeprefix("= ")),
         ("difference, in points", phrases.points(pairing.difference)),
         (
-            f"its {review.confidence:.0%} interval",
+            f"its {phrases.percent(review.confidence)} interval",
             f"{phrases.points(low)} to {phrases.points(high)}",
         ),
     ]
@@ -70,7 +72,7 @@ def _changes(review: Review) -> list[str]:
         rows = [(name, ", ".join(why)) for name, why in found.stages.items()]
         parts.append(table(("stage that ran again", "because of"), rows, rest="---"))
     for what, paths in (("Data", found.data), ("Code", found.code)):
-        parts += [f"{what}: {', '.join(paths)}"] if paths else []
+        parts += [f"{what}: {', '.join(map(plain, paths))}"] if paths else []
     parts += _values("environment", found.environment) + _values("platform", found.platform)
     same = [name for name in SAME if not getattr(found, name)]
     return [*parts, f"The same: {', '.join(same)}."] if same else parts
@@ -92,7 +94,7 @@ def _moved(review: Review, picture: Path | None) -> list[str]:
     else:
         parts.append("No pictures: the test images of this dvc.lock are not here (`dvc repro`).")
     if picture:
-        parts.append(f"As a picture: {picture}")
+        parts.append(f"As a picture: {plain(picture)}")
     for word, found in (("Broken", review.pairing.broken), ("Fixed", review.pairing.fixed)):
         parts.append(f"{word}: {_list(found)}")
     return parts

@@ -4,19 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy import stats
 
-from mnist.params import Params
+from mnist.errors import UserError
 
 DECIMALS = 6
-
-
-class EvaluateParams(Params):
-    """Section `evaluate`."""
-
-    confidence: float = Field(gt=0, lt=1)  # of the accuracy's interval
-    minimum_accuracy: float = Field(ge=0, le=1)  # the gate: below it, the stage fails
 
 
 class Predictions(NamedTuple):
@@ -45,8 +37,11 @@ def evaluate(
 ) -> dict[str, Any]:
     """Summarise probabilities `[N, 10]` against labels `[N]`, N at least 1.
 
-    The log loss is the mean of -ln p(label), in nats, p held above the smallest float32.
+    The log loss is the mean of -ln p(label), in nats, p held above the smallest float32. Raises
+    UserError for probabilities that are none.
     """
+    if not np.isfinite(probabilities).all():
+        raise UserError("models/model.keras: expected probabilities, found numbers not finite")
     right = probabilities.argmax(axis=1) == labels
     low, high = wilson(int(right.sum()), len(labels), confidence)
     of_label = probabilities[np.arange(len(labels)), labels].astype(np.float64)

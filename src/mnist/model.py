@@ -5,36 +5,22 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from pydantic import Field
 
-from mnist import archive, untrusted
+from mnist import archive, processor, untrusted
 from mnist.errors import UserError
-from mnist.params import Params
+from mnist.params.model import CLASSES, MOST_LAYERS, POOL, ModelParams
 
 INPUT = (28, 28, 1)
-CLASSES = 10
-POOL = 2  # pixels a side
 PREDICT_BATCH = 500
 Predictor = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-
-
-class ModelParams(Params):
-    """Section `model`: blocks of convolutions, each ended by a 2x2 max-pool; then dense layers."""
-
-    blocks: tuple[tuple[int, ...], ...]  # filters
-    kernel_size: int = Field(ge=1, le=28)
-    padding: Literal["same", "valid"]  # valid: kernels stay inside the image, which shrinks
-    batch_norm: bool  # after each convolution
-    dense: tuple[int, ...]  # units of the hidden layers
-    dropout: float = Field(ge=0, lt=1)  # share dropped before the last layer, in training only
-    initializer: Literal["tutorial", "glorot"]
 
 
 def build(params: ModelParams, seed: int) -> keras.Sequential:
@@ -44,9 +30,7 @@ def build(params: ModelParams, seed: int) -> keras.Sequential:
     layers from a truncated normal of stddev 0.1 with bias 0.1. ReLU and batch norm come after the
     max-pool, which leaves a quarter of the values; ReLU and max-pool commute exactly.
     """
-    _require_positive(params)
-    _require_pixels(params)
-    seeds = (int(word) for word in np.random.SeedSequence(seed).generate_state(99))
+    seeds = (int(word) for word in np.random.SeedSequence(seed).generate_state(MOST_LAYERS + 2))
     layers = [keras.Input(INPUT, name="pixels"), keras.layers.Rescaling(1 / 255, name="scale")]
     for block, filters in enumerate(params.blocks, start=1):
         for position, width in enumerate(filters, start=1):
@@ -67,37 +51,11 @@ def build(params: ModelParams, seed: int) -> keras.Sequential:
     return keras.Sequential(layers, name="digits")
 
 
-def logits(model: keras.Sequential, pixels: Any, dropout_seed: Any) -> Any:
-    """Run the network in training: float pixels -> logits `[N, 10]`.
-
-    Dropout is stateless, keyed by `dropout_seed` (int32 [2]): no hidden state to save or resume.
-    """
-    values = pixels
-    for layer in model.layers[:-1]:
-        if isinstance(layer, keras.layers.Dropout):
-            values = tf.nn.experimental.stateless_dropout(
-                values, layer.rate, dropout_seed, rng_alg="philox"
-            )
-        elif isinstance(layer, keras.layers.BatchNormalization):
-            values = _normalize(layer, values)
-        else:
-            values = layer(values, training=True)
-    return values
-
-
-def _normalize(layer: keras.layers.BatchNormalization, values: Any) -> Any:
-    """Normalise by the batch, move the statistics: one operation where Keras takes ten."""
-    scale, offset = layer.gamma.value, layer.beta.value
-    outputs, *of_batch = tf.compat.v1.nn.fused_batch_norm(
-        values, scale, offset, epsilon=layer.epsilon, is_training=True
-    )
-    for moving, found in zip((layer.moving_mean, layer.moving_variance), of_batch, strict=True):
-        moving.assign(layer.momentum * moving.value + (1 - layer.momentum) * found)
-    return outputs
-
-
 def predictor(model: keras.Sequential) -> Predictor:
-    """Compile the network once: uint8 images `[N, 28, 28, 1]` -> probabilities `[N, 10]`."""
+    """Compile the network once: uint8 images `[N, 28, 28, 1]` -> probabilities `[N, 10]`.
+
+    Batches of a fixed size run side by side, so how many threads there are changes no bit.
+    """
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     lines = [tf.TensorSpec((2, layer.gamma.shape[0]), tf.float32) for layer in norms]
 
@@ -115,7 +73,9 @@ def predictor(model: keras.Sequential) -> Predictor:
     def predict(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         lines = [_line(layer) for layer in norms]
         starts = range(0, len(images), PREDICT_BATCH)
-        return np.concatenate([run(images[i : i + PREDICT_BATCH], lines).numpy() for i in starts])
+        batches = [images[start : start + PREDICT_BATCH] for start in starts]
+        with ThreadPoolExecutor(processor.cores()) as pool:
+            return np.concatenate(list(pool.map(lambda batch: run(batch, lines).numpy(), batches)))
 
     return predict
 
@@ -143,21 +103,48 @@ def save(model: keras.Sequential, path: Path) -> None:
 
 
 def load(path: Path) -> keras.Sequential:
-    """Load a saved network; code in it is refused. Raises UserError when it is not ours."""
+    """Load a saved network; whatever is not as `save` writes it raises UserError.
+
+    Only weights are taken from the file, by a network that is built here.
+    """
     if not path.is_file():
         raise UserError(f"{path}: no such file; run `dvc repro`")
     try:
-        untrusted.check(path)
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except (LookupError, OSError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        saved = untrusted.read(path)
+        model = build(ModelParams(**saved.outline), seed=0)
+        ours = json.dumps(keras.saving.serialize_keras_object(model))
+        untrusted.compare(saved.config, json.loads(ours))
+        _fill(model, saved.weights)
+    except _MALFORMED as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: expected a Keras model, found {reason}") from None
-    if model.input_shape != (None, *INPUT) or model.output_shape != (None, CLASSES):
         raise UserError(
-            f"{path}: expected 28 x 28 pixels in and 10 probabilities out, found "
-            f"{model.input_shape} and {model.output_shape}"
-        )
+            f"{path}: expected a Keras model, found {reason}; run `dvc repro`"
+        ) from None
     return model
+
+
+_MALFORMED = (  # what json, h5py and Keras raise for it, and `build` for too many layers
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    StopIteration,
+    TypeError,
+    UserError,
+    ValueError,
+)
+
+
+def _fill(model: keras.Sequential, weights: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.weights.h5"
+        path.write_bytes(weights)
+        model.load_weights(path)
+    for weight in model.weights:
+        if not np.isfinite(weight.value.numpy()).all():
+            raise ValueError(f"weights of {weight.path} that are no numbers")
 
 
 def _convolution(params: ModelParams, filters: int, name: str, *, seed: int) -> keras.layers.Conv2D:
@@ -185,31 +172,6 @@ def _dense(params: ModelParams, units: int, name: str, *, seed: int) -> keras.la
         bias_initializer=keras.initializers.Constant(bias),
         name=name,
     )
-
-
-def _require_positive(params: ModelParams) -> None:
-    widths = [*params.dense, *(width for block in params.blocks for width in block)]
-    if any(width < 1 for width in widths) or not all(params.blocks):
-        raise UserError(
-            "params.yaml: model.blocks, model.dense: expected positive widths and no empty block, "
-            f"found {[list(block) for block in params.blocks]} and {list(params.dense)}"
-        )
-
-
-def _require_pixels(params: ModelParams) -> None:
-    """Refuse convolutions and poolings that leave nothing of the image."""
-    side = INPUT[0]
-    for block, filters in enumerate(params.blocks, start=1):
-        if params.padding == "valid":
-            side -= len(filters) * (params.kernel_size - 1)
-        if side < POOL:
-            left = max(side, 0)
-            raise UserError(
-                f"params.yaml: model.blocks: expected {POOL} x {POOL} or more pixels to pool, "
-                f"found {left} x {left} in block {block}; take from model.blocks or "
-                "model.kernel_size, or write model.padding: same"
-            )
-        side //= POOL
 
 
 def _renumber(config: bytes) -> bytes:

@@ -1,27 +1,14 @@
 """`OptimizerParams` -> Adam with one fused operation a variable, and its schedules."""
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import keras
 import tensorflow as tf
-from pydantic import Field
 
-from mnist.params import Params
+from mnist.params.train import OptimizerParams
 
 WARM_UP = 0.25  # share of the steps in which `one-cycle` climbs
-
-Decay = Annotated[float, Field(ge=0, lt=1)]
-
-
-class OptimizerParams(Params, extra="ignore"):
-    """The part of section `train` that says how the weights move."""
-
-    steps: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)  # the highest
-    schedule: Literal["constant", "one-cycle", "cosine"]
-    betas: tuple[Decay, Decay]  # of Adam's two moments
-    weight_decay: float = Field(ge=0)  # decoupled; times the learning rate, a step, of kernels
 
 
 def build(params: OptimizerParams, weights: list[keras.Variable]) -> "FusedAdam":

@@ -5,17 +5,23 @@ from typing import Any
 import numpy as np
 
 from mnist.metrics import wilson
+from mnist.quoting import plain, printable
 from mnist.record import Record
-from mnist.verdict import UNPAIRED, Review
+from mnist.verdict import FIRST, UNPAIRED, Review
 
+ABSENT = "—"
+Share = tuple[int, int]  # how many, of how many
 Row = tuple[str, str, str, str]  # what, before, after, change
 CLASSES_HEADER = ("digit", "images", "fixed", "broken", "before", "after")
 
 
 def verdict(review: Review) -> str:
     """Say in a sentence what the change did."""
+    if not review.before.images:
+        read = f"{review.after.right:,} of {review.after.images:,} test images are read right"
+        return f"{_capital(FIRST)}: {review.obstacle}; {read}."
     if review.pairing is None:
-        return f"{_capital(UNPAIRED)}: the test set is not the same ({review.obstacle})."
+        return f"{_capital(UNPAIRED)}: {review.obstacle}."
     fixed, broken = len(review.pairing.fixed), len(review.pairing.broken)
     if not fixed + broken:
         return (
@@ -30,15 +36,16 @@ def verdict(review: Review) -> str:
 
 def cautions(review: Review) -> list[str]:
     """Say what the verdict does not."""
-    found = [
-        "This compares two trained models on these images, not two recipes: another seed gives "
-        f"another model. {seeds(review)}"
-    ]
-    if review.doubts:
+    found = [review.note] if review.note else []
+    if review.before.images:
         found.append(
-            f"Doubtful: the dvc.lock of {review.before.name} is not that of its own files "
-            f"({'; '.join(review.doubts)})."
+            "This compares two trained models on these images, not two recipes: another seed gives "
+            f"another model. {seeds(review)}"
         )
+    if review.doubts:
+        doubts = "; ".join(map(plain, review.doubts))
+        name = plain(review.before.name)
+        found.append(f"Doubtful: the dvc.lock of {name} is not that of its own files ({doubts}).")
     return found
 
 
@@ -49,7 +56,7 @@ def seeds(review: Review) -> str:
         return f"How far seeds alone move it is not known: {basis}; `make spread` measures it."
     text = (
         f"By seed alone, two trainings of one recipe differ by up to {100 * noise:.2f} points "
-        f"({review.confidence:.0%}, {basis})"
+        f"({percent(review.confidence)}, {basis})"
     )
     if review.within_seeds is None:
         return f"{text}."
@@ -57,48 +64,58 @@ def seeds(review: Review) -> str:
 
 
 def metrics(review: Review) -> list[Row]:
-    """Return the rows of the metrics table, intervals included."""
+    """Return the rows of the metrics table, intervals included; a dash for what a side lacks."""
     before, after = review.before, review.after
-    tested = ((before.right, before.images), (after.right, after.images))
-    validated = (_validation(before), _validation(after))
-    losses = (before.evaluation["log_loss"], after.evaluation["log_loss"])
-    return [
-        _proportion("test accuracy", *tested, review.confidence),
-        _number("test errors", before.images - before.right, after.images - after.right, ","),
-        _number("test log loss (nats)", *losses, ".4f"),
-        _proportion("validation accuracy", *validated, review.confidence),
-        *(
-            _number(key.replace("_", " "), before.summary[key], number, ",")
-            for key, number in after.summary.items()
-            if isinstance(number, int) and key in before.summary
+    errors = [side.images - side.right if side.images else None for side in (before, after)]
+    losses = [side.evaluation.get("log_loss") for side in (before, after)]
+    rows = [
+        _proportion("test accuracy", _tested(before), _tested(after), review.confidence),
+        _number("test errors", ",", *errors),
+        _number("test log loss (nats)", ".4f", *losses),
+        _proportion(
+            "validation accuracy", _validated(before), _validated(after), review.confidence
         ),
     ]
+    for key in dict.fromkeys([*after.summary, *before.summary]):
+        counts = [_whole(side.summary.get(key)) for side in (before, after)]
+        if counts != [None, None]:
+            rows.append(_number(key.replace("_", " "), ",", *counts))
+    return rows
 
 
-def _validation(record: Record) -> tuple[int, int]:
-    images = record.summary["validation_images"]
-    return round(record.summary["validation_accuracy"] * images), images
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _proportion(
-    what: str, before: tuple[int, int], after: tuple[int, int], confidence: float
-) -> Row:
-    """Return a row of two proportions, each (right, all), with their Wilson intervals."""
-    (was_low, was_high), (low, high) = (
-        wilson(right, images, confidence) for right, images in (before, after)
-    )
-    was, now = before[0] / before[1], after[0] / after[1]
-    return (
-        f"{what} ({confidence:.0%} interval)",
-        f"{was:.4f} ({was_low:.4f} to {was_high:.4f})",
-        f"{now:.4f} ({low:.4f} to {high:.4f})",
-        f"{points(now - was)} points",
-    )
+def _tested(record: Record) -> Share | None:
+    return (record.right, record.images) if record.images else None
 
 
-def _number(what: str, before: float, after: float, form: str) -> Row:
-    change = f"{after - before:+{form}}" if after != before else "same"
-    return what, f"{before:{form}}", f"{after:{form}}", change
+def _validated(record: Record) -> Share | None:
+    accuracy, images = (record.summary.get(f"validation_{key}") for key in ("accuracy", "images"))
+    return None if accuracy is None or images is None else (round(accuracy * images), images)
+
+
+def _proportion(what: str, before: Share | None, after: Share | None, confidence: float) -> Row:
+    """Return a row of two proportions with their Wilson intervals."""
+    was, now = (None if side is None else side[0] / side[1] for side in (before, after))
+    change = ABSENT if was is None or now is None else f"{points(now - was)} points"
+    name = f"{what} ({percent(confidence)} interval)"
+    return name, _share(before, confidence), _share(after, confidence), change
+
+
+def _share(found: Share | None, confidence: float) -> str:
+    if found is None:
+        return ABSENT
+    low, high = wilson(*found, confidence)
+    return f"{found[0] / found[1]:.4f} ({low:.4f} to {high:.4f})"
+
+
+def _number(what: str, form: str, before: float | None, after: float | None) -> Row:
+    was, now = (ABSENT if side is None else f"{side:{form}}" for side in (before, after))
+    if before is None or after is None:
+        return what, was, now, ABSENT
+    return what, was, now, f"{after - before:+{form}}" if after != before else "same"
 
 
 def classes(review: Review) -> list[tuple[str, ...]]:
@@ -126,6 +143,11 @@ def p_value(p: float) -> str:
     return "< 0.0001" if p < 0.0001 else f"= {p:.4f}" if p < 0.01 else f"= {p:.3f}"
 
 
+def percent(share: float) -> str:
+    """Write a confidence, 0.95 say, in percent."""
+    return f"{100 * share:g}%"
+
+
 def points(share: float) -> str:
     """Write a difference of proportions in percentage points, signed."""
     return f"{100 * share:+.2f}"
@@ -134,8 +156,8 @@ def points(share: float) -> str:
 def value(found: Any) -> str:
     """Write a value of params or environment; an absent one, or an empty list, as a dash."""
     if isinstance(found, list):
-        return ", ".join(map(str, found)) or "—"
-    return "—" if found is None else str(found)
+        return ", ".join(map(printable, found)) or ABSENT
+    return ABSENT if found is None else printable(found)
 
 
 def _capital(text: str) -> str:

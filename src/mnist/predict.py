@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from mnist import handwriting, processor
-from mnist.errors import run
-from mnist.processor import ProcessorParams
+from mnist.command import run
 
 MODEL = Path("models/model.keras")
+SURE = 0.5  # probability: below, the other nine digits together are likelier
 
 
 def main() -> None:
@@ -18,12 +18,13 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a PNG or JPEG")
     files = parser.parse_args().files
     images = np.stack([handwriting.read(path) for path in files])
-    processor.prepare(ProcessorParams(reproducible="portable", device="cpu"))
+    processor.prepare(reproducible="portable", device="cpu")
     from mnist import model  # noqa: PLC0415  # TensorFlow reads its environment at import
 
     probabilities = model.predictor(model.load(MODEL))(images)
     for path, row in zip(files, probabilities, strict=True):
-        print(f"{path}: {row.argmax()} ({row.max():.1%})")
+        doubt = "" if row.max() >= SURE else ", unsure"
+        print(f"{path}: {row.argmax()} ({row.max():.1%}{doubt})")
 
 
 if __name__ == "__main__":

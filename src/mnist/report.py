@@ -4,17 +4,17 @@
 """
 
 import argparse
-import re
 from html import escape
 from pathlib import Path
 from string import Template
 
-from mnist import drawing, gallery, phrases, verdict
+from mnist import command, drawing, gallery, phrases, provenance, verdict
 from mnist.changes import Change
+from mnist.command import run
 from mnist.comparison import newcombe
-from mnist.errors import run
 from mnist.layout import pictures, section, table
-from mnist.locked import flatten
+from mnist.pipeline import flatten
+from mnist.quoting import hypertext, spans
 from mnist.verdict import BETTER, WORSE, Review
 
 TEMPLATE = Path(__file__).with_name("report.html")
@@ -25,17 +25,13 @@ def write(review: Review) -> str:
     """Write the page; every text from the revisions is escaped."""
     outcome = {BETTER: "better", WORSE: "worse"}.get(review.outcome, "same")
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        title=escape(f"Review: {phrases.verdict(review)}"),
+        title=hypertext(f"Review: {phrases.verdict(review)}".replace("`", "")),
         outcome=outcome,
-        names=escape(f"{review.after.name} against {review.before.name}"),
-        verdict=escape(phrases.verdict(review)),
-        cautions="".join(f"<p>{_code(text)}</p>" for text in phrases.cautions(review)),
+        names=hypertext(f"{review.after.name} against {review.before.name}"),
+        verdict=spans(phrases.verdict(review)),
+        cautions="".join(f"<p>{spans(text)}</p>" for text in phrases.cautions(review)),
         sections="\n".join(filter(None, _sections(review))),
     )
-
-
-def _code(text: str) -> str:
-    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _sections(review: Review) -> list[str]:
@@ -55,12 +51,13 @@ def _paired(review: Review) -> str:
     if review.pairing is None:
         return ""
     low, high = newcombe(review.pairing, review.confidence)
+    confidence = phrases.percent(review.confidence)
     numbers = {
         "won": len(review.pairing.fixed),
         "lost": len(review.pairing.broken),
         "exact McNemar p": phrases.p_value(review.p).removeprefix("= "),
         "difference, points": phrases.points(review.pairing.difference),
-        f"its {review.confidence:.0%} interval": f"{phrases.points(low)} to {phrases.points(high)}",
+        f"its {confidence} interval": f"{phrases.points(low)} to {phrases.points(high)}",
     }
     cards = (f"<div><dt>{escape(key)}</dt><dd>{value}</dd></div>" for key, value in numbers.items())
     title = f"The same {review.pairing.images:,} test images, one by one"
@@ -104,8 +101,8 @@ def _changes(review: Review) -> list[str]:
     found = review.changes
     stages = [(name, ", ".join(why)) for name, why in found.stages.items()]
     files = [(path, "data") for path in found.data] + [(path, "code") for path in found.code]
-    ran_on = flatten(review.after.environment).items()
-    platform = [(key, phrases.value(value)) for key, value in ran_on]
+    ran_on = provenance.platform(review.after.environment, review.after.md5)
+    platform = [(key, phrases.value(value)) for key, value in flatten(ran_on).items()]
     return [
         _values("Params", found.params),
         section("Stages that ran again", table(("stage", "because of"), stages, kind="values"))
@@ -115,7 +112,9 @@ def _changes(review: Review) -> list[str]:
         if files
         else section("Files that changed", "<p>Neither data nor code.</p>"),
         _values("Environment and platform", [*found.environment, *found.platform]),
-        section("Trained on", table(("what", "value"), platform, kind="values")),
+        section("Trained on", table(("what", "value"), platform, kind="values"))
+        if platform
+        else section("Trained on", f"<p>{provenance.UNKNOWN}</p>"),
     ]
 
 
@@ -130,10 +129,11 @@ def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(prog="python -m mnist.report", description=__doc__)
     parser.add_argument("--base", required=True, help="a git revision to compare with")
+    parser.add_argument("--tip", action="store_true", help="compare with the tip of the base")
     parser.add_argument("--output", type=Path, required=True, help="a file for the page")
     options = parser.parse_args()
-    text = write(verdict.make(Path.cwd(), options.base))
-    options.output.write_text(text, encoding="utf-8")
+    text = write(verdict.make(Path.cwd(), options.base, tip=options.tip))
+    command.write(text, options.output)
     print(f"{options.output}: {len(text) / 1000:.0f} kB, self-contained")
 
 

@@ -8,24 +8,28 @@ import argparse
 import sys
 from pathlib import Path
 
-from mnist import markdown, verdict
-from mnist.errors import run
+from mnist import command, markdown, verdict
+from mnist.command import run
+from mnist.errors import UserError
 
 
 def main() -> None:
     """Write the review as markdown; end with the status that the options ask for."""
     parser = argparse.ArgumentParser(prog="python -m mnist.review", description=__doc__)
     parser.add_argument("--base", required=True, help="a git revision to compare with")
+    parser.add_argument("--tip", action="store_true", help="compare with the tip of the base")
     parser.add_argument("--output", type=Path, help="a file for the markdown, else stdout")
     parser.add_argument("--picture", type=Path, help="a PNG for the images that changed sides")
     parser.add_argument("--fail-on", choices=["worse"], help="exit 1 on this verdict")
     parser.add_argument("--min-accuracy", type=float, help="exit 1 below this accuracy")
     options = parser.parse_args()
-    review = verdict.make(Path.cwd(), options.base)
+    if options.picture and options.picture.suffix != ".png":
+        raise UserError(f"--picture: expected the name of a PNG, found {options.picture}")
+    review = verdict.make(Path.cwd(), options.base, tip=options.tip)
     drawn = bool(options.picture) and _draw(review, options.picture)
     text = markdown.write(review, picture=options.picture if drawn else None)
     if options.output:
-        options.output.write_text(text, encoding="utf-8")
+        command.write(text, options.output)
     else:
         print(text, end="")
     reasons = verdict.gate(

@@ -14,19 +14,36 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mnist import locked, record, tables
-from mnist.errors import UserError, run
+from mnist import pipeline, record, tables
+from mnist.command import run, whole
+from mnist.errors import UserError
+from mnist.readings import Range
 from mnist.revision import workspace
 
-EVALUATION = "metrics/evaluation.json"
+EVALUATION = record.EVALUATION
 DECIMALS = 6
+MOST_SEEDS = 1000
+APART = (".train.seed", ".gate")  # what differs between the seeds; what judges, and moves nothing
 
 
 def digest(params: dict[str, Any]) -> str:
-    """Return a digest of what a spread belongs to: all params but the seed of the training."""
-    train = {key: value for key, value in params.get("train", {}).items() if key != "seed"}
-    text = json.dumps({**params, "train": train}, sort_keys=True)
+    """Return a digest of what a spread belongs to: all params but the training's seed, the gate."""
+    text = json.dumps(_nested(params), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _nested(value: Any, path: str = "") -> Any:
+    """Return params as JSON can hold them, without what moves no accuracy, or the seed."""
+    if isinstance(value, dict):
+        members = ((str(key), member) for key, member in value.items())
+        return {
+            key: _nested(member, f"{path}.{key}")
+            for key, member in members
+            if f"{path}.{key}" not in APART
+        }
+    if isinstance(value, list):
+        return [_nested(member) for member in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
 def summarize(accuracies: dict[int, float], params: dict[str, Any]) -> dict[str, Any]:
@@ -74,7 +91,9 @@ def accuracies(table: list[dict[str, Any]], name: str) -> dict[int, float]:
         # one that failed has metrics too: those of the commit that it started from
         if prefix == name and (experiment["executor"] or {}).get("state") == "success":
             metrics = experiment["revs"][0]["data"]["metrics"]
-            found[int(seed)] = float(metrics[EVALUATION]["data"]["accuracy"])
+            accuracy: Any = (metrics.get(EVALUATION, {}).get("data") or {}).get("accuracy")
+            if Range(0, 1).holds(accuracy):  # a missing one, or NaN, is none
+                found[int(seed)] = float(accuracy)
     return found
 
 
@@ -98,12 +117,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m mnist.spread", description=__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="how many, two at least")
     seeds = parser.parse_args().seeds
-    if seeds < 2:
-        raise UserError(f"spread: --seeds: expected at least 2, found {seeds}")
-    params = locked.params(workspace(Path.cwd()))
+    if not 2 <= seeds <= MOST_SEEDS:
+        raise UserError(f"spread: --seeds: expected 2 to {MOST_SEEDS}, found {seeds}")
+    params = pipeline.params(workspace(Path.cwd()))
     name = f"spread-{digest(params)[:8]}"
     summary = summarize(run_experiments(range(1, seeds + 1), name), params)
-    tables.write_json(summary, Path(record.SPREAD))
+    with whole(Path(record.SPREAD)) as part:
+        tables.write_json(summary, part)
     spread = f"accuracy {summary['mean']:.4f} ± {summary['sd']:.4f}"
     print(f"{spread} (sd of {seeds} seeds); see {record.SPREAD}")
 

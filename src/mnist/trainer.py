@@ -1,29 +1,19 @@
 """A step of training, many in one call: the data resident, all the state in one place."""
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
-from pydantic import Field
 
-from mnist import optimizer
-from mnist.augment import AugmentParams, distort
+from mnist import augment, forward, optimizer, shards
 from mnist.dataset import CLASSES, Examples
-from mnist.model import logits
-from mnist.optimizer import OptimizerParams
+from mnist.forward import Pass
+from mnist.params.augment import AugmentParams
+from mnist.params.train import StepParams
 
 FLOAT32 = ("scale", "logits")  # layers that never compute in bfloat16
-
-
-class StepParams(OptimizerParams):
-    """The part of section `train` that says what a step does."""
-
-    batch_size: int = Field(ge=1)
-    label_smoothing: float = Field(ge=0, lt=1)  # share of the label spread over the ten digits
-    average: float = Field(ge=0, lt=1)  # decay, a step, of the weights' mean that is saved; 0: none
-    precision: Literal["float32", "bfloat16"]  # of the arithmetic; weights are float32 always
-    seed: int = Field(ge=0, lt=2**31)
 
 
 class Trainer(NamedTuple):
@@ -42,15 +32,27 @@ def build(
     network = _twin(model, params.precision) if twin else model
     weights = network.trainable_variables
     adam = optimizer.build(params, weights)
+    shards.fix_order()
 
     def run_step(step: Any, rows: Any) -> Any:
         seed = [params.seed, step]
-        pixels = distort(tf.cast(tf.gather(images, rows), tf.float32), seed, distortion)
-        with tf.GradientTape() as tape:
-            outputs = logits(network, pixels, seed)
-            loss = _loss(outputs, tf.gather(labels, rows), params.label_smoothing)
-        adam.apply(tape.gradient(loss, weights), weights)
-        return loss
+        drawn = (
+            rows,
+            augment.draw(params.batch_size, images.shape[1:3], seed, distortion),
+            forward.draw_kept(network, params.batch_size, seed),
+        )
+        passes = [
+            run_shard(*parts)
+            for parts in zip(*(shards.split(d, params.shards) for d in drawn), strict=True)
+        ]
+        adam.apply(forward.gradients(network, passes), weights)
+        forward.move_moments(network, passes)
+        return shards.total([one.loss for one in passes])
+
+    def run_shard(rows: Any, transforms: Any, kept: Any) -> Pass:
+        pixels = augment.distort(tf.cast(tf.gather(images, rows), tf.float32), transforms)
+        loss = partial(_loss, tf.gather(labels, rows), params)
+        return forward.run(network, pixels, kept, loss)
 
     @tf.function(
         input_signature=[
@@ -97,11 +99,12 @@ def _decay(step: Any, highest: float) -> Any:
     return tf.minimum(highest, (1 + done) / (10 + done))
 
 
-def _loss(outputs: Any, digits: Any, smoothing: float) -> Any:
-    """Return the mean cross-entropy of logits `[N, 10]`, in nats."""
-    if not smoothing:
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(digits, outputs)
+def _loss(digits: Any, params: StepParams, logits: Any) -> Any:
+    """Return the part that some images have in their batch's mean cross-entropy, in nats."""
+    if not params.label_smoothing:
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(digits, logits)
     else:
+        smoothing = params.label_smoothing
         wanted = tf.one_hot(digits, CLASSES) * (1 - smoothing) + smoothing / CLASSES
-        losses = tf.nn.softmax_cross_entropy_with_logits(wanted, outputs)
-    return tf.reduce_mean(losses)
+        losses = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
+    return tf.reduce_sum(losses) / params.batch_size

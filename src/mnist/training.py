@@ -1,4 +1,4 @@
-"""`TrainParams`, and the loop: a hundred steps in one call, nothing hidden.
+"""The loop: a hundred steps in one call, nothing hidden.
 
 All randomness derives from (seed, epoch) or (seed, step): where a run stands is one number.
 """
@@ -11,43 +11,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from pydantic import ValidationInfo, field_validator
 from tqdm import tqdm
 
 from mnist import checkpoint, trainer
-from mnist.augment import AugmentParams
 from mnist.checkpoint import Checkpoint
 from mnist.dataset import Examples
 from mnist.errors import UserError
 from mnist.model import Predictor, predictor
-from mnist.processor import ProcessorParams
-from mnist.trainer import StepParams
-
-STEPS_A_CALL = 100
-
-
-class TrainParams(StepParams, ProcessorParams, extra="forbid"):
-    """Section `train`."""
-
-    validate_every: int  # steps, a multiple of 100: a row of the curve
-    checkpoint_every: int  # steps, a multiple of 100: what a kill costs at most
-
-    @field_validator("validate_every", "checkpoint_every")
-    @classmethod
-    def _in_whole_calls(cls, steps: int) -> int:
-        if steps < 1 or steps % STEPS_A_CALL:
-            raise ValueError(f"expected a multiple of {STEPS_A_CALL}, found {steps}")
-        return steps
-
-    @field_validator("precision")
-    @classmethod
-    def _portable(cls, precision: str, info: ValidationInfo) -> str:
-        if precision != "float32" and info.data.get("reproducible") == "portable":
-            raise ValueError(
-                f"expected float32, found {precision}, whose bits differ from processor to "
-                "processor; write float32, or train.reproducible: machine"
-            )
-        return precision
+from mnist.params.augment import AugmentParams
+from mnist.params.train import STEPS_A_CALL, TrainParams
 
 
 class Point(NamedTuple):
@@ -74,7 +46,6 @@ def fit(
     """
     _require_device(params)
     _require_batch(len(train.labels), params)
-    tf.config.experimental.enable_op_determinism()
     run_steps, variables = trainer.build(model, train, params, distortion)
     predict = predictor(model)
 

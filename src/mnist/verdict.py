@@ -2,19 +2,24 @@
 
 import hashlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist import changes, comparison, dataset, locked, record, revision, spread
+from mnist import ancestor, changes, comparison, dataset, locked, record, revision, spread
 from mnist.changes import Changes
 from mnist.comparison import Pairing
+from mnist.errors import UserError
+from mnist.quoting import plain, printable
+from mnist.readings import Range
 from mnist.record import Record
 
 TEST = "data/prepared/test.npz"
+CONFIDENCE = Range(1e-6, 1 - 1e-6)  # beyond it, an interval has no end
 BETTER, WORSE, SAME = "better", "worse", "no difference beyond noise"
 UNPAIRED = "not comparable image by image"
+FIRST = "nothing to compare with"
 
 
 class Seeds(NamedTuple):
@@ -30,11 +35,12 @@ class Review(NamedTuple):
     before: Record
     after: Record
     confidence: float
-    pairing: Pairing | None  # None: different test sets
+    pairing: Pairing | None  # None: different test sets, or none before
     obstacle: str  # why there is no pairing
     changes: Changes
     seeds: Seeds
     doubts: list[str]  # what makes the revision compared with less than certain
+    note: str  # which commit is compared with, where that is not plain
     images: NDArray[np.uint8] | None  # of the test set, [N, 28, 28, 1], where they are at hand
 
     @property
@@ -47,6 +53,8 @@ class Review(NamedTuple):
     @property
     def outcome(self) -> str:
         """Return the verdict in a word or three."""
+        if not self.before.images:
+            return FIRST
         if self.pairing is None:
             return UNPAIRED
         if self.p >= 1 - self.confidence:
@@ -61,16 +69,23 @@ class Review(NamedTuple):
         return abs(self.pairing.difference) <= self.seeds.noise
 
 
-def make(root: Path, base: str) -> Review:
-    """Review the workspace in `root` against `base`.
+def make(root: Path, base: str, *, tip: bool = False) -> Review:
+    """Review the workspace in `root` against where its branch left `base`, or the tip of `base`.
 
     Raises UserError where the workspace's dvc.lock is not that of its code, params and metrics: its
     numbers would be those of something else.
     """
-    here, there = revision.workspace(root), revision.committed(root, base)
+    here = revision.workspace(root)
     locked.require(here)
-    after, before = record.read(here), record.read(there)
-    confidence = float(after.params["evaluate"]["confidence"])
+    there, note = ancestor.base(root, base, tip=tip)
+    review = between(record.read(there, whole=False), record.read(here, whole=True))
+    doubts = locked.differences(there) if review.before.stages else []
+    return review._replace(doubts=doubts, note=note, images=_images(root, review.after))
+
+
+def between(before: Record, after: Record) -> Review:
+    """Review one record against another. Raises UserError where a confidence is none."""
+    confidence = _confidence(after)
     obstacle = _obstacle(before, after)
     pairing = None
     if not obstacle:
@@ -84,18 +99,37 @@ def make(root: Path, base: str) -> Review:
         obstacle=obstacle,
         changes=changes.between(before, after),
         seeds=_seeds(before, after, confidence),
-        doubts=locked.differences(there),
-        images=_images(root, after),
+        doubts=[],
+        note="",
+        images=None,
     )
 
 
+def _confidence(after: Record) -> float:
+    section = after.params.get("evaluate")
+    found: Any = section.get("confidence") if isinstance(section, dict) else None
+    if not CONFIDENCE.holds(found):
+        text = printable(repr(found), 60)
+        raise UserError(
+            f"{after.name}: params.yaml: evaluate.confidence: expected {CONFIDENCE}, found {text}"
+        )
+    return float(found)
+
+
 def _obstacle(before: Record, after: Record) -> str:
-    """Say why the two test sets are not the same; nothing where they are."""
+    """Say why the two are not compared image by image; nothing where they are."""
+    if not before.images:
+        return f"{plain(before.name)} has no {record.PREDICTIONS}"
     was, now = before.md5(TEST), after.md5(TEST)
+    sides = plain(before.name), plain(after.name)
     if was != now or now is None:
-        return f"{TEST} has the md5 {was} in {before.name}, {now} in {after.name}"
+        md5s = (
+            f"{plain(md5 or 'none')} in {side}" for md5, side in zip((was, now), sides, strict=True)
+        )
+        return f"the test set is not the same ({TEST} has the md5 {', '.join(md5s)})"
     if not np.array_equal(before.predictions.actual, after.predictions.actual):
-        return f"metrics/predictions.csv has other labels in {before.name} than in {after.name}"
+        labels = f"{record.PREDICTIONS} has other labels in {sides[0]} than in {sides[1]}"
+        return f"the test set is not the same ({labels})"
     return ""
 
 
@@ -106,7 +140,7 @@ def _seeds(before: Record, after: Record, confidence: float) -> Seeds:
         belongs = spread.digest(side.params)
         for found in (found for found in spreads if found["params_digest"] == belongs):
             noise = comparison.seed_noise(found["sd"], found["n"], confidence)
-            return Seeds(noise, f"{found['n']} seeds of the recipe of {side.name}")
+            return Seeds(noise, f"{found['n']} seeds of the recipe of {plain(side.name)}")
     if spreads:
         return Seeds(None, "metrics/spread.json is stale, it belongs to other params: not used")
     return Seeds(None, "there is no metrics/spread.json")
@@ -117,8 +151,17 @@ def _images(root: Path, after: Record) -> NDArray[np.uint8] | None:
     path = root / TEST
     if not path.is_file():
         return None
-    digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    return dataset.load(path).images if digest == after.md5(TEST) else None
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    if digest != after.md5(TEST):
+        return None
+    test = dataset.load(path)
+    if not np.array_equal(test.labels, after.predictions.actual):
+        raise UserError(
+            f"{after.name}: {record.PREDICTIONS}: expected the labels of {TEST}, found others; "
+            "run `dvc repro`"
+        )
+    return test.images
 
 
 def gate(review: Review, *, fail_on_worse: bool, minimum: float | None) -> list[str]:

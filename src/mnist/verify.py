@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from mnist import provenance
 from mnist.errors import UserError, run
 
 ENVIRONMENT = Path("metrics/environment.json")
@@ -30,7 +31,7 @@ class Snapshot(NamedTuple):
     """What a project holds after a run."""
 
     outputs: dict[tuple[str, str], str]  # (stage, path) -> MD5
-    platform: dict[str, Any]
+    platform: dict[str, Any]  # empty where the record is not of this model
     predictions: list[dict[str, str]]
     portable: bool
 
@@ -83,9 +84,14 @@ def snapshot(root: Path) -> Snapshot:
         params = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
         with (root / PREDICTIONS).open(encoding="utf-8", newline="") as file:
             predictions = list(csv.DictReader(file))
+        outputs = {
+            (n, out["path"]): out["md5"] for n, stage in stages.items() for out in stage["outs"]
+        }
+        digests = {path: md5 for (_, path), md5 in outputs.items()}
+        record = json.loads((root / ENVIRONMENT).read_text(encoding="utf-8"))
         return Snapshot(
-            {(n, out["path"]): out["md5"] for n, stage in stages.items() for out in stage["outs"]},
-            json.loads((root / ENVIRONMENT).read_text(encoding="utf-8")),
+            outputs,
+            provenance.platform(record, digests.get),
             predictions,
             params["train"]["reproducible"] == "portable",
         )
@@ -104,11 +110,13 @@ def judge(before: Snapshot, after: Snapshot) -> str:
     if not differ:
         return f"{len(keys)} outputs of a clean copy are the same bytes, on {_say(after.platform)}"
     names = ", ".join(path for _, path in differ)
-    why = reasons(before.platform, after.platform, portable=before.portable)
+    known = before.platform and after.platform
+    why = reasons(before.platform, after.platform, portable=before.portable) if known else []
     broken = [path for stage, path in differ if stage not in TRAINED or not why]
     if broken:
         raise DifferentBytesError(
             f"verify: expected the bytes that dvc.lock names, found others: {', '.join(broken)}; "
+            f"{'' if known else f'what HEAD was made on is {provenance.UNKNOWN}; '}"
             f"on {_say(after.platform)}; {distance(before.predictions, after.predictions)}"
         )
     return (
@@ -125,12 +133,12 @@ def reasons(before: dict[str, Any], after: dict[str, Any], *, portable: bool) ->
     """List why the same bytes are not promised between two platforms."""
     keys = ["packages"] if portable else ["packages", "processor", "flags", "cores"]
     found = [
-        f"{key} {_short(before[key])} then, {_short(after[key])} now"
+        f"{key} {_short(before.get(key))} then, {_short(after[key])} now"
         for key in keys
-        if before[key] != after[key]
+        if before.get(key) != after[key]
     ]
-    if before["gpus"] or after["gpus"]:
-        found.append(f"GPUs {_short(before['gpus'])} then, {_short(after['gpus'])} now")
+    if before.get("gpus") or after["gpus"]:
+        found.append(f"GPUs {_short(before.get('gpus'))} then, {_short(after['gpus'])} now")
     if portable and "avx2" not in after["flags"]:
         found.append("no AVX2 now")
     return found
@@ -154,6 +162,8 @@ def _short(value: Any) -> str:
 
 
 def _say(platform: dict[str, Any]) -> str:
+    if not platform:
+        return "a platform that is " + provenance.UNKNOWN
     return f"{platform['processor']}, Python {platform['python']}, {_short(platform['packages'])}"
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sealed.room import Room, load_params
+from sealed.inputs import load_params
+from sealed.room import Room
 from sealed.stage import PARAMS, Stage
 
 LINES = 20

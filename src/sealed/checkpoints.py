@@ -1,17 +1,24 @@
 """A folder that outlives a stage that was killed: what it keeps there, the next run finds.
 
 Its name is a digest of all that the stage sees, so that no run finds the checkpoints of another
-one. It goes when the stage succeeds. In dvc.yaml: `meta: {checkpoints: true}`.
+one. It lives until dvc.lock names the outs that were made from it: DVC takes them into its cache
+after the stage has ended, and where that fails (a full disk) the next run goes on from here. In
+dvc.yaml: `meta: {checkpoints: true}`.
 """
 
 import hashlib
+import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
+from sealed import content, lock
+from sealed.errors import StageError
 from sealed.room import Room
 from sealed.stage import Stage
 
 VARIABLE = "STAGE_CHECKPOINTS"  # the stage finds the folder's path here
+PUBLISHED = ".published"  # beside a folder: the MD5 of each out that was made from it
 
 
 def opened(stage: Stage, room: Room, image: str, root: Path) -> Path | None:
@@ -21,17 +28,54 @@ def opened(stage: Stage, room: Room, image: str, root: Path) -> Path | None:
     digest = hashlib.sha256(image.encode())
     for path in sorted(room.given):
         with (room.path / path).open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(f"\0{path}\0{content}".encode())
-    folder = _all(stage, root) / digest.hexdigest()[:16]
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"\0{path}\0{found}".encode())
+    folder = _all(root) / stage.name / digest.hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     return folder.absolute()
 
 
-def discard(stage: Stage, root: Path) -> None:
-    """Remove the folders of a stage that has succeeded, those of other inputs too."""
-    shutil.rmtree(_all(stage, root), ignore_errors=True)
+def note(stage: Stage, room: Room) -> None:
+    """Note which outs are about to be published."""
+    if room.kept is None:
+        return
+    outs = {out: _md5(room.path / out, room.path) for out in stage.outs}
+    with suppress(OSError):  # a full disk; the folder then lives until a run of other inputs
+        room.kept.with_suffix(PUBLISHED).write_text(json.dumps(outs), encoding="utf-8")
 
 
-def _all(stage: Stage, root: Path) -> Path:
-    return root / ".dvc/tmp/checkpoints" / stage.name
+def discard_others(room: Room) -> None:
+    """Remove the folders of other inputs, once the stage has succeeded with these."""
+    if room.kept is None:
+        return
+    for path in room.kept.parent.iterdir():
+        if path.stem != room.kept.stem:
+            _remove(path)
+
+
+def sweep(root: Path) -> None:
+    """Remove the folders, of all stages, whose outs dvc.lock names by now."""
+    for note in _all(root).glob(f"*/*{PUBLISHED}"):
+        with suppress(StageError, OSError, ValueError):  # what cannot be told lives on
+            outs = json.loads(note.read_bytes())
+            named = {out.path: out.content.md5 for out in lock.outputs_of(note.parent.name, root)}
+            if all(named.get(path) == md5 for path, md5 in outs.items()):
+                _remove(note.with_suffix(""))
+                _remove(note)
+
+
+def _md5(path: Path, root: Path) -> str:
+    if path.is_dir():
+        return content.digest(content.listing(path, root))
+    return content.content(path).md5
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _all(root: Path) -> Path:
+    return root / ".dvc/tmp/checkpoints"

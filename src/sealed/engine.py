@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from sealed import checkpoints, image
+from sealed import checkpoints, given, image
 from sealed.errors import StageError
 from sealed.room import Room
 from sealed.stage import Stage
@@ -103,7 +103,7 @@ def command(
 ) -> tuple[list[str], dict[str, str]]:
     """Return the command line of a stage, and the environment to start it with."""
     declared = {name: environ[name] for name in stage.environment if environ.get(name)}
-    paths = {name: str(Path(v).absolute()) for name, v in declared.items() if Path(v).exists()}
+    paths = {name: str(path) for name, v in declared.items() if (path := given.path(v))}
     declared |= paths
     if room.kept:
         declared[checkpoints.VARIABLE] = "/checkpoints" if engine.image else str(room.kept)

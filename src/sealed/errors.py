@@ -6,5 +6,5 @@ class StageError(Exception):
 
     def __init__(self, line: str, status: int = 2) -> None:
         """Keep the line, and the exit status."""
-        super().__init__(line)
+        super().__init__(" ".join(line.splitlines()))
         self.status = status

@@ -17,13 +17,13 @@ from threading import Thread
 from types import FrameType
 from typing import NoReturn
 
-from sealed import checkpoints, engine, room
+from sealed import checkpoints, engine, inputs, restoration, room
 from sealed.advice import advise
 from sealed.engine import Engine
 from sealed.errors import StageError
 from sealed.image import has_gpu
 from sealed.room import Room
-from sealed.stage import read
+from sealed.stage import Stage, read
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_SECONDS = 5
@@ -33,22 +33,50 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 def launch(name: str, root: Path) -> None:
     """Run stage `name` of the project in `root`, publish its outs. Raises StageError, OSError."""
-    stage, gpu = read(name, root), has_gpu()
-    chosen = engine.choose(root, os.environ, gpu=gpu)
-    say(name, str(chosen))
-    with _stoppable(), room.opened(stage, root, engine.discard) as bare:
-        made = bare._replace(kept=checkpoints.opened(stage, bare, chosen.image, root))
-        argv, environ = engine.command(chosen, stage, made, os.environ, gpu=gpu)
-        status, last_words = _run(argv, environ, chosen, made)
-        if status:
-            for line in advise(last_words, stage, made, root):
-                say(name, line)
-            reason = engine.explain(status, chosen, stage, os.environ)
-            raise StageError(reason, status if status > 0 else 128 - status)
-        room.inspect(made, stage)
+    with _stoppable(), _restoring(name, root):
+        stage, gpu = read(name, root), has_gpu()
+        room.require_reachable(stage, root)
+        checkpoints.sweep(root)
+        chosen = engine.choose(root, os.environ, gpu=gpu)
+        say(name, str(chosen))
+        with room.opened(stage, root, engine.discard) as bare:
+            made = bare._replace(kept=checkpoints.opened(stage, bare, chosen.image, root))
+            argv, environ = engine.command(chosen, stage, made, os.environ, gpu=gpu)
+            status, last_words = _run(argv, environ, chosen, made)
+            if status:
+                for line in advise(last_words, stage, made, root):
+                    say(name, line)
+                reason = engine.explain(status, chosen, stage, os.environ)
+                raise StageError(reason, status if status > 0 else 128 - status)
+            _publish(stage, made, root)
+
+
+def _publish(stage: Stage, made: Room, root: Path) -> None:
+    """Put the outs into the workspace, if they are whole and it still holds what they are of."""
+    room.inspect(made, stage)
+    checkpoints.note(stage, made)
+    with room.delivered(made, stage, root) as put:
+        if found := inputs.changed(made.inputs, made.path, stage, root):
+            raise StageError(
+                f"{', '.join(found)}: changed while {stage.script} ran, so its results are not of "
+                "what lies here; nothing is published, run it again"
+            )
         _ignore_signals()  # publishing takes milliseconds, and is whole or not at all
-        room.publish(made, stage, root)
-        checkpoints.discard(stage, root)
+        put()
+    checkpoints.discard_others(made)
+
+
+@contextmanager
+def _restoring(name: str, root: Path) -> Iterator[None]:
+    """On failure bring back the outs that DVC has deleted, where it is DVC that runs the stage."""
+    try:
+        yield
+    except BaseException:
+        _ignore_signals()
+        if address := os.environ.get("DVC_STAGE"):
+            for line in restoration.restore(address.rpartition(":")[2], root):
+                say(name, line)
+        raise
 
 
 def say(name: str, line: str) -> None:

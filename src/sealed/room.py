@@ -1,4 +1,4 @@
-"""A room: a fresh folder with a copy of what a stage declares; and what comes out of it.
+"""A room: a fresh folder with what a stage is given; and what comes out of it.
 
 Below .dvc/tmp/rooms each room has a folder of its own, locked by the launcher while that lives:
 
@@ -14,22 +14,21 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
-
-import yaml
+from typing import NamedTuple
 
 from sealed.errors import StageError
-from sealed.stage import PARAMS, Stage
+from sealed.inputs import Inputs, furnish
+from sealed.stage import Stage
 
-FICLONE = 0x40049409  # linux/fs.h: share the blocks of a file, copy on write
 Files = dict[str, tuple[int, int]]  # path in the room: inode, time of change in ns
 
 
 class Room(NamedTuple):
-    """Where one stage runs, and the files that it was given."""
+    """Where one stage runs, and what it was given."""
 
     folder: Path
     given: Files
+    inputs: Inputs = Inputs({}, {})
     kept: Path | None = None  # what the stage keeps for a run after this one
 
     @property
@@ -63,8 +62,8 @@ def opened(stage: Stage, root: Path, discard: Callable[[Path], None]) -> Iterato
     try:
         (folder / "tmp").mkdir()
         (folder / "room").mkdir()
-        _furnish(folder / "room", stage, root)
-        yield Room(folder, _files(folder / "room"))
+        inputs = furnish(folder / "room", stage, root)
+        yield Room(folder, _files(folder / "room"), inputs)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
@@ -96,87 +95,6 @@ def _locked(folder: Path, how: int) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _furnish(room: Path, stage: Stage, root: Path) -> None:
-    for dep in stage.deps:
-        _bring(dep, room, root)
-    if stage.params:
-        declared = declared_params(load_params(root), stage)
-        text = yaml.safe_dump(declared, sort_keys=False)
-        (room / PARAMS).write_text(text, encoding="utf-8")
-    for out in stage.written:
-        (room / out).parent.mkdir(parents=True, exist_ok=True)
-
-
-def _bring(dep: str, room: Path, root: Path) -> None:
-    source, target = root / dep, room / dep
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target, copy_function=_copy, ignore=ignored(root))
-    elif source.is_file():
-        _copy(source, target)
-    else:
-        raise StageError(f"{dep}: dvc.yaml declares it for {room.parent.name}, but it is not there")
-
-
-def _copy(source: str | Path, target: str | Path) -> None:
-    """Copy content and the right to execute; never a link, so that the source stays as it is."""
-    with Path(source).open("rb") as reading, Path(target).open("wb") as writing:
-        try:
-            fcntl.ioctl(writing, FICLONE, reading.fileno())
-        except OSError:  # another file system, or one that cannot share blocks
-            shutil.copyfile(source, target)
-        if os.fstat(reading.fileno()).st_mode & 0o100:
-            os.fchmod(writing.fileno(), 0o755)
-
-
-def ignored(root: Path) -> Callable[[str, list[str]], set[str]]:
-    """Return what DVC does not hash of a folder, which therefore stays out of the room."""
-    from pathspec import GitIgnoreSpec  # noqa: PLC0415  # only where a folder is a dep
-
-    patterns = root / ".dvcignore"
-    lines = patterns.read_text(encoding="utf-8").splitlines() if patterns.exists() else []
-    spec = GitIgnoreSpec.from_lines([".git", ".hg", ".dvc", *lines])
-
-    def ignored(folder: str, names: list[str]) -> set[str]:
-        here = Path(folder).relative_to(root)
-        if ".dvcignore" in names:
-            raise StageError(f"{here}/.dvcignore: only the one beside dvc.yaml is supported")
-        paths = {name: f"{here / name}{'/' * Path(folder, name).is_dir()}" for name in names}
-        return {name for name, path in paths.items() if spec.match_file(path)}
-
-    return ignored
-
-
-def load_params(root: Path) -> dict[str, Any]:
-    """Read params.yaml. Raises StageError where it is no plain YAML mapping."""
-    try:
-        document = yaml.safe_load((root / PARAMS).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise StageError(
-            f"{PARAMS}: expected plain YAML, found {' '.join(str(error).split())}"
-        ) from None
-    if not isinstance(document, dict):
-        raise StageError(f"{PARAMS}: expected `key: value`, found {type(document).__name__}")
-    return document
-
-
-def declared_params(document: dict[str, Any], stage: Stage) -> dict[str, Any]:
-    """Return the part of params.yaml that the stage declares. Raises StageError for a gap."""
-    declared: dict[str, Any] = {}
-    for key in stage.params:
-        *sections, last = key.split(".")
-        source, target = document, declared
-        try:
-            for section in sections:
-                source, target = source[section], target.setdefault(section, {})
-            target[last] = source[last]
-        except (KeyError, TypeError):
-            raise StageError(
-                f"{PARAMS}: {key}: dvc.yaml declares it for {stage.name}; add it"
-            ) from None
-    return declared
-
-
 def _files(room: Path) -> Files:
     found = {}
     for folder, folders, names in os.walk(room):
@@ -193,12 +111,15 @@ def inspect(room: Room, stage: Stage) -> None:
             raise StageError(
                 f"{stage.script} did not write {out}, which dvc.yaml declares for {stage.name}"
             )
-    for path, state in _files(room.path).items():
+    found = _files(room.path)
+    for path in sorted(found.keys() | room.given.keys()):
         if not any(PurePosixPath(path).is_relative_to(out) for out in stage.written):
-            if room.given.get(path) != state:
+            if room.given.get(path) != found.get(path):
                 raise StageError(_undeclared(path, stage, given=path in room.given))
         elif (room.path / path).is_symlink():
             raise StageError(f"{stage.script} wrote {path} as a link; write a file")
+        elif not (room.path / path).is_file():
+            raise StageError(f"{stage.script} wrote {path} as a device; write a file")
 
 
 def _undeclared(path: str, stage: Stage, *, given: bool) -> str:
@@ -210,13 +131,70 @@ def _undeclared(path: str, stage: Stage, *, given: bool) -> str:
     )
 
 
-def publish(room: Room, stage: Stage, root: Path) -> None:
-    """Move what the stage declares into the workspace, each by one rename."""
+def require_reachable(stage: Stage, root: Path) -> None:
+    """Raise StageError for an out that could not be published: before the stage runs, not after."""
     for out in stage.written:
-        target = root / out
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = target.with_name(f".{target.name}.{room.folder.name}")
-        shutil.move(room.path / out, fresh)  # one rename, or a copy to another file system
-        if target.is_dir() and not target.is_symlink():
-            shutil.rmtree(target)  # a folder cannot be renamed onto one that holds files
-        fresh.replace(target)
+        folder = (root / out).parent
+        while not os.path.lexists(folder):
+            folder = folder.parent
+        name = folder.relative_to(root)
+        if not folder.is_dir():
+            raise StageError(f"{name}: expected a folder for {out}, found none; delete it")
+        if not folder.resolve().is_relative_to(root.resolve()):
+            raise StageError(
+                f"{name}: expected a folder of the project for {out}, found a link to "
+                f"{folder.resolve()}, which neither DVC nor git follows; make it a folder, and for "
+                "space elsewhere move DVC's cache: `dvc cache dir FOLDER`"
+            )
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise StageError(f"{name}: {out} cannot be written there; `chmod u+rwx` it")
+
+
+@contextmanager
+def delivered(room: Room, stage: Stage, root: Path) -> Iterator[Callable[[], None]]:
+    """Bring the outs beside their places, which may be a copy; yield what renames them into them.
+
+    What is not renamed in the end goes.
+    """
+    fresh: dict[Path, Path] = {}  # place -> where the new out waits
+    try:
+        for out in stage.written:
+            place = root / out
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _sweep_beside(place, stage, room.folder.parent)
+            fresh[place] = place.with_name(f".{place.name}.{room.folder.name}")
+            shutil.move(room.path / out, fresh[place])
+        yield lambda: _rename(fresh)
+    finally:
+        for path in fresh.values():
+            _remove(path)
+
+
+def _sweep_beside(place: Path, stage: Stage, rooms: Path) -> None:
+    """Remove what a launcher that was killed left beside the place of an out."""
+    for path in place.parent.iterdir():
+        room = path.name.removeprefix(f".{place.name}.")
+        if room != path.name and room.startswith(f"{stage.name}-") and not (rooms / room).exists():
+            _remove(path)
+
+
+def _rename(fresh: dict[Path, Path]) -> None:
+    """Put all outs into their places, or none."""
+    done = []
+    try:
+        for place, path in fresh.items():
+            if place.is_dir() and not place.is_symlink():
+                shutil.rmtree(place)  # a folder cannot be renamed onto one that holds files
+            path.replace(place)
+            done.append(place)
+    except OSError:
+        for place in done:
+            _remove(place)
+        raise
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,18 +1,19 @@
 """What dvc.yaml declares for one stage; what is not understood is refused by name."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
+from sealed import document
 from sealed.errors import StageError
 
-PIPELINE = Path("dvc.yaml")
+PIPELINE = "dvc.yaml"
 PARAMS = "params.yaml"
 UNDERSTOOD = {"cmd", "deps", "params", "outs", "metrics", "plots", "meta"}
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 NETWORK_VARIABLES = (*PROXIES, "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+META = {"network", "environment", "records", "checkpoints"}
 IRRELEVANT = {"desc", "frozen", "always_changed"}  # to what happens once DVC runs the stage
 
 
@@ -42,14 +43,14 @@ class Stage:
 
 def read(name: str, root: Path) -> Stage:
     """Read stage `name` of the dvc.yaml in `root`. Raises StageError."""
-    stages = _load(root / PIPELINE)
-    if name not in stages:
+    found = stages(root / PIPELINE)
+    if name not in found:
         raise StageError(
-            f"dvc.yaml: expected one of the stages {', '.join(stages)}, found {name!r}"
+            f"dvc.yaml: expected one of the stages {', '.join(map(str, found))}, found {name!r}"
         )
-    entry = stages[name]
+    entry = found[name]
     if not isinstance(entry, dict):
-        raise StageError(f"dvc.yaml: {name}: expected a stage, found {entry!r}")
+        raise StageError(f"dvc.yaml: {name}: expected a stage, found {entry!r:.80}")
     _refuse_what_is_not_understood(name, entry)
     meta = entry.get("meta") or {}
     network = meta.get("network", False) is True
@@ -57,9 +58,7 @@ def read(name: str, root: Path) -> Stage:
         name=name,
         deps=_paths(name, "deps", entry.get("deps")),
         params=_texts(name, "params", entry.get("params")),
-        outs=tuple(
-            path for kind in ("outs", "metrics", "plots") for path in _outs(name, kind, entry)
-        ),
+        outs=_outs(name, entry),
         records=_paths(name, "meta.records", meta.get("records")),
         network=network,
         checkpoints=meta.get("checkpoints", False) is True,
@@ -73,32 +72,46 @@ def read(name: str, root: Path) -> Stage:
     return stage
 
 
-def _load(path: Path) -> dict[str, Any]:
+def stages(path: Path) -> dict[str, Any]:
+    """Read the stages of a dvc.yaml or dvc.lock. Raises StageError where it has none."""
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
-        return dict(document["stages"])
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise StageError(f"dvc.yaml: expected a mapping `stages`, found {reason}") from None
+        found = document.load(path)
+    except (OSError, ValueError) as error:
+        reason = str(error)
+    else:
+        if isinstance(found, dict) and isinstance(found.get("stages"), dict):
+            return dict(found["stages"])
+        reason = "another document"
+    advice = "" if path.name == PIPELINE else "; run `dvc repro`"
+    raise StageError(f"{path.name}: expected a mapping `stages`, found {reason}{advice}")
 
 
 def _refuse_what_is_not_understood(name: str, entry: dict[str, Any]) -> None:
+    if not re.fullmatch(r"[\w-]+", name):
+        raise StageError(f"dvc.yaml: {name!r:.80}: expected a name of letters, digits, - and _")
     for key in entry:
         if key not in UNDERSTOOD | IRRELEVANT:
             raise StageError(
                 f"dvc.yaml: {name}: `{key}` is not supported; write the stage without it"
             )
+    command = entry.get("cmd")
+    if not isinstance(command, str) or "\n" in command.strip():
+        raise StageError(
+            f"dvc.yaml: {name}.cmd: expected one command, found {command!r:.80}; what others would "
+            "read and write is not sealed: give each a stage of its own"
+        )
     templates = [text for text in _all_texts(entry) if "${" in text]
     if templates:
         raise StageError(
             f"dvc.yaml: {name}: the template {templates[0]!r} is not supported; "
             "write what it stands for"
         )
-    unknown = set(entry.get("meta") or {}) - {"network", "environment", "records", "checkpoints"}
-    if unknown:
+    meta = entry.get("meta") or {}
+    if not isinstance(meta, dict) or not meta.keys() <= META:
+        found = ", ".join(map(str, meta.keys() - META)) if isinstance(meta, dict) else repr(meta)
         raise StageError(
             f"dvc.yaml: {name}.meta: expected network, environment, records or checkpoints, "
-            f"found {', '.join(sorted(unknown))}"
+            f"found {found}"
         )
 
 
@@ -110,39 +123,60 @@ def _all_texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-def _texts(name: str, kind: str, entries: list[Any] | None) -> tuple[str, ...]:
-    for entry in entries or []:
+def _texts(name: str, kind: str, entries: Any) -> tuple[str, ...]:
+    for entry in _list(name, kind, entries):
         if isinstance(entry, dict):
             raise StageError(
                 f"dvc.yaml: {name}.{kind}: {', '.join(map(str, entry))}: "
                 f"only plain names are supported here (parameters are those of {PARAMS})"
             )
         if not isinstance(entry, str):
-            raise StageError(f"dvc.yaml: {name}.{kind}: expected a text, found {entry!r}")
+            raise StageError(f"dvc.yaml: {name}.{kind}: expected a text, found {entry!r:.80}")
     return tuple(entries or ())
 
 
-def _paths(name: str, kind: str, entries: list[Any] | None) -> tuple[str, ...]:
-    return tuple(_inside(name, kind, path) for path in _texts(name, kind, entries))
+def _list(name: str, kind: str, entries: Any) -> list[Any]:
+    if not isinstance(entries, list | None):
+        raise StageError(f"dvc.yaml: {name}.{kind}: expected a list, found {entries!r:.80}")
+    return entries or []
 
 
-def _outs(name: str, kind: str, entry: dict[str, Any]) -> list[str]:
-    found = []
-    for out in entry.get(kind) or []:
-        path, options = next(iter(out.items())) if isinstance(out, dict) else (out, None)
-        if (options or {}).get("persist"):
+def _paths(name: str, kind: str, entries: Any) -> tuple[str, ...]:
+    return tuple(inside(PIPELINE, name, kind, path) for path in _texts(name, kind, entries))
+
+
+def _outs(name: str, entry: dict[str, Any]) -> tuple[str, ...]:
+    found = declared_outs(name, entry)
+    for path, options in found:
+        if options.get("persist"):
             raise StageError(
-                f"dvc.yaml: {name}.{kind}: {path}: `persist` is not supported: what a stage finds "
+                f"dvc.yaml: {name}: {path}: `persist` is not supported: what a stage finds "
                 "of its last run is an input that nobody declared"
             )
-        found.append(_inside(name, kind, *_texts(name, kind, [path])))
+    return tuple(path for path, _ in found)
+
+
+def declared_outs(name: str, entry: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the outs, metrics and plots of a stage with their options. Raises StageError."""
+    found = []
+    for kind in ("outs", "metrics", "plots"):
+        for out in _list(name, kind, entry.get(kind)):
+            for path, options in out.items() if isinstance(out, dict) else [(out, None)]:
+                _texts(name, kind, [path])
+                if not isinstance(options, dict | None):
+                    raise StageError(
+                        f"dvc.yaml: {name}.{kind}: {path}: expected options, found {options!r:.80}"
+                    )
+                found.append((inside(PIPELINE, name, kind, path), options or {}))
     return found
 
 
-def _inside(name: str, kind: str, path: str) -> str:
+def inside(file: str, name: str, kind: str, path: str) -> str:
+    """Return a path of `file` in its plain form. Raises StageError where it leads out."""
     pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or "://" in path or not pure.parts:
+    leaves = pure.is_absolute() or ".." in pure.parts or "://" in path or not pure.parts
+    if leaves or re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", path):
         raise StageError(
-            f"dvc.yaml: {name}.{kind}: expected a path inside the project, found {path!r}"
+            f"{file}: {name}.{kind}: expected a path inside the project, found {path!r:.80}"
         )
     return str(pure)

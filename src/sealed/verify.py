@@ -5,57 +5,23 @@ cache that is read-only to be good (treeverse/dvc#5978). Exit status: 0; 1 where
 2 where dvc.lock cannot be read.
 """
 
-import hashlib
-import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import yaml
-
+from sealed import content
+from sealed.content import Content
 from sealed.errors import StageError
-from sealed.room import ignored
+from sealed.lock import LOCK, Output, cache_folder, is_stored, members, outputs, stored
 
-LOCK = "dvc.lock"
 NOTHING = "nothing"
-
-
-class Content(NamedTuple):
-    """The bytes of a file, as DVC names them."""
-
-    md5: str
-    size: int | None  # bytes; None: a member of a folder, whose size DVC does not keep
-
-    def __str__(self) -> str:
-        """Say it in a few words."""
-        return f"MD5 {self.md5}" + ("" if self.size is None else f", {self.size} bytes")
-
-
-class Output(NamedTuple):
-    """One output of a stage, a file or, where the MD5 ends in `.dir`, a folder."""
-
-    stage: str
-    path: str
-    content: Content
-    cached: bool
-
-
-def outputs(root: Path) -> list[Output]:
-    """Read all outputs from dvc.lock and dvc.yaml in `root`. Raises StageError."""
-    declared, locked = _stages(root / "dvc.yaml"), _stages(root / LOCK)
-    missing = [name for name, stage in declared.items() if name not in locked and "cmd" in stage]
-    if missing:
-        raise StageError(f"{LOCK}: expected stage {missing[0]}, found none; run `dvc repro`")
-    return [_output(name, out, declared[name]) for name in declared for out in _outs(locked, name)]
 
 
 def mistakes(expected: list[Output], root: Path, cache: Path) -> Iterator[str]:
     """Yield a line for whatever is not as expected; `cache` is DVC's cache folder."""
     for output in expected:
-        if output.content.md5.endswith(".dir"):
+        if output.is_folder:
             yield from _check_folder(output, root, cache)
         else:
             yield from _check_file(output, root, cache)
@@ -63,27 +29,34 @@ def mistakes(expected: list[Output], root: Path, cache: Path) -> Iterator[str]:
 
 def _check_folder(output: Output, root: Path, cache: Path) -> Iterator[str]:
     """Compare a folder member by member, as its object in the cache lists them."""
-    here = _listing(root / output.path, root)
-    object_ = _object(output, cache)
-    good = _agrees(object_, Content(output.content.md5.removesuffix(".dir"), None))
+    folder = root / output.path
+    here = content.listing(folder, root) if folder.is_dir() else []
+    right = folder.is_dir() and content.digest(here) == output.content.md5
+    good = is_stored(output.content, cache)
     if not good and output.cached:
-        yield _object_mistake(output, object_, restorable=_digest(here) == output.content.md5)
-    if not good and _digest(here) != output.content.md5:
-        yield _workspace_mistake(output, f"MD5 {_digest(here)}", restorable=False)
+        yield _object_mistake(output, stored(output.content, cache), restorable=right)
+    if not folder.is_dir() or not (good or right):
+        found = f"MD5 {content.digest(here)}" if folder.is_dir() else _describe(folder)
+        yield _workspace_mistake(output, found, restorable=good and output.cached)
         return
-    members = json.loads(object_.read_bytes()) if good else here
-    for member in members:
-        content = Content(member["md5"], None)
-        path = f"{output.path}/{member['relpath']}"
-        yield from _check_file(output._replace(path=path, content=content), root, cache)
-    for extra in sorted({m["relpath"] for m in here} - {m["relpath"] for m in members}):
-        yield f"{output.path}/{extra}: {LOCK} knows no such file; delete it"
+    expected = members(output, cache) if good else [_member(output, entry) for entry in here]
+    for member in expected:
+        yield from _check_file(member, root, cache)
+    known = {member.path for member in expected}
+    for path in sorted(str(path.relative_to(root)) for path in content.members(folder, root)):
+        if path not in known:
+            yield f"{path}: {LOCK} knows no such file; delete it"
+
+
+def _member(folder: Output, entry: dict[str, str]) -> Output:
+    path = f"{folder.path}/{entry['relpath']}"
+    return folder._replace(path=path, content=Content(entry["md5"], None))
 
 
 def _check_file(output: Output, root: Path, cache: Path) -> Iterator[str]:
-    object_ = _object(output, cache)
-    right = _agrees(root / output.path, output.content)
-    good = _agrees(object_, output.content)
+    object_ = stored(output.content, cache)
+    right = content.agrees(root / output.path, output.content)
+    good = is_stored(output.content, cache)
     if not good and (output.cached or object_.exists()):  # the run cache may keep the others too
         yield _object_mistake(output, object_, restorable=right)
     if not right:
@@ -108,97 +81,25 @@ def _workspace_mistake(output: Output, found: str, *, restorable: bool) -> str:
     return f"{output.path}: expected {output.content}, found {found}; {advice}"
 
 
-def _object(output: Output, cache: Path) -> Path:
-    return cache / "files" / "md5" / output.content.md5[:2] / output.content.md5[2:]
-
-
-def _agrees(path: Path, content: Content) -> bool:
-    if not path.is_file():
-        return False
-    found = _content(path)
-    return found.md5 == content.md5 and content.size in {None, found.size}
-
-
 def _describe(path: Path) -> str:
     if path.is_dir():
         return "a folder"
-    return str(_content(path)) if path.exists() else NOTHING
-
-
-def _content(path: Path) -> Content:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
-        return Content(digest.hexdigest(), file.tell())
-
-
-def _listing(folder: Path, root: Path) -> list[dict[str, str]]:
-    """List the files of a folder as DVC does, what .dvcignore names left out."""
-    found, ignore = [], ignored(root)
-    for where, folders, names in os.walk(folder):
-        hidden = ignore(where, folders + names)
-        folders[:] = [name for name in folders if name not in hidden]
-        found += [Path(where, name) for name in names if name not in hidden]
-    entries = [
-        {"md5": _content(path).md5, "relpath": path.relative_to(folder).as_posix()}
-        for path in found
-    ]
-    return sorted(entries, key=lambda entry: entry["relpath"])
-
-
-def _digest(listing: list[dict[str, str]]) -> str:
-    text = json.dumps(listing, sort_keys=True).encode()
-    return hashlib.md5(text, usedforsecurity=False).hexdigest() + ".dir"
-
-
-def _stages(path: Path) -> dict[str, Any]:
-    try:
-        return dict(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)["stages"])
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise StageError(
-            f"{path.name}: expected a mapping `stages`, found {reason}; run `dvc repro`"
-        ) from None
-
-
-def _outs(locked: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    return locked[name].get("outs") or [] if name in locked else []
-
-
-def _output(name: str, out: dict[str, Any], declared: dict[str, Any]) -> Output:
-    if out.get("hash") != "md5":
-        raise StageError(
-            f"{LOCK}: {out['path']}: expected `hash: md5`, found {out.get('hash', 'none')}; "
-            "run `dvc commit` with DVC 3"
-        )
-    uncached = {
-        path
-        for kind in ("outs", "metrics", "plots")
-        for entry in declared.get(kind) or []
-        if isinstance(entry, dict)
-        for path, options in entry.items()
-        if (options or {}).get("cache") is False
-    }
-    content = Content(out["md5"], out["size"])
-    return Output(name, out["path"], content, cached=out["path"] not in uncached)
-
-
-def _cache(root: Path) -> Path:
-    """Ask DVC for its cache folder, which its settings may put anywhere."""
-    command = [sys.executable, "-m", "dvc", "cache", "dir"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise StageError(f"`dvc cache dir` failed: {done.stderr.strip()}")
-    return Path(done.stdout.strip())
+    if path.is_file():
+        return str(content.content(path))
+    return "a broken link or a device" if os.path.lexists(path) else NOTHING
 
 
 def main() -> int:
     """Verify the project in the working directory."""
     try:
         checked = outputs(Path.cwd())
-        found = list(mistakes(checked, Path.cwd(), _cache(Path.cwd())))
+        found = list(mistakes(checked, Path.cwd(), cache_folder(Path.cwd())))
     except StageError as reason:
         print(f"verify: {reason}", file=sys.stderr)
         return reason.status
+    except OSError as error:
+        print(f"verify: {error}", file=sys.stderr)
+        return 2
     for line in found:
         print(f"verify: {line}", file=sys.stderr)
     if not found:

@@ -1,8 +1,8 @@
 """Train a tiny network, every feature on; `python killed.py FOLDER N SEED` kills it N times too.
 
 TensorFlow is imported once; each training is a fork of that process, so that a kill costs no
-start. Prints one digest a training, of model, summary and curve: whole, then after each kill, with
-the step that it was resumed at.
+start; it goes on under another number of threads. Prints one digest a training, of model, summary
+and curve: whole, then after each kill, with the step that it was resumed at.
 """
 
 import os
@@ -30,8 +30,8 @@ def train(out: Path) -> None:
     tables.write_json(training.summarize(network, *examples, curve), out / "train.json")
 
 
-def fork(out: Path, checkpoints: Path, log: Path) -> int:
-    """Start a training in a process of its own; return its number."""
+def fork(out: Path, checkpoints: Path, log: Path, threads: int) -> int:
+    """Start a training in a process of its own, on `threads` threads; return its number."""
     out.mkdir(exist_ok=True)
     checkpoints.mkdir(exist_ok=True)
     log.touch()
@@ -42,6 +42,7 @@ def fork(out: Path, checkpoints: Path, log: Path) -> int:
             os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), 1)
             sys.stderr = sys.stdout
             os.environ[checkpoint.VARIABLE] = str(checkpoints)
+            os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
             train(out)
             sys.stdout.flush()
             status = 0
@@ -77,17 +78,18 @@ def main() -> None:
     """Train once whole, then kill and resume `N` times, each in a new folder."""
     root, times, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     generator = random.Random(seed)
-    finish(fork(root / "whole", root / "kept", root / "log"))
+    finish(fork(root / "whole", root / "kept", root / "log", 1))
     print(digest(root / "whole"), flush=True)
     for number in range(times):
         out, kept, log = (root / f"{kind}-{number}" for kind in ("out", "kept", "log"))
-        pid = fork(out, kept, log)
+        before, after = generator.sample(range(1, 5), 2)
+        pid = fork(out, kept, log, before)
         kill_at(100 * generator.randrange(1, 10), pid, log, generator.uniform(0, 0.08))
-        finish(fork(out, kept, log))
+        finish(fork(out, kept, log, after))
         [step] = re.findall(r"resumed at step (\d+)", log.read_text(encoding="utf-8"))
         print(digest(out), step, flush=True)
 
 
 if __name__ == "__main__":
-    processor.prepare(PARAMS)
+    processor.prepare(reproducible=PARAMS.reproducible, device=PARAMS.device, shards=PARAMS.shards)
     main()

@@ -3,14 +3,17 @@
 import gzip
 import hashlib
 import random
+import zipfile
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist import download, idx
+from faults.bounded import bounded
+from mnist import archive, dataset, download, idx, transfer
 from mnist.catalog import File
 from mnist.errors import UserError
 
@@ -37,10 +40,10 @@ def unpack(packed: bytes, size: int) -> None:
     total = 0
     parts = (packed[i : i + size] for i in range(0, len(packed), size))
     try:
-        for chunk in download._unpack(FILE, parts):
-            assert len(chunk) <= download.CHUNK
+        for chunk in download._exactly(FILE, download._unpack(parts)):
+            assert len(chunk) <= transfer.CHUNK
             total += len(chunk)
-    except (download.UnfitError, download.InterruptedTransferError):
+    except (transfer.UnfitError, transfer.InterruptedTransferError):
         return
     finally:
         assert total <= FILE.length
@@ -72,3 +75,40 @@ def test_any_bytes_are_an_array_of_their_own_length_or_are_refused(
         assert array.ndim == dimensions
         assert array.nbytes == len(content) - 4 - 4 * dimensions
         assert idx.serialize(array) == content
+
+
+def changed(whole: bytes, rng: random.Random) -> bytes:
+    """Overwrite, cut out or put in a few bytes; mostly at the ends, where zip has its numbers."""
+    content = bytearray(whole)
+    for _ in range(rng.randint(1, 4)):
+        at = rng.choice([rng.randrange(len(content)), rng.randrange(200), -rng.randint(1, 300)])
+        width = rng.choice([1, 2, 4, 8])
+        new = rng.choice([b"\xff", b"\0", rng.randbytes(1)]) * width
+        stop = (at % len(content)) + rng.choice([width, width, width, 0, 20])
+        content[at % len(content) : stop] = new
+    return bytes(content)
+
+
+@pytest.mark.fault(35)
+def test_any_bytes_are_examples_or_are_refused_in_bounded_memory(tmp_path: Path) -> None:
+    """1,000 archives changed anywhere, 1,000 whole ones with other headers of their arrays."""
+    rng, path = random.Random(0), tmp_path / "x.npz"
+    examples = dataset.Examples(np.zeros((7, 28, 28, 1), np.uint8), np.arange(7, dtype=np.uint8))
+    dataset.save(examples, path)
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    with bounded(megabytes=100, seconds=60):
+        for _ in range(1000):
+            path.write_bytes(changed(whole, rng))
+            load_or_refuse(path)
+            arrays = {name: changed(array[:128], rng) for name, array in members.items()}
+            archive.write({name: arrays[name] + members[name][128:] for name in arrays}, path)
+            load_or_refuse(path)
+
+
+def load_or_refuse(path: Path) -> None:
+    with suppress(UserError):
+        images, labels = dataset.load(path)
+        assert images.shape == (len(labels), 28, 28, 1)
+        assert max(labels) < 10

@@ -1,4 +1,4 @@
-"""Row 29: a training that is killed twenty times ends in the bytes of one that was not."""
+"""Row 29: a training killed twenty times, resumed on other threads, ends in the same bytes."""
 
 import os
 import subprocess

@@ -1,0 +1,50 @@
+"""Is the model good enough? `python -m mnist.gate` judges what `evaluate` wrote, and keeps it.
+
+Exit status: 0; 1 below `gate.minimum_accuracy`; 2 where there is nothing to judge.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from mnist.errors import UserError, run
+from mnist.params import read
+from mnist.params.gate import GateParams
+
+EVALUATION = Path("metrics/evaluation.json")
+
+
+def accuracy(path: Path = EVALUATION) -> float:
+    """Read the accuracy on the test set, 0 to 1. Raises UserError where there is none."""
+    try:
+        found = json.loads(path.read_bytes())
+        value = found["accuracy"] if isinstance(found, dict) else None
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run `dvc repro`") from None
+    except (OSError, ValueError, KeyError, RecursionError) as error:
+        reason = " ".join(f"{type(error).__name__} {error}".split())
+        raise UserError(_unfit(path, reason)) from None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise UserError(_unfit(path, f"{value!r:.80}"))
+    return value
+
+
+def _unfit(path: Path, found: str) -> str:
+    return f"{path}: expected an `accuracy` of 0 to 1, found {found}; delete it, run `dvc repro`"
+
+
+def main() -> None:
+    """Say in a line whether the model passes."""
+    least, found = read("gate", GateParams).minimum_accuracy, accuracy()
+    if found < least:
+        print(
+            f"gate: expected a test accuracy of at least {least} (gate.minimum_accuracy in "
+            f"params.yaml), found {found}; all that was measured is kept in metrics/",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    print(f"gate: test accuracy {found}, at least {least} as gate.minimum_accuracy asks")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,62 @@
+"""What a training takes of the memory, from its params alone, against what there is."""
+
+import os
+from pathlib import Path
+
+from mnist.errors import UserError
+from mnist.params.model import ModelParams
+from mnist.params.train import TrainParams
+
+COPIES = 4  # of the weights: themselves, their gradients, two moments
+BYTES = 4  # a float32
+GROUPS = {"": ("sys/fs/cgroup", "memory.max")}  # version 2 of Linux' control groups
+GROUPS |= {"memory": ("sys/fs/cgroup/memory", "memory.limit_in_bytes")}  # version 1
+
+
+def require(model: ModelParams, train: TrainParams, *, there: int | None = None) -> None:
+    """Raise UserError for a training that cannot fit into the memory that is `there`, in bytes.
+
+    A GPU has memory of its own; a training that asks for one is not judged.
+    """
+    wanted, there = needed(model, train), available() if there is None else there
+    if train.device != "gpu" and wanted > there:
+        raise UserError(
+            f"params.yaml: model, train.batch_size: expected a training that fits into the "
+            f"{_say(there)} of memory here, found one that takes {_say(wanted)} or more: "
+            f"{COPIES} times the weights, {_say(weights(model))}, and what {train.batch_size:,} "
+            "images become in every layer; take from model.blocks, model.dense or train.batch_size"
+        )
+
+
+def needed(model: ModelParams, train: TrainParams) -> int:
+    """Return the bytes that a step holds at least: rough, and never too much."""
+    values = sum(layer.values for layer in model.layers())
+    return COPIES * weights(model) + BYTES * train.batch_size * values
+
+
+def weights(model: ModelParams) -> int:
+    """Return the bytes of the network's weights."""
+    return BYTES * sum(layer.weights for layer in model.layers())
+
+
+def available(root: Path = Path("/")) -> int:
+    """Return the bytes that this process may have: of the machine, and of its control groups."""
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    groups = root / "proc/self/cgroup"
+    for line in groups.read_text(encoding="utf-8").splitlines() if groups.is_file() else []:
+        _, controllers, group = line.split(":", 2)
+        for controller in set(controllers.split(",")) & GROUPS.keys():
+            mount, name = GROUPS[controller]
+            inner = Path(group.strip("/"))
+            for folder in (inner, *inner.parents):  # in a container the outermost alone is there
+                limits += _limit(root / mount / folder / name)
+    return min(limits)
+
+
+def _limit(path: Path) -> list[int]:
+    text = path.read_text(encoding="utf-8").strip() if path.is_file() else "max"
+    return [int(text)] if text.isdecimal() else []
+
+
+def _say(count: int) -> str:
+    return f"{count / 1e9:,.2f} GB"

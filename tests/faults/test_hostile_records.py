@@ -1,0 +1,217 @@
+"""Hundreds of mutations of each file that a review reads: it is read, or refused in one line."""
+
+import io
+import os
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mnist import locked, markdown, record, report, verdict
+from mnist.errors import UserError
+from mnist.revision import Revision
+from small_project import SmallProject
+
+Files = dict[str, bytes]
+SOURCE = Path(__file__).parents[2] / "src"
+MUTATED = [
+    "metrics/evaluation.json",
+    "metrics/train.json",
+    "metrics/environment.json",
+    "metrics/spread.json",
+    "metrics/predictions.csv",
+    "metrics/curve.csv",
+    "requirements.lock",
+    "dvc.lock",
+    "dvc.yaml",
+    "params.yaml",
+]
+VALUES = [b"NaN", b"1e999", b"-1", b"1.5", b"2", b'"a text"', b"null", b"[]", b"{}", b"9" * 400]
+VALUES += [
+    b"0x10",
+    b"",
+    b"true",
+    b"1e-400",
+    b"${a}",
+    b"&a [*a]",
+    b"!!python/name:os.system",
+    b"\xff",
+]
+
+
+def flipped(content: bytes, dice: random.Random) -> bytes:
+    place = dice.randrange(len(content))
+    return content[:place] + bytes([content[place] ^ 1 << dice.randrange(8)]) + content[place + 1 :]
+
+
+def cut(content: bytes, dice: random.Random) -> bytes:
+    return content[: dice.randrange(len(content))]
+
+
+def doubled(content: bytes, dice: random.Random) -> bytes:
+    place = dice.randrange(len(content))
+    return content[:place] + content[dice.randrange(len(content)) :]
+
+
+def replaced(content: bytes, dice: random.Random) -> bytes:
+    words = list(re.finditer(rb'[\w.-]+|"[^"]*"', content))
+    word = dice.choice(words)
+    return content[: word.start()] + dice.choice(VALUES) + content[word.end() :]
+
+
+def without_a_line(content: bytes, dice: random.Random) -> bytes:
+    lines = content.splitlines(keepends=True)
+    lines.pop(dice.randrange(len(lines)))
+    return b"".join(lines)
+
+
+MUTATIONS: list[Callable[[bytes, random.Random], bytes]] = [
+    flipped,
+    cut,
+    doubled,
+    replaced,
+    replaced,
+    replaced,
+    without_a_line,
+]
+NONE = re.compile(r"[|>(+:=-] ?(nan|inf)\b(?!\.)")  # numbers that are none, as Python writes them
+LAUGHS = b"a0: &a0 [" + b"1, " * 9 + b"1]\n"
+LAUGHS += b"".join(
+    b"a%d: &a%d [%s]\n" % (n, n, b", ".join(9 * [b"*a%d" % (n - 1)])) for n in range(1, 12)
+)
+WHOLE = {  # what is told of it in place of a file
+    "empty": b"",
+    "zeros": bytes(1000),
+    "not UTF-8": b"\xff\xfe\xff",
+    "a mark": b"\xef\xbb\xbf",
+    "deep": b"[" * 20_000,
+    "deep mappings": b'{"a":' * 5000,
+    "laughs": LAUGHS,
+    "ten megabytes": b"1" * 10_000_000,
+    "ten megabytes of lines": b"1,1\n" * 2_500_000,
+    "a list": b"[1, 2]",
+    "a number": b"1",
+    "a conflict": b"<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> other\n",
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    root = tmp_path_factory.mktemp("records")
+    project = SmallProject(root)
+    project.repro(wrong=set(range(10)))
+    spread = {"params_digest": "0", "sd": 0.001, "n": 5}
+    project.write_json("metrics/spread.json", spread)
+    paths = [*MUTATED, "src/train.py", "src/split.py"]
+    return {path: (root / path).read_bytes() for path in paths}
+
+
+@pytest.fixture(scope="module")
+def before(files: Files) -> record.Record:
+    return record.read(revision(files, "main (0000000)"), whole=False)
+
+
+def revision(files: Files, name: str = "workspace") -> Revision:
+    return Revision(name, lambda path: io.BytesIO(files[path]) if path in files else None)
+
+
+def check(files: Files, before: record.Record) -> str:
+    """Review files as the command does, on either side; return the line of a refusal."""
+    here = revision(files)
+    try:
+        differ = locked.differences(here)
+        after = record.read(here, whole=True)
+        text = markdown.write(
+            verdict.between(before, after)._replace(doubts=differ), picture=None
+        ) + report.write(verdict.between(after, before))
+    except UserError as error:
+        return str(error)
+    assert not NONE.search(text)
+    return ""
+
+
+@pytest.mark.parametrize("count", [20, pytest.param(250, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("path", MUTATED)
+def test_a_mutated_file_is_read_or_refused(
+    files: Files, before: record.Record, path: str, count: int
+) -> None:
+    assert check(files, before) == ""
+    dice = random.Random(path)
+    refused = 0
+    for _ in range(count):
+        mutant = dice.choice(MUTATIONS)(files[path], dice)
+        told = check({**files, path: mutant}, before)
+        assert told.startswith("workspace: ") or not told
+        refused += bool(told)
+    if path != "requirements.lock":  # of which the names and versions are taken, no more
+        assert refused > count / 10
+
+
+@pytest.mark.parametrize("content", WHOLE.values(), ids=WHOLE.keys())
+@pytest.mark.parametrize("path", MUTATED)
+def test_a_file_that_is_another_is_refused(
+    files: Files, before: record.Record, path: str, content: bytes
+) -> None:
+    told = check({**files, path: content}, before)
+    if path != "requirements.lock":
+        assert told.startswith(f"workspace: {path}: ")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
+    project = SmallProject(tmp_path_factory.mktemp("hostile"))
+    project.repro(wrong={1})
+    project.commit()
+    return project
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "told"),
+    [
+        ("params.yaml", LAUGHS, "more than 1000000 values"),
+        ("dvc.yaml", b"stages: {fetch: {deps:", "expected plain YAML"),
+        ("dvc.lock", b"1" * 10_000_000, "more than"),
+        ("metrics/spread.json", b'{"n": 1, "sd": 0.1, "params_digest": ""}', "n: expected a whole"),
+        ("metrics/predictions.csv", b"\xff", "expected a table of numbers"),
+        ("metrics/evaluation.json", b'{"accuracy": NaN}', "expected JSON, found a number that is"),
+    ],
+)
+def test_the_commands_end_in_a_line_and_never_in_the_status_of_worse(
+    project: SmallProject, path: str, content: bytes, told: str
+) -> None:
+    """In two minutes and 2 GB at most, of which the libraries take most."""
+    before = (project.root / path).read_bytes() if (project.root / path).exists() else None
+    (project.root / path).write_bytes(content)
+    if path.startswith("metrics/"):
+        project.lock()
+    names = ["locked", "review", "report"] if path != record.SPREAD else ["review", "report"]
+    try:
+        for name in names:
+            done = _bounded(project.root, name)
+            [line] = done.stderr.splitlines()
+            assert (done.returncode, done.stdout) == (2, "")
+            assert line.startswith(f"workspace: {path}: ")
+            assert told in line
+    finally:
+        (project.root / path).unlink()
+        if before is not None:
+            (project.root / path).write_bytes(before)
+        project.lock()
+
+
+def _bounded(root: Path, name: str) -> subprocess.CompletedProcess[str]:
+    options = {
+        "locked": [],
+        "review": ["--base", "main", "--fail-on", "worse"],
+        "report": ["--base", "main", "--output", "report.html"],
+    }
+    limited = f'ulimit -v {2_000_000}; exec "$@"'  # kB
+    argv = ["bash", "-c", limited, "-", sys.executable, "-m", f"mnist.{name}", *options[name]]
+    env = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        argv, cwd=root, env=env, check=False, capture_output=True, text=True, timeout=120
+    )
