@@ -62,6 +62,7 @@ def clone(project: SmallProject, *options: str) -> Path:
     return target
 
 
+@pytest.mark.fault(40)
 def test_a_branch_behind_main_is_compared_with_where_it_left(project: SmallProject) -> None:
     review = verdict.make(project.root, "main")
     assert review.outcome == verdict.SAME  # 5 won and none lost is a coin, five times
@@ -74,6 +75,7 @@ def test_a_branch_behind_main_is_compared_with_where_it_left(project: SmallProje
     )
 
 
+@pytest.mark.fault(40)
 def test_the_tip_is_compared_with_when_asked_for(project: SmallProject) -> None:
     review = verdict.make(project.root, "main", tip=True)
     tip = head(project, "main")
@@ -83,12 +85,14 @@ def test_the_tip_is_compared_with_when_asked_for(project: SmallProject) -> None:
     assert phrases.cautions(review)[0] == note
 
 
+@pytest.mark.fault(40)
 def test_a_branch_that_holds_the_base_needs_no_note(project: SmallProject) -> None:
     project.git("merge", "-q", "--no-edit", "-s", "ours", "main")
     review = verdict.make(project.root, "main")
     assert (review.note, review.before.name) == ("", f"main ({head(project, 'main')})")
 
 
+@pytest.mark.fault(40)
 def test_merges_that_crossed_are_named(crossed: SmallProject) -> None:
     message = (
         r"^base: HEAD and 'main' have 2 merge bases \(\w{7}, \w{7}\), from merges that crossed; "
@@ -100,6 +104,7 @@ def test_merges_that_crossed_are_named(crossed: SmallProject) -> None:
     assert found.read("main") == b"main"
 
 
+@pytest.mark.fault(40)
 def test_histories_without_a_common_ancestor_are_named(project: SmallProject) -> None:
     project.git("switch", "-q", "--orphan", "apart")
     project.git("commit", "-q", "--allow-empty", "-m", "apart")
@@ -109,6 +114,7 @@ def test_histories_without_a_common_ancestor_are_named(project: SmallProject) ->
         ancestor.base(project.root, "main", tip=False)
 
 
+@pytest.mark.fault(40)
 def test_a_branch_without_a_commit_is_named(project: SmallProject) -> None:
     project.git("switch", "-q", "--orphan", "unborn")
     with pytest.raises(
@@ -117,6 +123,7 @@ def test_a_branch_without_a_commit_is_named(project: SmallProject) -> None:
         ancestor.base(project.root, "main", tip=False)
 
 
+@pytest.mark.fault(40)
 def test_a_shallow_clone_is_named_and_its_advice_helps(project: SmallProject) -> None:
     """Depth 1 is what CI takes unless told otherwise; it has one branch, and that cut off."""
     root = clone(project, "--depth=1", "--branch=better")
@@ -140,12 +147,14 @@ def test_a_shallow_clone_is_named_and_its_advice_helps(project: SmallProject) ->
     assert found.name == f"merge base with origin/main ({head(project, 'main~1')})"
 
 
+@pytest.mark.fault(40)
 def test_a_shallow_clone_that_holds_where_the_branch_left_is_enough(project: SmallProject) -> None:
     root = clone(project, "--depth=2", "--no-single-branch", "--branch=better")
     found, _ = ancestor.base(root, "origin/main", tip=False)
     assert found.name == f"merge base with origin/main ({head(project, 'main~1')})"
 
 
+@pytest.mark.fault(40)
 def test_a_folder_without_a_repository_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match="base: a review compares with what git holds: not a git repo"

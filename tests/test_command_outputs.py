@@ -38,6 +38,7 @@ def command(
     return subprocess.run(argv, cwd=project.root, env=ENV | env, check=False, capture_output=True)
 
 
+@pytest.mark.fault(58)
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_output_that_is_not_utf8_has_question_marks(
@@ -54,6 +55,7 @@ def test_output_that_is_not_utf8_has_question_marks(
         assert b"nothing-" in done.stderr
 
 
+@pytest.mark.fault(58)
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -70,12 +72,14 @@ def test_a_workspace_that_cannot_be_written_is_told_in_a_line(
     assert (done.returncode, done.stdout, done.stderr.decode()) == (2, b"", told)
 
 
+@pytest.mark.fault(58)
 def test_a_workspace_that_cannot_be_written_is_reviewed(project: SmallProject) -> None:
     for name, options in (("locked", []), ("review", ["--base", "main"])):
         done = read_only(project, name, *options)
         assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.fault(58)
 def test_a_full_disk_leaves_no_half_a_review(project: SmallProject, tmp_path: Path) -> None:
     """A file system of 8 kB takes neither the page nor the picture beside the one before."""
     for name, options in (("report", ["--output"]), ("review", ["--picture"])):
@@ -89,6 +93,7 @@ def test_a_full_disk_leaves_no_half_a_review(project: SmallProject, tmp_path: Pa
         assert done.stdout.decode() == f"old\n{path.name}\n"
 
 
+@pytest.mark.fault(58)
 def test_a_stdout_that_takes_nothing_is_told(project: SmallProject) -> None:
     with Path("/dev/full").open("wb") as full:
         argv = [sys.executable, "-m", "mnist.review", "--base", "main"]
@@ -99,6 +104,7 @@ def test_a_stdout_that_takes_nothing_is_told(project: SmallProject) -> None:
     assert (done.returncode, done.stderr) == (2, told)
 
 
+@pytest.mark.fault(58)
 @pytest.mark.parametrize(
     ("option", "told"),
     [

@@ -293,6 +293,7 @@ def test_dataset_mirror_may_start_at_home_or_here(
         assert mirror.places(DIGITS, own) == [tmp_path / "mirror"]
 
 
+@pytest.mark.fault(50)
 @pytest.mark.parametrize(
     ("own", "found"),
     [
@@ -321,6 +322,7 @@ def test_a_dataset_mirror_that_is_none_is_refused_with_what_is_expected(
     assert str(caught.value).startswith(message)
 
 
+@pytest.mark.fault(50)
 def test_the_stage_refuses_a_wrong_dataset_mirror_at_once(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("fetch: {dataset: mnist}\n", encoding="utf-8")
     command = [sys.executable, str(Path(__file__).parent.parent / "stages/fetch.py")]
@@ -335,6 +337,7 @@ def test_the_stage_refuses_a_wrong_dataset_mirror_at_once(tmp_path: Path) -> Non
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.fault(50)
 def test_a_password_and_a_signature_in_dataset_mirror_are_used_and_never_printed(
     tmp_path: Path, serve: Callable[..., Server], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -371,6 +374,7 @@ def test_a_folder_that_lacks_the_file_gives_way_to_the_public_mirrors(
         (own / "digits.gz").write_bytes(PACKED[:-9])
 
 
+@pytest.mark.fault(51)
 @pytest.mark.parametrize("kind", ["fifo", "device", "folder", "broken link", "endless"])
 def test_a_file_of_a_mirror_that_is_none_does_not_hang(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "digits.gz"
@@ -393,6 +397,7 @@ def test_a_file_of_a_mirror_that_is_none_does_not_hang(tmp_path: Path, kind: str
         download.fetch(FILE, [tmp_path], tmp_path)
 
 
+@pytest.mark.fault(51)
 @pytest.mark.parametrize("part", ["head", "body"])
 def test_who_drips_is_cut_off_at_the_deadline(
     tmp_path: Path, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, part: str
@@ -413,6 +418,7 @@ def test_who_drips_is_cut_off_at_the_deadline(
     assert time.monotonic() - started < 3
 
 
+@pytest.mark.fault(51)
 def test_a_file_system_that_does_not_answer_is_left_at_the_deadline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

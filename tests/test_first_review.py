@@ -22,6 +22,7 @@ def project(tmp_path: Path) -> SmallProject:
     return project
 
 
+@pytest.mark.fault(47)
 def test_the_first_pull_request_is_reviewed_with_the_new_side_alone(project: SmallProject) -> None:
     done = command(project, "--fail-on", "worse", "--min-accuracy", "0.9")
     assert (done.returncode, done.stderr) == (0, "")
@@ -39,6 +40,7 @@ def test_the_first_pull_request_is_reviewed_with_the_new_side_alone(project: Sma
     assert "two trained models" not in done.stdout
 
 
+@pytest.mark.fault(47)
 def test_the_first_report_has_no_picture_of_what_was_not(project: SmallProject) -> None:
     page = report.write(verdict.make(project.root, "main"))
     assert "<h1>Nothing to compare with: main (" in page
@@ -46,6 +48,7 @@ def test_the_first_report_has_no_picture_of_what_was_not(project: SmallProject) 
     assert "The worst 10 of 10 mistakes, workspace" in page
 
 
+@pytest.mark.fault(47)
 @pytest.mark.parametrize(
     ("path", "text", "row"),
     [

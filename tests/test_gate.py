@@ -40,6 +40,7 @@ def test_a_model_that_is_good_enough_passes(tmp_path: Path, accuracy: str) -> No
     assert gate(tmp_path) == (0, line, "")
 
 
+@pytest.mark.fault(42)
 def test_a_model_below_the_gate_is_told_with_both_numbers(tmp_path: Path) -> None:
     write(tmp_path, b'{"accuracy": 0.899}')
     status, out, line = gate(tmp_path)
@@ -50,6 +51,7 @@ def test_a_model_below_the_gate_is_told_with_both_numbers(tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.fault(43)
 @pytest.mark.parametrize(
     ("content", "found"),
     [
@@ -80,11 +82,13 @@ def test_what_cannot_be_judged_is_neither_good_nor_bad(
     assert len(line.splitlines()) == 1
 
 
+@pytest.mark.fault(43)
 def test_a_missing_evaluation_is_told(tmp_path: Path) -> None:
     line = "metrics/evaluation.json: no such file; run `dvc repro`\n"
     assert gate(tmp_path) == (2, "", line)
 
 
+@pytest.mark.fault(44)
 def test_make_repro_judges_params_yaml_before_dvc_starts(tmp_path: Path) -> None:
     """Nothing of the last run is touched: what DVC would remove first is still there."""
     shutil.copytree(PROJECT / "src", tmp_path / "src")
@@ -137,6 +141,7 @@ def dvc(root: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.fault(42)
 @pytest.mark.slow
 def test_a_half_good_model_keeps_its_numbers_and_fails_make_repro(clone: Path) -> None:
     """What a newcomer tries first: an experiment of a few steps, far below the gate."""

@@ -50,6 +50,7 @@ def edits(project: Project, path: str, text: str) -> Project:
     return project.stage("copy", code, deps=["in.txt", "data"], params=["copy"])
 
 
+@pytest.mark.fault(37)
 @pytest.mark.parametrize("edit", EDITS)
 def test_what_is_edited_while_the_stage_runs_is_named_and_nothing_published(
     project: Project, edit: str
@@ -78,6 +79,7 @@ def test_what_changes_nothing_that_is_declared_does_no_harm(project: Project, ed
     assert project.read("out.txt") == "new"
 
 
+@pytest.mark.fault(37)
 def test_dvc_records_nothing_of_an_edited_run(project: Project) -> None:
     """Neither dvc.lock nor the run cache has the value that was never used."""
     path, text, _ = EDITS["a param"]
@@ -115,6 +117,7 @@ VALUES: Any = st.recursive(
 )
 
 
+@pytest.mark.fault(38)
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.text(), VALUES))
 @example({"a": 5e-05, "b": 1e22, "c": 1e16, "d": -0.0, "e": math.nan, "f": -math.inf})
@@ -132,6 +135,7 @@ def test_a_value_that_would_not_read_back_the_same_is_refused(text: str) -> None
         inputs.written(params)
 
 
+@pytest.mark.fault(38)
 @pytest.mark.parametrize(
     ("written", "seen"),
     [
@@ -152,6 +156,7 @@ def test_a_stage_is_given_what_dvc_takes_the_text_for(
     assert project.read("out.txt") == f'"copy":\n  "times": {seen}\n'
 
 
+@pytest.mark.fault(62)
 def test_a_params_file_that_is_a_bomb_is_refused_soon(project: Project) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]

@@ -54,6 +54,7 @@ def make(place: Path, *words: str, **variables: str) -> list[list[str]]:
     return [line.split("\0") for line in started if "\0-c\0" not in line]
 
 
+@pytest.mark.fault(56)
 @pytest.mark.parametrize("typed", [TYPED, "feature/$(touch${IFS}pwned)"])
 @pytest.mark.parametrize(
     ("target", "name", "expected"),
@@ -79,6 +80,7 @@ def test_what_is_typed_is_one_argument(
     assert make(place, target, **{name: typed}) == started, "from the environment it is the same"
 
 
+@pytest.mark.fault(56)
 @pytest.mark.parametrize(
     ("target", "name", "expected"),
     [
@@ -107,6 +109,7 @@ def test_flags_are_words_quoted_ones_whole_and_no_more(
         make(place, target, f"{name}=it's")
 
 
+@pytest.mark.fault(56)
 def test_an_engine_is_no_command_and_an_image_that_is_missing_is_built_as_typed(
     place: Path,
 ) -> None:
@@ -117,6 +120,7 @@ def test_an_engine_is_no_command_and_an_image_that_is_missing_is_built_as_typed(
     assert [words for words in started if f"BASE={TYPED}" in words and words[1] == "build"]
 
 
+@pytest.mark.fault(56)
 @pytest.mark.parametrize("target", ["repro", "verify", "spread"])
 def test_the_site_cache_is_in_the_project_and_private(place: Path, target: str) -> None:
     make(place, target)
@@ -124,6 +128,7 @@ def test_the_site_cache_is_in_the_project_and_private(place: Path, target: str) 
     assert stat.S_IMODE(site.stat().st_mode) == 0o700
 
 
+@pytest.mark.fault(46)
 def test_without_git_dvc_is_told_so(place: Path) -> None:
     (place / ".venv/bin/python").write_text(
         STAND_IN + 'echo "$DVC_SYSTEM_CONFIG_DIR" >>"$RECORD"\n'

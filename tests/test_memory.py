@@ -47,6 +47,7 @@ def test_what_a_step_holds_by_hand() -> None:
     assert memory.needed(params, training(batch_size=3)) == 4 * 4 * 7850 + 4 * 3 * 10
 
 
+@pytest.mark.fault(66)
 def test_it_is_refused_where_it_does_not_fit_and_nowhere_else() -> None:
     params, train = design(), training()
     enough = memory.needed(params, train)
@@ -89,7 +90,7 @@ def test_the_memory_is_that_of_the_machine_or_of_the_control_group(
     assert memory.available(tmp_path) == (limit or machine)
 
 
-@pytest.mark.fault(16)
+@pytest.mark.fault(16, 66)
 @pytest.mark.parametrize(
     ("section", "update", "message"),
     [

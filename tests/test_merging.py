@@ -55,6 +55,7 @@ def project(tmp_path: Path) -> SmallProject:
     return project
 
 
+@pytest.mark.fault(54)
 def test_a_conflict_is_named_with_its_files(project: SmallProject) -> None:
     merge(project, "one")
     names = r"workspace: dvc\.lock, .*metrics/evaluation\.json, metrics/picture\.png, metrics/pred"
@@ -68,6 +69,7 @@ def test_a_conflict_is_named_with_its_files(project: SmallProject) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.fault(54)
 @pytest.mark.parametrize("path", ["dvc.lock", "params.yaml"])
 def test_a_conflict_that_was_committed_is_named_too(project: SmallProject, path: str) -> None:
     merge(project, "one")
@@ -80,6 +82,7 @@ def test_a_conflict_that_was_committed_is_named_too(project: SmallProject, path:
             locked.require(revision)
 
 
+@pytest.mark.fault(54)
 def test_numbers_are_not_merged_line_by_line(project: SmallProject) -> None:
     """.gitattributes: this branch's dvc.lock and metrics stay whole, and DVC can read them."""
     shutil.copy(ATTRIBUTES, project.root)
@@ -92,6 +95,7 @@ def test_numbers_are_not_merged_line_by_line(project: SmallProject) -> None:
     assert {path: path.read_bytes() for path in (project.root / "metrics").iterdir()} == before
 
 
+@pytest.mark.fault(54)
 def test_the_way_out_of_a_conflict_leads_out(tmp_path: Path) -> None:
     """docs/review.md, Merging: with DVC itself, which trains what neither branch has trained."""
     project = SmallProject(tmp_path)

@@ -88,6 +88,7 @@ def test_a_network_that_leaves_nothing_of_the_image_is_refused(
     assert found.startswith(f"model: expected 2 x 2 or more pixels to pool, found {message}")
 
 
+@pytest.mark.fault(38)
 @pytest.mark.parametrize(("typed", "meant"), [("1e-4", 1e-4), ("5e-05", 5e-5), ("0.00005", 5e-5)])
 def test_a_number_is_what_dvc_takes_it_for(tmp_path: Path, typed: str, meant: float) -> None:
     path = tmp_path / "p.yaml"
@@ -118,7 +119,7 @@ def test_a_missing_key_and_a_missing_section_are_named(tmp_path: Path) -> None:
     assert found == "evaluate: the section is missing; see recipes/ for examples"
 
 
-@pytest.mark.fault(16)
+@pytest.mark.fault(16, 44)
 def test_the_check_of_all_sections_has_a_line_for_each_mistake(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     wrong: dict[Any, Any] = {name: dict(values) for name, values in GOOD.items() if name != "gate"}
@@ -148,7 +149,7 @@ def test_the_check_of_all_sections_has_a_line_for_each_mistake(tmp_path: Path) -
     assert sorted(done.stderr.splitlines()) == sorted(f"params.yaml: {line}" for line in expected)
 
 
-@pytest.mark.fault(16)
+@pytest.mark.fault(16, 44)
 def test_of_very_many_mistakes_the_first_are_told(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text("\n".join(f"k{i}: 1" for i in range(5000)), encoding="utf-8")
@@ -164,7 +165,7 @@ PIECES = st.sampled_from(
 PIECES |= st.text(max_size=5) | st.integers().map(str) | st.floats().map(str)
 
 
-@pytest.mark.fault(16, 17)
+@pytest.mark.fault(16, 17, 44)
 @settings(max_examples=500, deadline=2000)
 @given(st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 9), PIECES), min_size=1, max_size=3))
 def test_any_change_of_params_yaml_is_taken_or_told(changes: list[tuple[int, int, str]]) -> None:

@@ -66,6 +66,7 @@ FORMS: dict[str, bytes] = {
 }
 
 
+@pytest.mark.fault(61)
 @pytest.mark.parametrize("form", FORMS)
 def test_every_format_and_depth_is_the_same_picture(form: str, tmp_path: Path) -> None:
     found = read(tmp_path, FORMS[form])
@@ -74,6 +75,7 @@ def test_every_format_and_depth_is_the_same_picture(form: str, tmp_path: Path) -
     assert np.abs(found - expected).max() <= (12 if "JPEG" in form else 0)
 
 
+@pytest.mark.fault(61)
 @pytest.mark.parametrize("turn", range(2, 9))
 def test_the_turn_of_a_camera_is_undone(turn: int, tmp_path: Path) -> None:
     exif = Image.Exif()
@@ -84,6 +86,7 @@ def test_the_turn_of_a_camera_is_undone(turn: int, tmp_path: Path) -> None:
     assert np.array_equal(found[..., 0], np.asarray(drawn()))
 
 
+@pytest.mark.fault(61)
 @pytest.mark.parametrize(("shade", "paper"), [(0, 255), (90, 255), (255, 0), (200, 0)])
 def test_ink_without_paper_is_laid_on_the_other_shade(
     shade: int, paper: int, tmp_path: Path
@@ -94,12 +97,14 @@ def test_ink_without_paper_is_laid_on_the_other_shade(
     assert (found[0, 0, 0], found[12, 22, 0]) == (paper, shade)
 
 
+@pytest.mark.fault(61)
 def test_a_picture_of_twelve_megapixels_is_reduced(tmp_path: Path) -> None:
     large = drawn().resize((4000, 2667), Image.Resampling.BICUBIC)
     for form in ("png", "jpeg"):
         assert read(tmp_path, content(large, form)).shape == (427, 640, 3)
 
 
+@pytest.mark.fault(61)
 @pytest.mark.parametrize(
     ("file", "found"),
     [
@@ -136,6 +141,7 @@ def test_what_is_no_single_picture_is_refused_in_one_line(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.fault(61)
 def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name, found in (
@@ -148,6 +154,7 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
             photo.read(tmp_path / name)
 
 
+@pytest.mark.fault(61)
 @pytest.mark.parametrize("form", FORMS)
 def test_a_changed_file_is_a_picture_or_refused_in_one_line(
     form: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]

@@ -61,6 +61,7 @@ def read(path: Path, content: bytes) -> NDArray[np.uint8] | None:
     return None
 
 
+@pytest.mark.fault(59)
 def test_a_photograph_of_each_kind_is_prepared_as_the_digit_was(
     files: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -81,6 +82,7 @@ def likeness(found: NDArray[np.uint8], digit: NDArray[np.uint8]) -> float:
     return max(float(np.corrcoef(each.ravel(), digit.ravel())[0, 1]) for each in moved)
 
 
+@pytest.mark.fault(60)
 @pytest.mark.parametrize("kind", no_digits.KINDS)
 def test_what_is_no_digit_is_refused(kind: str, files: dict[str, bytes], tmp_path: Path) -> None:
     images, _ = digits(files, catalog.TEST_IMAGES, catalog.TEST_LABELS)
@@ -88,6 +90,7 @@ def test_what_is_no_digit_is_refused(kind: str, files: dict[str, bytes], tmp_pat
     assert read(tmp_path / "x.png", found[2]) is None
 
 
+@pytest.mark.fault(60)
 def test_two_digits_are_counted(files: dict[str, bytes], tmp_path: Path) -> None:
     images, _ = digits(files, catalog.TEST_IMAGES, catalog.TEST_LABELS)
     random = np.random.Generator(np.random.PCG64(SEED))
@@ -97,6 +100,7 @@ def test_two_digits_are_counted(files: dict[str, bytes], tmp_path: Path) -> None
         handwriting.read(tmp_path / "x.png")
 
 
+@pytest.mark.fault(60)
 def test_thousands_of_shapes_are_refused_before_each_is_looked_at(tmp_path: Path) -> None:
     random = np.random.Generator(np.random.PCG64(SEED))
     ink = np.zeros((480, 640))
@@ -107,6 +111,7 @@ def test_thousands_of_shapes_are_refused_before_each_is_looked_at(tmp_path: Path
         handwriting.read(tmp_path / "x.png")
 
 
+@pytest.mark.fault(59, 60)
 @pytest.mark.slow
 def test_nine_in_ten_photographs_are_read_and_nine_in_ten_non_digits_refused(
     files: dict[str, bytes], tmp_path: Path

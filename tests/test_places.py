@@ -64,6 +64,7 @@ def sh(folder: Path, script: str, *prefix: str, status: int = 0) -> str:
     return said
 
 
+@pytest.mark.fault(45, 56)
 def test_a_folder_of_a_larger_repository_below_a_path_that_is_no_plain_text(here: Path) -> None:
     """With a strict umask and a plain locale, and a CDPATH that leads into another project."""
     folder = here / 'it\'s "odd" $(touch pwned) ; touch pwned; é %s #1' / "its folder"
@@ -81,6 +82,7 @@ def test_a_folder_of_a_larger_repository_below_a_path_that_is_no_plain_text(here
     assert not list(here.rglob("pwned"))
 
 
+@pytest.mark.fault(45)
 def test_a_linked_worktree_with_autocrlf_and_a_colon_in_its_path(here: Path) -> None:
     copy_project(here / "main")
     commit(here / "main")
@@ -94,6 +96,7 @@ def test_a_linked_worktree_with_autocrlf_and_a_colon_in_its_path(here: Path) -> 
     assert "are what dvc.lock says" in sh(folder, "make verify")
 
 
+@pytest.mark.fault(46)
 def test_an_archive_without_git_as_a_user_without_a_name(here: Path) -> None:
     folder = here / "archive"
     copy_project(folder)

@@ -8,6 +8,7 @@ import pytest
 from mnist import environment, provenance
 
 
+@pytest.mark.fault(39)
 def test_what_a_training_writes_is_believed_of_its_model_alone(tmp_path: Path) -> None:
     model = tmp_path / "model.keras"
     model.write_bytes(b"weights")
@@ -18,6 +19,7 @@ def test_what_a_training_writes_is_believed_of_its_model_alone(tmp_path: Path) -
     assert believed == {key: value for key, value in record.items() if key != "of"}
 
 
+@pytest.mark.fault(39)
 @pytest.mark.parametrize(
     "record",
     [{}, {"of": {}}, {"of": "x"}, {"of": {"m": 1}}, {"of": {"other": "1"}}, [], None, "of"],

@@ -26,6 +26,7 @@ def run(code: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.fault(55)
 @pytest.mark.parametrize(
     ("then", "said", "status"),
     [
@@ -43,12 +44,14 @@ def test_what_is_held_back_is_noise_or_is_said(then: str, said: str, status: int
     assert (done.stderr, done.returncode) == (said, status)
 
 
+@pytest.mark.fault(55)
 def test_much_noise_is_held_back_and_an_exception_comes_after_it() -> None:
     done = run(START.format(then="os.write(2, b'x' * 1_000_000 + b'\\n'); 1 / 0"))
     assert done.stderr.startswith(f"{HELD}{'x' * 1_000_000}\nTraceback")
     assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
 
 
+@pytest.mark.fault(55)
 def test_where_no_process_can_be_started_nothing_is_held_back() -> None:
     done = run("import sys; sys.executable = '/nowhere'" + START.format(then="pass"))
     assert done.stderr == f"{HELD}then\n"
@@ -62,6 +65,7 @@ print(tf.constant(1.0) + 1, tf.config.list_physical_devices("GPU"))
 """
 
 
+@pytest.mark.fault(55)
 @pytest.mark.parametrize("device", ["auto", "cpu"])
 def test_tensorflow_starts_without_noise(device: str) -> None:
     """`failed call to cuInit: UNKNOWN ERROR`, among others, was said at each start."""

@@ -66,6 +66,7 @@ def sh(folder: Path, script: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.fault(52)
 def test_with_a_remote_that_holds_all_only_what_changed_runs(clone: Path) -> None:
     (clone / "params.yaml").write_text("second: 2\n")
     said = sh(clone, REPRO)
@@ -74,6 +75,7 @@ def test_with_a_remote_that_holds_all_only_what_changed_runs(clone: Path) -> Non
     assert (clone / "second.txt").read_text() == "in\nsecond: 2\n"
 
 
+@pytest.mark.fault(52)
 def test_with_a_remote_that_lacks_something_all_stages_run(clone: Path) -> None:
     sh(clone, f"{DVC} remote modify -q store url ../nothing")
     said = sh(clone, REPRO)
@@ -82,6 +84,7 @@ def test_with_a_remote_that_lacks_something_all_stages_run(clone: Path) -> None:
     assert "ran second" in said
 
 
+@pytest.mark.fault(52)
 def test_without_a_remote_all_stages_run(clone: Path) -> None:
     sh(clone, f"{DVC} remote remove -q store")
     said = sh(clone, REPRO)

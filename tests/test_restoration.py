@@ -67,6 +67,7 @@ def cache(project: Project, text: str) -> Path:
     return next(path for path in objects if path.is_file() and path.read_text() == text)
 
 
+@pytest.mark.fault(41)
 def test_a_stage_that_fails_gives_back_what_dvc_lock_names(made: Project) -> None:
     result = made.stage("make", FAILS, **OUTS).dvc("repro")
     assert result.returncode != 0
@@ -76,12 +77,14 @@ def test_a_stage_that_fails_gives_back_what_dvc_lock_names(made: Project) -> Non
     assert "up to date" in made.dvc("status").stdout
 
 
+@pytest.mark.fault(41)
 def test_a_stage_that_is_refused_gives_back_too(made: Project) -> None:
     result = made.stage("make", MAKES, **OUTS, meta={"netwrok": True}, params=["copy"]).dvc("repro")
     assert "found netwrok" in result.stderr
     assert outs(made) == MADE
 
 
+@pytest.mark.fault(41)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_stage_that_is_stopped_gives_back_too(made: Project, number: signal.Signals) -> None:
     running = made.stage("make", WAITS, **OUTS).start_dvc("repro")
@@ -94,6 +97,7 @@ def test_a_stage_that_is_stopped_gives_back_too(made: Project, number: signal.Si
     wait_until(lambda: outs(made) == MADE)
 
 
+@pytest.mark.fault(37)
 def test_what_was_edited_while_it_ran_gives_back_too(made: Project) -> None:
     code = MAKES + "(Path.cwd().parents[4] / 'in.txt').write_text('bye')"
     result = made.stage("make", code, **OUTS).dvc("repro")
@@ -101,12 +105,14 @@ def test_what_was_edited_while_it_ran_gives_back_too(made: Project) -> None:
     assert outs(made) == MADE
 
 
+@pytest.mark.fault(41)
 def test_what_the_cache_lacks_comes_from_git(made: Project) -> None:
     cache(made, "hellon").unlink()
     made.stage("make", FAILS, **OUTS).dvc("repro")
     assert outs(made) == MADE
 
 
+@pytest.mark.fault(41)
 @pytest.mark.parametrize("how", ["changed", "deleted"])
 def test_what_cannot_be_brought_back_is_said_in_one_line(made: Project, how: str) -> None:
     for text in ("hellom", "hellob"):

@@ -141,6 +141,7 @@ def test_a_platform_that_promises_no_bytes_is_an_excuse_and_another_none(
         assert f"differ, where the same bytes are not promised: {why}; 1 of 2 images" in said
 
 
+@pytest.mark.fault(39)
 def test_the_record_of_another_model_excuses_nothing(root: Path) -> None:
     """As it lies there where the model was restored from the run cache."""
     record = json.loads((root / "metrics/environment.json").read_text())
@@ -153,6 +154,7 @@ def test_the_record_of_another_model_excuses_nothing(root: Path) -> None:
     assert "what HEAD was made on is not known: no metrics/environment.json of this model; " in said
 
 
+@pytest.mark.fault(39)
 def test_a_model_that_dvc_restores_lies_beside_the_record_of_another(root: Path) -> None:
     repro = (sys.executable, "-m", "dvc", "repro", "-q")
     assert snapshot(root).platform == PLATFORM
@@ -200,6 +202,7 @@ def submodule(root: Path) -> Path:
     return larger / "here"
 
 
+@pytest.mark.fault(45)
 @pytest.mark.parametrize("place", [folder_of_a_larger_repository, linked_worktree, submodule])
 def test_a_project_is_verified_in_a_repository_of_any_form(
     root: Path, place: Callable[[Path], Path]
@@ -212,6 +215,7 @@ def test_a_project_is_verified_in_a_repository_of_any_form(
     assert status == 0
 
 
+@pytest.mark.fault(46)
 def test_a_project_that_git_does_not_hold_is_told_with_the_reason(root: Path) -> None:
     here = f"verify: RETRAIN=1 runs what git holds of {root}: git "
     status, said = verify(root, GIT_TEST_ASSUME_DIFFERENT_OWNER="1")

@@ -170,6 +170,7 @@ OUTS_ELSEWHERE = [
 ]
 
 
+@pytest.mark.fault(57)
 @pytest.mark.parametrize(("target", "message"), OUTS_ELSEWHERE)
 def test_an_out_behind_a_link_is_refused_before_the_stage_runs(
     project: Project, target: str, message: str

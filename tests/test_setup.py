@@ -56,6 +56,7 @@ def environment(project: Path, *options: str) -> Path:
     return project / ".venv"
 
 
+@pytest.mark.fault(48)
 def test_a_wrong_python_is_refused_before_anything_is_made(project: Path) -> None:
     python = put(project.parent / "python3", OLD)
     status, said = setup(project, PYTHON=str(python))
@@ -82,6 +83,7 @@ def _text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
+@pytest.mark.fault(48)
 @pytest.mark.parametrize(("interpreter", "found"), [(OLD, "3.10"), ("", "none")])
 def test_an_environment_of_a_wrong_python_or_of_none_is_made_anew(
     project: Path, interpreter: str, found: str
@@ -103,6 +105,7 @@ def test_an_environment_of_a_wrong_python_or_of_none_is_made_anew(
     assert setup(project, **variables) == (0, "")
 
 
+@pytest.mark.fault(48)
 def test_an_environment_that_moved_with_its_folder_works_and_is_told(project: Path) -> None:
     environment(project, "--without-pip")
     (project / ".venv/place").write_text(f"{project}/.venv\n")
@@ -116,6 +119,7 @@ def test_an_environment_that_moved_with_its_folder_works_and_is_told(project: Pa
     )
 
 
+@pytest.mark.fault(48)
 def test_what_is_not_ours_is_not_emptied(project: Path) -> None:
     shared = project.parent / "shared"
     put(shared / "bin/python", OLD)
@@ -167,6 +171,7 @@ def index(tmp_path: Path) -> str:
     return f"http://me:{SECRET}@127.0.0.1:{server.server_port}/simple"
 
 
+@pytest.mark.fault(49)
 def test_where_pip_is_told_of_an_index_uv_does_not_read_it_is_pip_that_installs(
     project: Path, index: str
 ) -> None:
@@ -192,6 +197,7 @@ def test_where_pip_is_told_of_an_index_uv_does_not_read_it_is_pip_that_installs(
     assert "pip install --quiet --python .venv/bin/python" in uv.with_name("uv.started").read_text()
 
 
+@pytest.mark.fault(49)
 def test_uv_installs_where_pip_is_told_nothing(project: Path) -> None:
     environment(project, "--without-pip")
     uv = put(project.parent / "bin/uv", UV)

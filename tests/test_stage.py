@@ -39,6 +39,7 @@ def test_everything_that_a_stage_declares_is_read(tmp_path: Path) -> None:
     assert not read(tmp_path, GOOD).environment
 
 
+@pytest.mark.fault(53)
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
@@ -105,6 +106,7 @@ def test_an_unknown_stage_is_answered_with_those_there_are(tmp_path: Path) -> No
         stage.read("b", tmp_path)
 
 
+@pytest.mark.fault(62)
 def test_what_was_cut_off_ends_in_a_line(tmp_path: Path) -> None:
     """Every beginning of a dvc.yaml is read whole or refused."""
     whole = yaml.safe_dump({"stages": {"a": GOOD | {"outs": ["o"], "params": ["x"]}}})
@@ -114,6 +116,7 @@ def test_what_was_cut_off_ends_in_a_line(tmp_path: Path) -> None:
             assert stage.read("a", tmp_path).outs in {(), ("o",)}
 
 
+@pytest.mark.fault(62)
 @pytest.mark.parametrize("name", ["dvc.yaml", "params.yaml"])
 def test_no_mutation_ends_in_a_traceback(tmp_path: Path, name: str) -> None:
     entry = GOOD | {"params": ["x", "y.z"], "outs": ["o", {"p": {"cache": False}}]}

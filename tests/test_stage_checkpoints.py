@@ -76,7 +76,7 @@ def test_the_next_run_finds_what_a_killed_one_kept(project: Path) -> None:
     assert (project / "out").read_text() == "went on from the mark"
 
 
-@pytest.mark.fault(29)
+@pytest.mark.fault(29, 65)
 def test_checkpoints_live_until_dvc_lock_names_the_outs(project: Path) -> None:
     """A full disk when DVC takes the outs into its cache costs no training."""
     run_until_killed(project)
@@ -95,6 +95,7 @@ def test_checkpoints_live_until_dvc_lock_names_the_outs(project: Path) -> None:
     assert list(old.parent.parent.iterdir()) == [old.parent]
 
 
+@pytest.mark.fault(65)
 def test_a_full_disk_when_dvc_caches_costs_no_training(tmp_path: Path) -> None:
     """The cache has no room for the out; the next run goes on from the checkpoint."""
     if os.getuid():

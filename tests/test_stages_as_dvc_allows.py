@@ -94,6 +94,7 @@ def root(built: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(built, tmp_path / "copy"))
 
 
+@pytest.mark.fault(53)
 def test_every_form_of_a_stage_is_understood(built: Path) -> None:
     assert "5e-05" in (built / "dvc.lock").read_text()
     for revision in (workspace(built), committed(built, "HEAD", "HEAD")):
@@ -101,6 +102,7 @@ def test_every_form_of_a_stage_is_understood(built: Path) -> None:
         assert locked.differences(revision) == []
 
 
+@pytest.mark.fault(53)
 @pytest.mark.parametrize(
     ("path", "old", "new", "expected"),
     [
@@ -147,6 +149,7 @@ def test_each_change_is_named(
         assert {line.partition(":")[0] for line in found} == dvc_status(root)
 
 
+@pytest.mark.fault(38)
 def test_small_numbers_are_what_dvc_reads(root: Path) -> None:
     """DVC writes 5e-05 for 0.00005, and takes 5e-5 as the same number."""
     (root / "params.yaml").write_text("train: {rate: 5e-5, steps: 9}\n")
@@ -180,6 +183,7 @@ def in_memory(files: dict[str, str]) -> Revision:
     )
 
 
+@pytest.mark.fault(53)
 @pytest.mark.parametrize(
     ("stages", "message"),
     [

@@ -34,6 +34,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.fault(64)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_text_that_markdown_would_obey_is_a_code_span(text: str) -> None:
     assert quoting.plain(text) == f"`{text}`"
@@ -46,6 +47,7 @@ def test_a_harmless_text_is_as_it_was(text: str) -> None:
     assert quoting.plain(text) == text
 
 
+@pytest.mark.fault(64)
 def test_lines_controls_and_backticks_do_not_leave_the_span() -> None:
     assert quoting.plain("a\n\n# b") == "`a # b`"
     assert quoting.plain("a`b`<c>") == "`a'b'<c>`"
@@ -84,6 +86,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     return project
 
 
+@pytest.mark.fault(64)
 def test_markdown_holds_every_text_of_others_in_code(project: SmallProject) -> None:
     text = markdown.write(verdict.make(project.root, BRANCH), picture=Path(f"{EVIL}.png"))
     outside = re.sub(r"`[^`\n]*`", "", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
@@ -96,6 +99,7 @@ def test_markdown_holds_every_text_of_others_in_code(project: SmallProject) -> N
         assert len(columns) == 1, table
 
 
+@pytest.mark.fault(64)
 def test_the_page_holds_no_tag_of_others(project: SmallProject) -> None:
     page = report.write(verdict.make(project.root, BRANCH))
     assert "&lt;img/src=x&gt;" in page
@@ -123,12 +127,14 @@ def test_the_page_holds_no_tag_of_others(project: SmallProject) -> None:
     assert sources == {"data:image/"}
 
 
+@pytest.mark.fault(56)
 def test_a_branch_with_a_command_in_its_name_runs_nothing(project: SmallProject) -> None:
     done = command(project, "--base", BRANCH)
     assert (done.returncode, done.stderr) == (0, "")
     assert not list(project.root.glob("owned*"))
 
 
+@pytest.mark.fault(63)
 def test_an_accuracy_that_contradicts_the_predictions_is_noticed(tmp_path: Path) -> None:
     project = SmallProject(tmp_path)
     project.repro(wrong={1})
@@ -150,6 +156,7 @@ def test_an_accuracy_that_contradicts_the_predictions_is_noticed(tmp_path: Path)
     assert "metrics/evaluation.json: accuracy: 0.999, 0.99 in metrics/predictions.csv" in text
 
 
+@pytest.mark.fault(63)
 def test_images_with_other_labels_than_the_predictions_are_noticed(tmp_path: Path) -> None:
     project = SmallProject(tmp_path)
     project.repro(wrong={1})

@@ -183,6 +183,7 @@ def test_what_is_no_plain_file_is_named_and_never_opened(project: Path) -> None:
     assert all("found a broken link or a device; delete it" in lines[n] for n in (0, 2))
 
 
+@pytest.mark.fault(62)
 def test_a_lock_that_lacks_a_stage_or_an_out_or_is_none_is_refused(project: Path) -> None:
     locked = yaml.safe_load((project / "dvc.lock").read_text())
     locked["stages"]["make"]["outs"].pop(1)
@@ -216,6 +217,7 @@ def test_stages_that_a_template_makes_are_verified_as_dvc_lock_names_them(projec
     assert run(project).returncode == 1
 
 
+@pytest.mark.fault(62)
 @pytest.mark.parametrize(
     ("old", "new", "refused"),
     [
@@ -230,7 +232,7 @@ def test_stages_that_a_template_makes_are_verified_as_dvc_lock_names_them(projec
         ("make:", "make: 3\n  other:", "make: expected a list `outs`, found 3"),
         ("stages:", "stages: &a [*a]\nx:", "expected a mapping `stages`, found "),
         ("schema:", "[" * 9000, "expected a mapping `stages`, found more than 100 levels"),
-        ("schema:", "#" * 10_000_000, "expected a mapping `stages`, found more than 4000000 by"),
+        ("schema:", "#" * 10_000_000, "expected a mapping `stages`, found more than 1000000 by"),
     ],
     ids=range(12),
 )
@@ -245,6 +247,7 @@ def test_a_lock_that_is_not_dvcs_is_refused_in_a_line(
     assert refused in str(reason.value)
 
 
+@pytest.mark.fault(62)
 @pytest.mark.parametrize("name", ["dvc.lock", "dvc.yaml"])
 def test_no_mutation_ends_in_a_traceback(project: Path, name: str) -> None:
     rng, whole = random.Random(1), (project / name).read_bytes()

@@ -68,10 +68,12 @@ def fit(
             _require_finite(step, run_steps(step, rows).numpy())
             bar.update(rows.size)
             done = step + len(rows)
-            if checkpoints and done % params.checkpoint_every == 0 and done < params.steps:
+            if checkpoints and (done % params.checkpoint_every == 0 or done == params.steps):
                 arrays = [variable.numpy() for variable in variables]
                 checkpoint.save(Checkpoint(done, arrays, [list(row) for row in curve]), checkpoints)
-    return [*curve, point(params.steps, _measure(predict, batch(params.steps)))]
+    curve.append(point(params.steps, _measure(predict, batch(params.steps))))
+    _require_finite(params.steps, np.array([curve[-1].train_loss]))  # after the last update
+    return curve
 
 
 def order(

@@ -10,7 +10,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-MOST_BYTES = 4_000_000
+MOST_BYTES = 1_000_000
 MOST_VALUES = 1_000_000  # aliases written out: a few lines can stand for billions of values
 MOST_DEPTH = 100
 

@@ -134,6 +134,7 @@ def check(files: Files, before: record.Record) -> str:
     return ""
 
 
+@pytest.mark.fault(62)
 @pytest.mark.parametrize("count", [20, pytest.param(250, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("path", MUTATED)
 def test_a_mutated_file_is_read_or_refused(
@@ -151,6 +152,7 @@ def test_a_mutated_file_is_read_or_refused(
         assert refused > count / 10
 
 
+@pytest.mark.fault(62)
 @pytest.mark.parametrize("content", WHOLE.values(), ids=WHOLE.keys())
 @pytest.mark.parametrize("path", MUTATED)
 def test_a_file_that_is_another_is_refused(
@@ -169,6 +171,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     return project
 
 
+@pytest.mark.fault(62)
 @pytest.mark.parametrize(
     ("path", "content", "told"),
     [
