@@ -6,6 +6,13 @@ BIN := .venv/bin
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site-cache
 export DVC_NO_ANALYTICS := 1
 export PYTHONDONTWRITEBYTECODE := 1
+# DVC asks who you are and where your home is; `docker run -u`, OpenShift and Kubernetes may not say.
+ifeq ($(LOGNAME)$(USER),)
+export LOGNAME := $(firstword $(shell id -un 2>/dev/null || id -u))
+endif
+ifeq ($(filter-out /,$(HOME)),)
+export HOME := $(CURDIR)/.dvc/tmp/home
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev repro verify image review report locked spread predict check format test test-all bench lock
