@@ -37,7 +37,9 @@ class Engine(NamedTuple):
 
     def __str__(self) -> str:
         """Say it in a line."""
-        where = f"in {self.name}, image {self.image}" if self.image else "on the host"
+        project = Path(sys.prefix).name == ".venv"
+        host = "on the host" if project else f"on the host, with {sys.executable}"
+        where = f"in {self.name}, image {self.image}" if self.image else host
         return f"{where} ({self.reason})"
 
 
