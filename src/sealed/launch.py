@@ -13,10 +13,9 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from sealed import checkpoints, engine, process, room
+from sealed import checkpoints, command, engine, process, room
 from sealed.advice import advise
 from sealed.errors import StageError
-from sealed.image import has_gpu
 from sealed.stage import read
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -24,17 +23,17 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def launch(name: str, root: Path) -> None:
     """Run stage `name` of the project in `root`, publish its outs. Raises StageError, OSError."""
-    stage, gpu = read(name, root), has_gpu()
-    chosen = engine.choose(root, os.environ, gpu=gpu)
+    stage = read(name, root)
+    chosen = engine.choose(stage, root, os.environ)
     say(name, str(chosen))
     with _stoppable(), room.opened(stage, root, engine.discard) as bare:
         made = bare._replace(kept=checkpoints.opened(stage, bare, chosen.image, root))
-        argv, environ = engine.command(chosen, stage, made, os.environ, gpu=gpu)
+        argv, environ = command.build(chosen, stage, made, os.environ)
         status, last_words = process.run(argv, environ, chosen, made)
         if status:
             for line in advise(last_words, stage, made, root):
                 say(name, line)
-            reason = engine.explain(status, chosen, stage, os.environ)
+            reason = engine.explain(status, chosen, stage, os.environ, last_words)
             raise StageError(reason, status if status > 0 else 128 - status)
         room.inspect(made, stage)
         _ignore_signals()  # publishing takes milliseconds, and is whole or not at all

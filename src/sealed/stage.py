@@ -28,6 +28,7 @@ class Stage:
     network: bool
     environment: tuple[str, ...]  # names of variables that the stage sees where they are set
     checkpoints: bool = False  # a folder that outlives a run that was killed, until one succeeds
+    gpu: bool = False  # may ask for one; it runs without where there is none
 
     @property
     def script(self) -> str:
@@ -62,6 +63,7 @@ def read(name: str, root: Path) -> Stage:
         ),
         records=_paths(name, "meta.records", meta.get("records")),
         network=network,
+        gpu=meta.get("gpu", False) is True,
         checkpoints=meta.get("checkpoints", False) is True,
         environment=_texts(name, "meta.environment", meta.get("environment"))
         + NETWORK_VARIABLES * network,
@@ -94,10 +96,11 @@ def _refuse_what_is_not_understood(name: str, entry: dict[str, Any]) -> None:
             f"dvc.yaml: {name}: the template {templates[0]!r} is not supported; "
             "write what it stands for"
         )
-    unknown = set(entry.get("meta") or {}) - {"network", "environment", "records", "checkpoints"}
+    known = {"network", "environment", "records", "checkpoints", "gpu"}
+    unknown = set(entry.get("meta") or {}) - known
     if unknown:
         raise StageError(
-            f"dvc.yaml: {name}.meta: expected network, environment, records or checkpoints, "
+            f"dvc.yaml: {name}.meta: expected network, environment, records, checkpoints or gpu, "
             f"found {', '.join(sorted(unknown))}"
         )
 
