@@ -39,8 +39,8 @@ endif
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-setup: ## Install what the pipeline needs, by hash, into .venv
-	@stages/setup requirements.lock
+setup: ## Install what the pipeline needs, by hash, into .venv [GPU=1: with NVIDIA's libraries]
+	@stages/setup $(if $(GPU),requirements-gpu.lock,requirements.lock)
 
 setup-dev: setup ## ... and what the tests need
 	@stages/setup requirements-dev.lock

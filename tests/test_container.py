@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sealed import engine, image
+from sealed import client, command, image
 from sealed.engine import Engine
 from sealed.room import Room
 from sealed.stage import Stage
@@ -122,8 +122,8 @@ def test_outs_belong_to_the_caller(
     (tmp_path / "room").chmod(0o777)
     (tmp_path / "room/stages/own.py").write_text("open('out.txt', 'w')")
     stage = Stage("own", (), (), ("out.txt",), (), network=False, environment=())
-    chosen = Engine("docker", built, "")
-    argv, environ = engine.command(chosen, stage, Room(tmp_path, {}), os.environ, gpu=False)
+    chosen = Engine("docker", built, "", client.flags(client.find("docker", ROOT)))
+    argv, environ = command.build(chosen, stage, Room(tmp_path, {}), os.environ)
     subprocess.run(argv, env=environ, check=True)
     status = (tmp_path / "room/out.txt").stat()
     assert (status.st_uid, status.st_gid) == (1234, 1234)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sealed import engine, given
+from sealed import command, given
 from sealed.engine import Engine
 from sealed.room import Room
 from sealed.stage import Stage
@@ -30,10 +30,10 @@ def test_a_dataset_mirror_in_any_form_is_mounted_and_named_by_its_whole_path(
     room = Room(home / "room", {})
     environ = {"MIRROR": form.format(home)}
     whole = f"{home}/a mirror"
-    argv, _ = engine.command(Engine("docker", "image", ""), stage, room, environ, gpu=False)
+    argv, _ = command.build(Engine("docker", "image", ""), stage, room, environ)
     assert f"MIRROR={whole}" in argv
     assert f"type=bind,source={whole},target={whole},readonly" in argv
-    _, variables = engine.command(Engine("host", "", ""), stage, room, environ, gpu=False)
+    _, variables = command.build(Engine("host", "", ""), stage, room, environ)
     assert variables["MIRROR"] == whole
 
 

@@ -1,8 +1,10 @@
 """Signals and lifetime: however a stage ends, its processes end; nothing half-done is published."""
 
+import errno
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,6 +88,45 @@ def test_what_a_stage_leaves_running_ends_with_it(project: Project) -> None:
     result = project.stage("leave", code).run("leave")
     assert result.returncode == 0
     wait_until(lambda: not alive(int(result.stderr.split("started")[1])))
+
+
+WITHOUT_PIDFD = """
+import ctypes, os, struct, sys
+RETURN, FAIL = 0x7FFF0000, 0x00050000 | int(sys.argv[1])
+code = [(0x20, 0, 0, 0), (0x15, 0, 1, 434), (6, 0, 0, FAIL), (6, 0, 0, RETURN)]
+filter = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in code))
+program = struct.pack("=HxxxxxxQ", len(code), ctypes.addressof(filter))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0, "no seccomp"
+try:
+    os.pidfd_open(os.getpid())
+except OSError as error:
+    print("pidfd_open:", error.errno, file=sys.stderr)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EPERM])
+def test_without_pidfd_open_a_stage_runs_and_does_not_outlive_dvc(
+    project: Project, number: int
+) -> None:
+    limited = [sys.executable, "-c", WITHOUT_PIDFD, str(number)]
+    running = project.stage("wait", WAITS).start(*limited, sys.executable, "-m", "dvc", "repro")
+    stage = running.stage_pid()
+    assert f"pidfd_open: {number}\n" in running.said()
+    running.send(signal.SIGKILL)
+    wait_until(lambda: "who started it is gone; nothing is published" in running.said())
+    wait_until(lambda: not alive(stage))
+    in_order_again(project)
+
+
+def test_a_stage_that_fails_where_sigchld_is_ignored_has_failed(project: Project) -> None:
+    ignoring = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+    project.stage("fail", COPIES + "raise SystemExit(3)")
+    command = [sys.executable, "-c", ignoring + "os.execv(sys.argv[1], sys.argv[1:])"]
+    running = project.start(*command, "stages/run", "fail")
+    assert running.process.wait(30) == 3, running.said()
+    assert "stages/fail.py failed with exit status 3" in running.said()
 
 
 @pytest.mark.fault(23)

@@ -143,6 +143,12 @@ def test_what_is_used_and_not_declared_is_named(project: Project, code: str, mes
     refused(project.stage("bad", code, deps=deps, params=["copy.times"]), "bad", message)
 
 
+@pytest.mark.parametrize("word", ["x" * 300, "a/" * 3000, "nul\\0byte"])
+def test_last_words_of_any_length_leave_the_reason(project: Project, word: str) -> None:
+    code = f"import sys; sys.exit('the reason is {word}')"
+    refused(project.stage("bad", code), "bad", "stages/bad.py failed with exit status 1")
+
+
 def test_a_folder_is_published_whole_over_the_old_one(project: Project) -> None:
     code = """
     from pathlib import Path

@@ -128,7 +128,7 @@ def _require_device(params: TrainParams) -> None:
     if params.device == "gpu" and not tf.config.list_physical_devices("GPU"):
         raise UserError(
             "params.yaml: train.device: expected a GPU, found none that TensorFlow can use; "
-            "write auto, or see the README on GPUs"
+            "write auto, or see GPUs in the README"
         )
 
 

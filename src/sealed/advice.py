@@ -1,5 +1,6 @@
 """Why did a stage fail? What its last words name, the project has and dvc.yaml does not declare."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +37,8 @@ def _files(line: str, stage: Stage, room: Room, root: Path) -> Iterator[str]:
             candidates += [f"{base}.py", f"{base}/__init__.py"]
     for path in candidates:
         inside = not path.startswith("/") and ".." not in path
-        if inside and (root / path).is_file() and not (room.path / path).exists():
+        # os.path's: a word may be longer than a name can be, and is no file then
+        if inside and os.path.isfile(root / path) and not os.path.exists(room.path / path):  # noqa: PTH110, PTH113
             yield path
 
 

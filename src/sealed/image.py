@@ -8,14 +8,11 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
+from sealed import gpu
+
 DOCKERFILE = "Dockerfile"
 CPU_LOCK = "requirements.lock"
 GPU_LOCK = "requirements-gpu.lock"
-
-
-def has_gpu(devices: Path = Path("/dev")) -> bool:
-    """Tell whether this machine has an NVIDIA GPU, its own or that of the Windows around it."""
-    return (devices / "nvidiactl").exists() or (devices / "dxg").exists()
 
 
 def tag(lock: str, root: Path) -> str:
@@ -26,13 +23,13 @@ def tag(lock: str, root: Path) -> str:
     return f"localhost/stages:{digest.hexdigest()[:16]}"
 
 
-def locks(root: Path, *, gpu: bool) -> list[str]:
-    """Return the locks that `root` has, the preferred one first."""
-    preferred = [GPU_LOCK, CPU_LOCK] if gpu else [CPU_LOCK, GPU_LOCK]
+def locks(root: Path) -> list[str]:
+    """Return the locks that `root` has, the one that this machine prefers first."""
+    preferred = [GPU_LOCK, CPU_LOCK] if gpu.present() else [CPU_LOCK, GPU_LOCK]
     return [lock for lock in preferred if (root / lock).exists()]
 
 
 if __name__ == "__main__":
     what, *given = sys.argv[1:]
-    lock = (given or locks(Path.cwd(), gpu=has_gpu()))[0]
+    lock = (given or locks(Path.cwd()))[0]
     print(lock if what == "lock" else tag(lock, Path.cwd()))

@@ -13,7 +13,7 @@ PARAMS = "params.yaml"
 UNDERSTOOD = {"cmd", "deps", "params", "outs", "metrics", "plots", "meta"}
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 NETWORK_VARIABLES = (*PROXIES, "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
-META = {"network", "environment", "records", "checkpoints"}
+META = {"network", "environment", "records", "checkpoints", "gpu"}
 IRRELEVANT = {"desc", "frozen", "always_changed"}  # to what happens once DVC runs the stage
 
 
@@ -29,6 +29,7 @@ class Stage:
     network: bool
     environment: tuple[str, ...]  # names of variables that the stage sees where they are set
     checkpoints: bool = False  # a folder that outlives a run that was killed, until one succeeds
+    gpu: bool = False  # may ask for one; it runs without where there is none
 
     @property
     def script(self) -> str:
@@ -61,6 +62,7 @@ def read(name: str, root: Path) -> Stage:
         outs=_outs(name, entry),
         records=_paths(name, "meta.records", meta.get("records")),
         network=network,
+        gpu=meta.get("gpu", False) is True,
         checkpoints=meta.get("checkpoints", False) is True,
         environment=_texts(name, "meta.environment", meta.get("environment"))
         + NETWORK_VARIABLES * network,
@@ -110,7 +112,7 @@ def _refuse_what_is_not_understood(name: str, entry: dict[str, Any]) -> None:
     if not isinstance(meta, dict) or not meta.keys() <= META:
         found = ", ".join(map(str, meta.keys() - META)) if isinstance(meta, dict) else repr(meta)
         raise StageError(
-            f"dvc.yaml: {name}.meta: expected network, environment, records or checkpoints, "
+            f"dvc.yaml: {name}.meta: expected network, environment, records, checkpoints or gpu, "
             f"found {found}"
         )
 

@@ -1,0 +1,151 @@
+"""A container engine as people have it: what answers to its name here, and what that can do."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from sealed import image, mounts
+from sealed.errors import StageError
+
+ANSWER_SECONDS = 20
+CATATONIT = (  # where podman looks for what --init starts
+    "/usr/libexec/podman/catatonit",
+    "/usr/local/libexec/podman/catatonit",
+    "/usr/local/lib/podman/catatonit",
+    "/usr/bin/catatonit",
+)
+
+
+class Client(NamedTuple):
+    """An engine that answers, and its image for this project."""
+
+    name: str
+    image: str
+    podman: bool  # `docker` may be podman too
+    rootless: bool  # root in a container is you outside
+    remapped: bool  # nobody in a container is you outside: `dockerd --userns-remap`
+    machine: str  # where containers run
+
+
+def find(name: str, root: Path) -> Client:
+    """Return engine `name` with its image for the project in `root`, or say what is missing."""
+    if shutil.which(name) is None:
+        raise StageError(f"{name}: not on PATH; install it, or set STAGE_ENGINE=host")
+    client = _describe(name, _image(name, root))
+    if client.machine != os.uname().nodename:  # it is another machine, or this is a container
+        _look(client, root)
+    return client
+
+
+def _image(name: str, root: Path) -> str:
+    locks = image.locks(root) if (root / image.DOCKERFILE).exists() else []
+    candidates = [image.tag(lock, root) for lock in locks]
+    for tag in candidates:
+        if _has(name, tag):
+            return tag
+    if not candidates:
+        raise StageError(
+            f"{name}: no Dockerfile with a lock beside dvc.yaml; set STAGE_ENGINE=host"
+        )
+    raise StageError(f"{name}: image {candidates[0]} is not built; run `make image ENGINE={name}`")
+
+
+def _has(name: str, tag: str) -> bool:
+    done = _ask(name, "image", "inspect", "--format", "{{.Id}}", tag)
+    if done.returncode and "no such image" not in done.stderr.lower():
+        if "not known" in done.stderr:  # podman's way to say it
+            return False
+        raise StageError(
+            f"{name}: does not answer: {_last(done)}; "
+            f"start it and try `{name} info`, or set STAGE_ENGINE=host"
+        )
+    return done.returncode == 0
+
+
+def _describe(name: str, tag: str) -> Client:
+    """Ask the engine what it is; what it does not say is as it is most often."""
+    here = os.uname().nodename
+    try:
+        info = json.loads(_ask(name, "info", "--format", "{{json .}}").stdout)
+    except ValueError:
+        info = None
+    if not isinstance(info, dict):
+        podman = name == "podman"
+        return Client(name, tag, podman, podman and os.getuid() != 0, False, here)
+    if host := info.get("host"):
+        rootless = host["security"]["rootless"]
+        return Client(name, tag, True, rootless, False, host.get("hostname", here))
+    options = {option.split(",")[0] for option in info.get("SecurityOptions") or []}
+    rootless, remapped = "name=rootless" in options, "name=userns" in options
+    return Client(name, tag, False, rootless, remapped, info.get("Name", here))
+
+
+def _look(client: Client, root: Path) -> None:
+    """Raise StageError unless the engine sees what lies in the project."""
+    folder = root / ".dvc/tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="look-", dir=folder) as fresh:
+        mount = mounts.bind(Path(fresh), "/room")
+        made = _ask(client.name, "create", "--pull=never", "--mount", mount, client.image, "true")
+    if made.returncode:
+        raise StageError(
+            f"{client.name}: runs on {client.machine} and does not see {root} ({_last(made)}); "
+            "mount the project there at the same path, or set STAGE_ENGINE=host"
+        )
+    _ask(client.name, "rm", made.stdout.strip())
+
+
+def flags(client: Client, gpus: str = "") -> tuple[str, ...]:
+    """Return what this engine needs for a stage to be you, to hear a signal and to have GPUs."""
+    found = [f"--user={os.getuid()}:{os.getgid()}"]
+    if client.podman:
+        found.append("--security-opt=label=disable")  # SELinux would hide the room
+        found += ["--userns=keep-id"] * client.rootless
+    elif client.rootless:
+        found = ["--user=0:0"]
+    elif client.remapped:
+        found.append("--userns=host")
+    if not client.podman or any(map(os.path.exists, CATATONIT)):
+        found.append(
+            "--init"
+        )  # without, SIGTERM is not heard and the stage is killed a little later
+    if gpus and client.podman:
+        found += [f"--device=nvidia.com/gpu={card}" for card in gpus.split(",")]
+    elif gpus:
+        found.append("--gpus=all" if gpus == "all" else f'--gpus="device={gpus}"')  # CSV
+    return tuple(found)
+
+
+def refusal(client: Client, gpus: str) -> str:
+    """Start a container with these GPUs; return what the engine says against it, if it does."""
+    given = ["--rm", "--pull=never", "--network=none", *flags(client, gpus)]
+    started = _ask(client.name, "run", *given, client.image, "true")
+    return _last(started) if started.returncode else ""
+
+
+def _ask(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(  # noqa: S603
+            [name, *arguments],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=ANSWER_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise StageError(
+            f"{name}: no answer in {ANSWER_SECONDS} s; restart it, or set STAGE_ENGINE=host"
+        ) from None
+
+
+def _last(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the line by which an engine says what is wrong."""
+    lines = [
+        line for line in done.stderr.splitlines() if line and not line.startswith("Run 'docker")
+    ]
+    return lines[-1].partition(";")[0] if lines else f"exit status {done.returncode}"

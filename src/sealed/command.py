@@ -1,0 +1,82 @@
+"""Stage + room + engine -> the command line that runs the stage, and its environment."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from sealed import checkpoints, given, gpu, mounts
+from sealed.engine import Engine
+from sealed.room import Room
+from sealed.stage import Stage
+
+MAX_PROCESSES = 4096  # threads count; TensorFlow starts a few for each core
+ALWAYS = {
+    "LANG": "C.UTF-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONHASHSEED": "0",
+    "PYTHONPATH": "src",
+    "TZ": "UTC",
+}
+CERTIFICATES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")  # one file; which is read is the library's
+
+
+def build(
+    engine: Engine, stage: Stage, room: Room, environ: Mapping[str, str]
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command line of a stage, and the environment to start it with."""
+    declared = {name: environ[name] for name in stage.environment if environ.get(name)}
+    declared |= _certificates(declared)
+    paths = {name: str(path) for name, v in declared.items() if (path := given.path(v))}
+    declared |= paths
+    if room.kept:
+        declared[checkpoints.VARIABLE] = "/checkpoints" if engine.image else str(room.kept)
+    if engine.image:
+        argv = [engine.name, "run", *_sealed(stage, room, environ), *engine.flags]
+        argv += [*_mounts(room, set(paths.values())), *_variables(declared)]
+        return [*argv, engine.image, "python", stage.script], dict(environ)
+    if stage.gpu:
+        declared |= gpu.for_host(environ)
+    elif gpu.present():
+        declared[gpu.CUDA] = "-1"
+    return [sys.executable, stage.script], {**_home(room), **declared, **ALWAYS}
+
+
+def _certificates(declared: Mapping[str, str]) -> dict[str, str]:
+    """Return the user's certificates under each name that a library may read them by."""
+    given = [declared[name] for name in CERTIFICATES if name in declared]
+    return {name: declared.get(name, given[0]) for name in CERTIFICATES if given}
+
+
+def _home(room: Room) -> dict[str, str]:
+    """Return what a program on the host needs; nothing of the user's own settings."""
+    return {
+        "HOME": str(room.tmp),
+        "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
+        "TMPDIR": str(room.tmp),
+        "XDG_CACHE_HOME": str(room.folder.parent.parent / "cache"),  # what can be made again
+    }
+
+
+def _variables(declared: Mapping[str, str]) -> list[str]:
+    variables = {**declared, **ALWAYS, "HOME": "/tmp"}  # noqa: S108  # a tmpfs of its own
+    return [part for item in variables.items() for part in ("--env", "=".join(item))]
+
+
+def _mounts(room: Room, paths: set[str]) -> list[str]:
+    binds = [mounts.bind(room.path, "/room")]
+    binds += [mounts.bind(room.kept, "/checkpoints")] if room.kept else []
+    shown = {target: source for path in paths for target, source in mounts.shown(path).items()}
+    binds += [mounts.bind(source, target, "readonly") for target, source in sorted(shown.items())]
+    return [part for bind in binds for part in ("--mount", bind)]
+
+
+def _sealed(stage: Stage, room: Room, environ: Mapping[str, str]) -> list[str]:
+    flags = ["--rm", f"--cidfile={room.cid}", "--pull=never", "--log-driver=none"]
+    flags += ["--read-only", "--tmpfs=/tmp", "--workdir=/room"]
+    flags += ["--cap-drop=ALL", "--security-opt=no-new-privileges", f"--pids-limit={MAX_PROCESSES}"]
+    if environ.get("STAGE_MEMORY"):
+        flags.append(f"--memory={environ['STAGE_MEMORY']}")
+    if not stage.network:
+        flags.append("--network=none")
+    return flags

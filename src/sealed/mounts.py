@@ -1,0 +1,66 @@
+"""What of the host a container sees: a path as it is there, and what links in it lead to."""
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+from sealed.errors import StageError
+
+ENTRIES = 10_000  # of a folder that are looked at for links, the nearest first
+MOUNTS = 1_000
+NEEDED = ("/dev", "/etc", "/lib", "/opt/venv", "/proc", "/room", "/sys", "/usr/lib")
+
+
+def bind(source: Path, target: str, *options: str) -> str:
+    """Return a value of --mount, which is a line of CSV."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(
+        ["type=bind", f"source={source.absolute()}", f"target={target}", *options]
+    )
+    return line.getvalue()
+
+
+def shown(path: str) -> dict[str, Path]:
+    """Return what to mount, by its path in the container, so that `path` reads as on the host.
+
+    A link means there what it means here only if what it names is there too, under that name.
+    Raises StageError for a link whose end would hide the container's own files.
+    """
+    mounts = {path: Path(path)}
+    todo = [path]
+    while todo:
+        here = todo.pop()
+        for link in _links(mounts[here]):
+            within = os.path.join(here, link.relative_to(mounts[here]))  # noqa: PTH118
+            end = os.path.normpath(os.path.join(within, "..", link.readlink()))  # noqa: PTH118
+            if not link.exists() or any(PurePosixPath(end).is_relative_to(m) for m in mounts):
+                continue
+            if any(PurePosixPath(own).is_relative_to(end) for own in NEEDED):
+                raise StageError(
+                    f"{link}: leads to {end}, which in a container is its own; "
+                    "set STAGE_ENGINE=host, or name a folder without this link"
+                )
+            mounts[end] = link.resolve()
+            todo.append(end)
+            if len(mounts) > MOUNTS:
+                raise StageError(
+                    f"{path}: more than {MOUNTS:,} links lead out of it, too many for a container; "
+                    "name the folder that they lead to, or set STAGE_ENGINE=host"
+                )
+    return mounts
+
+
+def _links(folder: Path) -> Iterator[Path]:
+    """Yield the symbolic links in a folder; those of a folder that is one are its own."""
+    folders, seen = [folder], 0
+    while folders and seen < ENTRIES:
+        with suppress(OSError), os.scandir(folders.pop(0)) as entries:
+            for entry in entries:
+                seen += 1
+                if entry.is_symlink():
+                    yield Path(entry.path)
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))

@@ -1,0 +1,151 @@
+"""The process of a stage: it cannot outlive its launcher, nor that one who runs the pipeline."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+from typing import NamedTuple
+
+from sealed import engine
+from sealed.engine import Engine
+from sealed.errors import StageError
+from sealed.room import Room
+
+GRACE_SECONDS = 5
+LAST_WORDS = 16_384  # bytes of the stage's stderr that are kept for advice
+LOOK_SECONDS = 0.2  # between two looks whether who started it is still there
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+STARTED = 19  # the field of /proc/PID/stat after the name: when, in ticks since the machine did
+
+
+class Process(NamedTuple):
+    """A process, told from a later one of the same number."""
+
+    pid: int
+    started: str
+
+
+def run(argv: list[str], environ: dict[str, str], chosen: Engine, made: Room) -> tuple[int, str]:
+    """Run a command in the room; return its exit status and the end of what it said on stderr."""
+    (made.folder / "engine").write_text(chosen.name, encoding="utf-8")
+    caller = _caller()
+    child = _start(argv, environ, chosen, made)
+    words = bytearray()
+    pump = Thread(target=_pass_on, args=(child, words), daemon=True)
+    pump.start()
+    try:
+        _wait(child, caller)
+    finally:
+        status = _end(child, chosen, made)
+        pump.join(GRACE_SECONDS)
+    return status, words.decode(errors="replace")
+
+
+def _start(
+    argv: list[str], environ: dict[str, str], chosen: Engine, made: Room
+) -> subprocess.Popen[bytes]:
+    """Start the stage so that it cannot outlive this process, even if that is killed.
+
+    In a session of its own: Ctrl-C reaches the launcher alone, which ends the stage in order. The
+    client of a container is asked to end, since it passes that on to the container.
+    """
+    libc = ctypes.CDLL(None)
+    last = signal.SIGTERM if chosen.image else signal.SIGKILL
+
+    def prepare() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, last)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, exit statuses would be lost
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    return subprocess.Popen(  # noqa: S603
+        argv,
+        cwd=made.path,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=prepare,  # noqa: PLW1509  # no thread yet
+    )
+
+
+def _pass_on(child: subprocess.Popen[bytes], words: bytearray) -> None:
+    assert child.stderr  # noqa: S101  # for mypy: it is a pipe
+    while chunk := os.read(child.stderr.fileno(), LAST_WORDS):
+        sys.stderr.buffer.write(chunk)
+        sys.stderr.flush()
+        words += chunk
+        del words[:-LAST_WORDS]
+
+
+def _caller() -> Process | None:
+    """Return who runs the pipeline: the nearest ancestor that is no `sh -c`; None: not to be seen.
+
+    Raises StageError when it has ended already.
+    """
+    child, pid = os.getpid(), os.getppid()
+    with suppress(FileNotFoundError, ProcessLookupError):
+        try:
+            while (words := Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"))[1:]:
+                if not (words[0].endswith(b"sh") and b"-c" in words[1:]):
+                    break
+                child, pid = pid, int(_status(pid)[1])
+            return Process(pid, _status(pid)[STARTED]) if pid > 1 else None
+        except (FileNotFoundError, ProcessLookupError):
+            if int(_status(child)[1]) == pid:  # it lives, out of sight: hidepid, or `docker exec`
+                return None
+    raise StageError("who started it is gone", 128 + signal.SIGHUP)
+
+
+def _status(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat after the name, which may hold anything."""
+    status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    return status.rpartition(")")[2].split()
+
+
+def _gone(process: Process) -> bool:
+    """Tell whether a process has ended; its number may be somebody else's by now."""
+    try:
+        fields = _status(process.pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return fields[0] in "ZX" or fields[STARTED] != process.started
+
+
+def _wait(child: subprocess.Popen[bytes], caller: Process | None) -> None:
+    """Wait until the stage has ended. Raises StageError when the caller ended before."""
+    while not _ended(child, seconds=LOOK_SECONDS):
+        if caller and _gone(caller):
+            raise StageError("who started it is gone; nothing is published", 128 + signal.SIGHUP)
+
+
+def _end(child: subprocess.Popen[bytes], chosen: Engine, made: Room) -> int:
+    """End the stage with all that it started, whatever is left of it; return its exit status."""
+    if not _ended(child, seconds=0):
+        os.killpg(child.pid, signal.SIGTERM)
+        _ended(child, seconds=GRACE_SECONDS)
+        if chosen.image:
+            engine.remove(chosen.name, made.cid)
+    with suppress(ProcessLookupError):  # not yet reaped, so the number is still its own
+        os.killpg(child.pid, signal.SIGKILL)
+    return child.wait()
+
+
+def _ended(child: subprocess.Popen[bytes], *, seconds: float) -> bool:
+    """Wait `seconds` at most, and leave the child to be reaped.
+
+    By SIGCHLD, which is blocked: some kernels have no pidfd_open yet, some sandboxes refuse it.
+    """
+    end = time.monotonic() + seconds
+    how = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    while os.waitid(os.P_PID, child.pid, how) is None:
+        left = end - time.monotonic()
+        if left <= 0:
+            return False
+        signal.sigtimedwait({signal.SIGCHLD}, left)
+    return True
