@@ -60,6 +60,7 @@ def choose(stage: Stage, **environ: str) -> Engine:
     return engine.choose(stage, ROOT, environ)
 
 
+@pytest.mark.fault(67)
 @pytest.mark.parametrize(
     ("name", "info", "there", "absent"),
     [
@@ -82,6 +83,7 @@ def test_in_rootless_remapped_and_podman_as_docker_the_stage_is_you(
     assert absent not in flags
 
 
+@pytest.mark.fault(67)
 def test_podman_without_catatonit_starts_without_an_init(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +94,7 @@ def test_podman_without_catatonit_starts_without_an_init(
     assert "--init" in choose(STAGE, STAGE_ENGINE="podman").flags
 
 
+@pytest.mark.fault(67)
 @pytest.mark.parametrize(
     "info", [DOCKER | {"Name": "elsewhere"}, {"host": PODMAN["host"] | {"hostname": "elsewhere"}}]
 )
@@ -115,12 +118,14 @@ def test_an_engine_on_another_machine_that_does_not_see_the_room_is_not_taken(
     assert list((tmp_path / ".dvc/tmp").iterdir()) == []
 
 
+@pytest.mark.fault(67)
 def test_an_engine_on_another_machine_that_sees_the_room_is_taken(engines: Engines) -> None:
     engines.put("docker", info=DOCKER | {"Name": "elsewhere"}, create="echo 1234")
     assert choose(STAGE).name == "docker"
     assert engines.calls("docker", "rm") == ["rm 1234"]
 
 
+@pytest.mark.fault(67)
 @pytest.mark.parametrize(
     ("last_words", "message"),
     [
@@ -137,6 +142,7 @@ def test_why_an_engine_could_not_start_is_told(last_words: str, message: str) ->
     )
 
 
+@pytest.mark.fault(68)
 @pytest.mark.usefixtures("with_gpu")
 def test_only_a_stage_that_wants_a_gpu_asks_for_one(engines: Engines) -> None:
     engines.put("docker", info=DOCKER)
@@ -149,6 +155,7 @@ def test_only_a_stage_that_wants_a_gpu_asks_for_one(engines: Engines) -> None:
     assert tried.endswith(" true")
 
 
+@pytest.mark.fault(68)
 @pytest.mark.usefixtures("with_gpu")
 @pytest.mark.parametrize(
     ("name", "info", "refusal", "why"),
@@ -173,6 +180,7 @@ def test_without_the_nvidia_toolkit_or_a_cdi_spec_the_stage_goes_without_and_it_
     assert str(chosen).endswith(", see NVIDIA's Container Toolkit)")
 
 
+@pytest.mark.fault(68)
 @pytest.mark.usefixtures("with_gpu")
 def test_an_image_without_cuda_is_not_given_a_gpu(engines: Engines) -> None:
     cpu = image.tag(image.CPU_LOCK, ROOT)
@@ -184,6 +192,7 @@ def test_an_image_without_cuda_is_not_given_a_gpu(engines: Engines) -> None:
     assert not [flag for flag in chosen.flags if "gpu" in flag]
 
 
+@pytest.mark.fault(68)
 @pytest.mark.usefixtures("with_gpu")
 @pytest.mark.parametrize(
     ("environ", "flag"),
@@ -212,6 +221,7 @@ def test_the_chosen_gpu_is_the_one_that_the_container_has(
     assert found == ([flag] if flag else [])
 
 
+@pytest.mark.fault(68)
 @pytest.mark.usefixtures("with_gpu")
 def test_podman_has_each_chosen_gpu_by_its_name(engines: Engines) -> None:
     engines.put("podman", info=PODMAN)
@@ -219,6 +229,7 @@ def test_podman_has_each_chosen_gpu_by_its_name(engines: Engines) -> None:
     assert {"--device=nvidia.com/gpu=0", "--device=nvidia.com/gpu=2"} <= set(flags)
 
 
+@pytest.mark.fault(69)
 @pytest.mark.parametrize(
     ("name", "value", "host"),
     [

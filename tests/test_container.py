@@ -95,6 +95,22 @@ def test_a_stage_that_declares_the_network_and_a_variable_has_them(docker: Proje
     assert found["wanted"] == "1"
 
 
+@pytest.mark.fault(69)
+def test_a_link_out_of_a_mirror_reads_as_on_the_host(docker: Project, tmp_path: Path) -> None:
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk/file").write_text("digits", encoding="utf-8")
+    (tmp_path / "mirror/mnist").symlink_to("../disk")
+    code = (
+        "import os; open('out.txt', 'w').write(open(os.environ['WANTED'] + '/mnist/file').read())"
+    )
+    meta = {"network": True, "environment": ["WANTED"]}
+    docker.stage("look", code, meta=meta)
+    result = docker.run("look", WANTED=str(tmp_path / "mirror"))
+    assert result.returncode == 0, result.stderr
+    assert docker.read("out.txt") == "digits"
+
+
 @pytest.mark.fault(25)
 def test_a_network_call_fails(docker: Project) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -22,6 +22,7 @@ def test_a_gpu_is_found_by_its_device(tmp_path: Path) -> None:
     assert gpu.present(tmp_path, tmp_path / "none")
 
 
+@pytest.mark.fault(68)
 @pytest.mark.parametrize(
     ("environ", "cards"),
     [
@@ -40,6 +41,7 @@ def test_the_environment_chooses(environ: dict[str, str], cards: list[str] | Non
     assert gpu.chosen(environ) == cards
 
 
+@pytest.mark.fault(68)
 @pytest.mark.parametrize(
     ("cards_here", "environ", "expected"),
     [
@@ -63,6 +65,7 @@ def test_the_chosen_gpu_is_used_on_the_host(
     assert gpu.for_host(environ, tmp_path) == expected
 
 
+@pytest.mark.fault(68)
 @pytest.mark.parametrize(("wants", "sees"), [(True, "1"), (False, "-1")])
 def test_on_the_host_only_a_stage_that_wants_a_gpu_sees_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wants: bool, sees: str

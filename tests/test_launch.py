@@ -106,6 +106,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
+@pytest.mark.fault(70)
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.EPERM])
 def test_without_pidfd_open_a_stage_runs_and_does_not_outlive_dvc(
     project: Project, number: int
@@ -120,6 +121,7 @@ def test_without_pidfd_open_a_stage_runs_and_does_not_outlive_dvc(
     in_order_again(project)
 
 
+@pytest.mark.fault(70)
 def test_a_stage_that_fails_where_sigchld_is_ignored_has_failed(project: Project) -> None:
     ignoring = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
     project.stage("fail", COPIES + "raise SystemExit(3)")

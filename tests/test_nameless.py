@@ -32,6 +32,7 @@ def make(folder: Path, command: str, **extra: str) -> subprocess.CompletedProces
     return result
 
 
+@pytest.mark.fault(71)
 @pytest.mark.parametrize("home", [{}, {"HOME": "/"}])
 def test_a_user_without_a_name_or_a_home_runs_the_pipeline(
     project: Project, home: dict[str, str]
@@ -43,6 +44,7 @@ def test_a_user_without_a_name_or_a_home_runs_the_pipeline(
     assert (project.root / "out.txt").stat().st_mode & 0o077 == 0  # umask holds
 
 
+@pytest.mark.fault(71)
 def test_a_user_without_a_name_has_the_other_commands(project: Project, tmp_path: Path) -> None:
     project.stage("copy")
     assert make(project.root, "$(BIN)/python -m dvc repro").returncode == 0
@@ -61,6 +63,7 @@ def test_a_user_without_a_name_has_the_other_commands(project: Project, tmp_path
     assert (reviewed.root / "out.png").exists()
 
 
+@pytest.mark.fault(71)
 def test_the_name_and_the_home_of_who_has_them_stay(project: Project) -> None:
     home = {"HOME": "/home/of me", "USER": "me"}
     result = make(project.root, 'echo "$$HOME $$USER $$LOGNAME"', **home)

@@ -45,6 +45,7 @@ def run(project: Project, *command: str | Path, **extra: str) -> subprocess.Comp
     )
 
 
+@pytest.mark.fault(71)
 def test_without_an_environment_of_its_own_the_python_that_runs_dvc_is_taken(
     bare: Project, elsewhere: Path
 ) -> None:
@@ -54,6 +55,7 @@ def test_without_an_environment_of_its_own_the_python_that_runs_dvc_is_taken(
     assert f"on the host, with {elsewhere}/bin/python (STAGE_ENGINE=host)" in result.stderr
 
 
+@pytest.mark.fault(71)
 @pytest.mark.parametrize("python", ["python", "env/bin/python"])
 def test_the_python_that_runs_dvc_is_found_by_a_name_and_by_a_relative_path(
     bare: Project, elsewhere: Path, python: str
@@ -65,6 +67,7 @@ def test_the_python_that_runs_dvc_is_found_by_a_name_and_by_a_relative_path(
     assert bare.read("out.txt") in {str(elsewhere), str(bare.root / "env")}
 
 
+@pytest.mark.fault(71)
 @pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX", "PATH"])
 def test_called_by_hand_the_python_that_is_activated_is_taken(
     bare: Project, elsewhere: Path, variable: str
@@ -75,6 +78,7 @@ def test_called_by_hand_the_python_that_is_activated_is_taken(
     assert bare.read("out.txt") == str(elsewhere)
 
 
+@pytest.mark.fault(71)
 def test_where_no_python_has_what_is_needed_one_line_says_so(bare: Project, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     venv.create(empty, with_pip=False)
@@ -86,6 +90,7 @@ def test_where_no_python_has_what_is_needed_one_line_says_so(bare: Project, tmp_
     )
 
 
+@pytest.mark.fault(71)
 def test_an_environment_that_lacks_packages_is_passed_over(bare: Project, elsewhere: Path) -> None:
     venv.create(bare.root / ".venv", with_pip=False)
     result = run(bare, "stages/run", "tell", VIRTUAL_ENV=str(elsewhere))
@@ -93,6 +98,7 @@ def test_an_environment_that_lacks_packages_is_passed_over(bare: Project, elsewh
     assert bare.read("out.txt") == str(elsewhere)
 
 
+@pytest.mark.fault(71)
 def test_the_environment_of_the_project_comes_first(bare: Project, elsewhere: Path) -> None:
     (bare.root / ".venv").symlink_to(sys.prefix)
     result = run(bare, elsewhere / "bin/python", "-m", "dvc", "repro")

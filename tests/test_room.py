@@ -143,6 +143,7 @@ def test_what_is_used_and_not_declared_is_named(project: Project, code: str, mes
     refused(project.stage("bad", code, deps=deps, params=["copy.times"]), "bad", message)
 
 
+@pytest.mark.fault(72)
 @pytest.mark.parametrize("word", ["x" * 300, "a/" * 3000, "nul\\0byte"])
 def test_last_words_of_any_length_leave_the_reason(project: Project, word: str) -> None:
     code = f"import sys; sys.exit('the reason is {word}')"
