@@ -44,9 +44,15 @@ def steps() -> dict[str, Any]:
                 name: Peer("pytorch.py", str(DATA), *how, python=TORCH)
                 for name, how in torch.items()
             },
-            "ours, portable": _ours(),
-            "ours, machine": _ours(MACHINE),
-            "ours, machine, bfloat16": _ours(MACHINE, BFLOAT16),
+            "ours, portable, 4 shards": _ours(),
+            "ours, portable, 2 shards": _ours("shards=2"),
+            "ours, portable, 4 shards, on one core": _ours(cores="0"),
+            "ours, portable, 1 shard, on one core": _ours("shards=1", cores="0"),
+            "ours, machine, 4 shards": _ours(MACHINE),
+            "ours, machine, 2 shards": _ours(MACHINE, "shards=2"),
+            "ours, machine, 1 shard": _ours(MACHINE, "shards=1"),
+            "ours, machine, 2 shards, bfloat16": _ours(MACHINE, BFLOAT16, "shards=2"),
+            "ours, machine, 1 shard, bfloat16": _ours(MACHINE, BFLOAT16, "shards=1"),
             "sgemm": Peer("sgemm.py"),
         }
         for peer in peers.values():
