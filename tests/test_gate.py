@@ -91,8 +91,10 @@ def test_a_missing_evaluation_is_told(tmp_path: Path) -> None:
 @pytest.mark.fault(44)
 def test_make_repro_judges_params_yaml_before_dvc_starts(tmp_path: Path) -> None:
     """Nothing of the last run is touched: what DVC would remove first is still there."""
-    shutil.copytree(PROJECT / "src", tmp_path / "src")
-    shutil.copy(PROJECT / "Makefile", tmp_path)
+    for name in ("src", "stages"):
+        shutil.copytree(PROJECT / name, tmp_path / name)
+    for name in ("Makefile", "requirements.lock"):
+        shutil.copy(PROJECT / name, tmp_path)
     text = (PROJECT / "params.yaml").read_text(encoding="utf-8")
     (tmp_path / "params.yaml").write_text(text.replace("seed:", "sead:"), encoding="utf-8")
     (tmp_path / ".venv").symlink_to(Path(sys.executable).parent.parent)
@@ -107,9 +109,9 @@ def test_make_repro_judges_params_yaml_before_dvc_starts(tmp_path: Path) -> None
 
 
 def make(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run make with the environment as it is, whatever the times of the files say."""
+    """Run make with the environment as it is."""
     return subprocess.run(
-        ["make", "-o", ".venv/product", *arguments],
+        ["make", *arguments],
         cwd=root,
         env=os.environ | {"STAGE_ENGINE": "host"},
         check=False,
