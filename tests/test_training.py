@@ -215,8 +215,8 @@ def test_a_gpu_that_is_not_there_is_not_replaced_in_silence() -> None:
 
 
 @pytest.mark.fault(32)
-@pytest.mark.parametrize("steps", [1, 130])
-def test_a_loss_that_is_not_finite_stops_and_names_the_step(steps: int) -> None:
-    params = FEW.model_copy(update={"learning_rate": 1e38, "steps": steps})
+@pytest.mark.parametrize(("steps", "rate"), [(1, 1e300), (130, 1e38)])
+def test_a_loss_that_is_not_finite_stops_and_names_the_step(steps: int, rate: float) -> None:
+    params = FEW.model_copy(update={"learning_rate": rate, "steps": steps})
     with pytest.raises(UserError, match=r"the loss of step \d+ is (nan|inf); lower train.learning"):
         training.fit(model.build(SMALL, 1), digits(64), digits(9), params, AS_THEY_ARE)
