@@ -24,7 +24,7 @@ endif
 
 # What a person types reaches a recipe through the environment alone, unread: pasted in, a folder, a
 # branch or a file with the name `$(date)` would run.
-TYPED := BASE BUILD_FLAGS DVC_FLAGS ENGINE IMAGE LOCK PARTS PYTHON RECIPE RECIPES REVIEW_FLAGS SEEDS
+TYPED := BASE BUILD_FLAGS DVC_FLAGS ENGINE GPU IMAGE LOCK PARTS PYTHON RECIPE RECIPES RETRAIN REVIEW_FLAGS SEEDS
 $(foreach name,$(TYPED),$(eval override $(name) := $$(value $(name))))
 export $(foreach name,$(TYPED),$(if $(value $(name)),$(name)))
 # $(call split,NAME): the words of a variable, quoted ones whole, as the array `words`

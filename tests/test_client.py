@@ -20,6 +20,7 @@ DOCKER: dict[str, Any] = {"Name": HERE, "SecurityOptions": ["name=seccomp,profil
 ROOTLESS = {"Name": HERE, "SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]}
 REMAPPED = {"Name": HERE, "SecurityOptions": ["name=apparmor", "name=userns"]}
 PODMAN = {"host": {"hostname": HERE, "security": {"rootless": False}}}
+PODMAN_OLD = {"host": {"hostname": HERE, "rootless": True}}
 PODMAN_ROOTLESS = {"host": {"hostname": HERE, "security": {"rootless": True}}}
 STAGE = Stage("copy", (), (), ("out",), (), network=False, environment=())
 TRAIN = Stage("train", (), (), ("out",), (), network=False, environment=(), gpu=True)
@@ -72,6 +73,7 @@ def choose(stage: Stage, **environ: str) -> Engine:
         ("docker", PODMAN_ROOTLESS, {ME, "--userns=keep-id"}, "--userns=host"),
         ("podman", PODMAN, {ME, "--security-opt=label=disable"}, "--userns=keep-id"),
         ("podman", PODMAN_ROOTLESS, {ME, "--userns=keep-id"}, "--userns=host"),
+        ("podman", PODMAN_OLD, {ME, "--userns=keep-id"}, "--userns=host"),
     ],
 )
 def test_in_rootless_remapped_and_podman_as_docker_the_stage_is_you(

@@ -138,3 +138,14 @@ def test_without_git_dvc_is_told_so(place: Path) -> None:
     (place.parent / "record").unlink()
     subprocess.run(["git", "init", "-q", place], check=True)
     assert without not in make(place, "repro")[0][0]
+
+
+@pytest.mark.fault(68)
+def test_the_lock_of_the_gpu_is_installed_where_it_is_asked_for(place: Path) -> None:
+    """As the README says, and as `train.device: gpu` advises where TensorFlow finds none."""
+    shutil.copy(place / ".venv/bin/python", place.parent / "bin/uv")
+    (place / "requirements-gpu.lock").write_text("tensorflow[and-cuda]")
+    install = ["uv", "pip", "install", "--quiet", "--python", ".venv/bin/python"]
+    lock = ["--require-hashes", "-r", "requirements-gpu.lock"]
+    assert [*install, *lock] in make(place, "setup", "GPU=$(shell touch pwned)1")
+    assert (place / ".venv/requirements-gpu.lock").read_text() == "tensorflow[and-cuda]"

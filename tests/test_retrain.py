@@ -167,6 +167,35 @@ def test_a_model_that_dvc_restores_lies_beside_the_record_of_another(root: Path)
     assert snapshot(root).platform == {}
 
 
+@pytest.mark.fault(62)
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("dvc.lock", "stages: {train: {cmd: x}, train: {}}", "HEAD: dvc.lock: expected plain YAML"),
+        ("dvc.lock", "stages: [", "HEAD: dvc.lock: expected plain YAML"),
+        ("params.yaml", "[1, 2]", "HEAD: params.yaml: expected a mapping"),
+        ("metrics/predictions.csv", "actual\n1\n", "HEAD: metrics/predictions.csv: expected"),
+        ("metrics/environment.json", "[NaN]", "HEAD: metrics/environment.json: expected JSON"),
+    ],
+)
+def test_what_head_holds_and_cannot_be_read_is_told_before_anything_runs(
+    root: Path, file: str, text: str, message: str
+) -> None:
+    (root / file).write_text(text)
+    commit(root)
+    done = run(root, sys.executable, "-m", "mnist.verify", check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(message)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_stage_without_outs_has_none(root: Path) -> None:
+    with (root / "dvc.yaml").open("a") as file:
+        file.write("  say: {cmd: 'true', deps: [train.py]}\n")
+    run(root, sys.executable, "-m", "dvc", "repro", "-q")
+    assert len(snapshot(root).outputs) == 2
+
+
 def test_a_run_that_fails_is_told(root: Path) -> None:
     (root / "train.py").write_text("raise SystemExit('no')")
     commit(root)

@@ -5,8 +5,6 @@ and compares every output with dvc.lock. Exit status: 0 where all are equal, or 
 nobody promises that they do not; 1 where they differ; 2 where the run itself failed.
 """
 
-import csv
-import json
 import os
 import subprocess
 import sys
@@ -14,13 +12,16 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
+import numpy as np
 
-from mnist import provenance
-from mnist.errors import UserError, run
+from mnist import pipeline, provenance, readings
+from mnist.command import run
+from mnist.errors import UserError
+from mnist.readings import Table
+from mnist.record import COLUMNS, PREDICTIONS
+from mnist.revision import workspace
 
-ENVIRONMENT = Path("metrics/environment.json")
-PREDICTIONS = Path("metrics/predictions.csv")
+ENVIRONMENT = "metrics/environment.json"
 TRAINED = {"train", "evaluate"}  # the stages whose bytes depend on the platform
 SETTINGS = (
     "[core]\n    analytics = false\n    no_scm = true\n[cache]\n    dir = cache\n    type = copy\n"
@@ -32,7 +33,7 @@ class Snapshot(NamedTuple):
 
     outputs: dict[tuple[str, str], str]  # (stage, path) -> MD5
     platform: dict[str, Any]  # empty where the record is not of this model
-    predictions: list[dict[str, str]]
+    predictions: Table
     portable: bool
 
 
@@ -78,26 +79,21 @@ def reproduce(copy: Path, environment: Path) -> None:
 
 
 def snapshot(root: Path) -> Snapshot:
-    """Read what dvc.lock and metrics/ say. Raises UserError where a file is missing."""
-    try:
-        stages = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-        params = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
-        with (root / PREDICTIONS).open(encoding="utf-8", newline="") as file:
-            predictions = list(csv.DictReader(file))
-        outputs = {
-            (n, out["path"]): out["md5"] for n, stage in stages.items() for out in stage["outs"]
-        }
-        digests = {path: md5 for (_, path), md5 in outputs.items()}
-        record = json.loads((root / ENVIRONMENT).read_text(encoding="utf-8"))
-        return Snapshot(
-            outputs,
-            provenance.platform(record, digests.get),
-            predictions,
-            params["train"]["reproducible"] == "portable",
-        )
-    except FileNotFoundError as error:
-        name = Path(error.filename).relative_to(root)
-        raise UserError(f"{name}: HEAD has no such file; run `dvc repro` and commit it") from None
+    """Read what dvc.lock and metrics/ say. Raises UserError for what is missing or malformed."""
+    copy = workspace(root)._replace(name="HEAD")
+    for path in (ENVIRONMENT, PREDICTIONS):
+        copy.require(path)
+    stages = pipeline.recorded(copy)
+    outputs = {(n, path): md5 for n, stage in stages.items() for path, md5 in stage.outs.items()}
+    digests = {path: md5 for (_, path), md5 in outputs.items()}
+    record = readings.mapping(copy, ENVIRONMENT)
+    return Snapshot(
+        outputs,
+        provenance.platform(record, digests.get),
+        readings.table(copy, PREDICTIONS, COLUMNS[PREDICTIONS]) or {},
+        # whatever is not said to be of this machine is held to the promise
+        pipeline.flatten(pipeline.params(copy)).get("train.reproducible") != "machine",
+    )
 
 
 def judge(before: Snapshot, after: Snapshot) -> str:
@@ -144,21 +140,22 @@ def reasons(before: dict[str, Any], after: dict[str, Any], *, portable: bool) ->
     return found
 
 
-def distance(before: list[dict[str, str]], after: list[dict[str, str]]) -> str:
+def distance(before: Table, after: Table) -> str:
     """Say how far two tables of predictions, row by row of the same images, are apart."""
-    pairs = list(zip(before, after, strict=False))
-    changed = sum(a["predicted"] != b["predicted"] for a, b in pairs)
-    gaps = [abs(float(a["probability"]) - float(b["probability"])) for a, b in pairs]
+    images = min(len(before["predicted"]), len(after["predicted"]))
+    then, now = ({name: column[:images] for name, column in t.items()} for t in (before, after))
+    changed = np.count_nonzero(then["predicted"] != now["predicted"])
+    gap = np.abs(then["probability"] - now["probability"]).max()
     return (
-        f"{changed} of {len(pairs)} images are read as another digit, "
-        f"the probability differs by {max(gaps, default=0):.6f} at most"
+        f"{changed} of {images} images are read as another digit, "
+        f"the probability differs by {gap:.6f} at most"
     )
 
 
 def _short(value: Any) -> str:
     if isinstance(value, dict):
         return " ".join(f"{name} {version}" for name, version in value.items())
-    return " ".join(value) or "none" if isinstance(value, list) else str(value)
+    return " ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 
 def _say(platform: dict[str, Any]) -> str:

@@ -77,7 +77,8 @@ def _describe(name: str, tag: str) -> Client:
         podman = name == "podman"
         return Client(name, tag, podman, podman and os.getuid() != 0, False, here)
     if host := info.get("host"):
-        rootless = host["security"]["rootless"]
+        found = host.get("security", host)  # podman before 2.0 has it there
+        rootless = found.get("rootless", os.getuid() != 0)
         return Client(name, tag, True, rootless, False, host.get("hostname", here))
     options = {option.split(",")[0] for option in info.get("SecurityOptions") or []}
     rootless, remapped = "name=rootless" in options, "name=userns" in options
@@ -110,9 +111,8 @@ def flags(client: Client, gpus: str = "") -> tuple[str, ...]:
     elif client.remapped:
         found.append("--userns=host")
     if not client.podman or any(map(os.path.exists, CATATONIT)):
-        found.append(
-            "--init"
-        )  # without, SIGTERM is not heard and the stage is killed a little later
+        # without, SIGTERM is not heard and the stage is killed a little later
+        found.append("--init")
     if gpus and client.podman:
         found += [f"--device=nvidia.com/gpu={card}" for card in gpus.split(",")]
     elif gpus:

@@ -34,9 +34,8 @@ def for_container(environ: Mapping[str, str]) -> str:
     cards = chosen(environ)
     if cards is None:
         return ALL
-    if (
-        CUDA in environ and cards
-    ):  # an index counts what this process sees, not what the engine does
+    if CUDA in environ and cards:
+        # an index counts what this process sees, not what the engine does
         cards = [_uuid(card, _visible()) for card in cards]
     return ",".join(cards)
 
