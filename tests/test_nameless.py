@@ -38,7 +38,7 @@ def test_a_user_without_a_name_or_a_home_runs_the_pipeline(
     project: Project, home: dict[str, str]
 ) -> None:
     project.stage("who", WHO)
-    result = make(project.root, "$(BIN)/python -m dvc repro", **home)
+    result = make(project.root, ".venv/bin/python -m dvc repro", **home)
     assert result.returncode == 0, result.stderr
     assert "uid not found: 12345" in project.read("out.txt")
     assert (project.root / "out.txt").stat().st_mode & 0o077 == 0  # umask holds
@@ -47,15 +47,15 @@ def test_a_user_without_a_name_or_a_home_runs_the_pipeline(
 @pytest.mark.fault(71)
 def test_a_user_without_a_name_has_the_other_commands(project: Project, tmp_path: Path) -> None:
     project.stage("copy")
-    assert make(project.root, "$(BIN)/python -m dvc repro").returncode == 0
-    verified = make(project.root, "PYTHONPATH=src $(BIN)/python -m sealed.verify")
+    assert make(project.root, ".venv/bin/python -m dvc repro").returncode == 0
+    verified = make(project.root, "PYTHONPATH=src .venv/bin/python -m sealed.verify")
     assert "verify: 1 outputs" in verified.stdout + verified.stderr
     reviewed = SmallProject(tmp_path / "reviewed")
     reviewed.repro(wrong={1})
     reviewed.commit()
     reviewed.repro(wrong={2, 3})
     (reviewed.root / ".venv").symlink_to(sys.prefix)
-    module = f"PYTHONPATH={ROOT}/src $(BIN)/python -m mnist.review --base HEAD --picture out.png"
+    module = f"PYTHONPATH={ROOT}/src .venv/bin/python -m mnist.review --base HEAD --picture out.png"
     result = make(reviewed.root, module)
     assert result.returncode == 0, result.stderr
     assert "No difference" in result.stdout
