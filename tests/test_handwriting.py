@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,15 @@ from mnist.errors import UserError
 from rephotograph import rephotograph
 
 SOURCE = Path(__file__).parent.parent / "src"
+SOFTMAX: dict[str, Any] = {
+    "blocks": (),
+    "kernel_size": 5,
+    "padding": "same",
+    "batch_norm": False,
+    "dense": (),
+    "dropout": 0,
+    "initializer": "glorot",
+}
 Digits = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # images [N, 28, 28, 1], labels [N]
 
 
@@ -165,22 +175,17 @@ def save_least_squares(
     train: Digits, folder: Path
 ) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     """Save a network that is least squares on the bundled digits; return what it computes."""
-    import keras  # noqa: PLC0415  # seconds
+    from mnist import model  # noqa: PLC0415  # seconds
+    from mnist.params.model import ModelParams  # noqa: PLC0415
 
     images, labels = train
     pixels = images.reshape(-1, 784).astype(np.float32)
     ridge = pixels.T @ pixels + 1e6 * np.eye(784, dtype=np.float32)
     weights = 20 * np.linalg.solve(ridge, pixels.T @ np.eye(10, dtype=np.float32)[labels])
-    layers = [
-        keras.Input((28, 28, 1)),
-        keras.layers.Flatten(),
-        keras.layers.Dense(10),
-        keras.layers.Softmax(),
-    ]
-    network = keras.Sequential(layers)
-    network.layers[1].set_weights([weights, np.zeros(10)])
+    network = model.build(ModelParams(**SOFTMAX), seed=0)
+    network.get_layer("logits").set_weights([255 * weights, np.zeros(10)])
     folder.mkdir()
-    network.save(folder / "model.keras")
+    model.save(network, folder / "model.keras")
     return lambda asked: asked.reshape(-1, 784).astype(np.float32) @ weights
 
 

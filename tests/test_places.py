@@ -21,6 +21,8 @@ SOME = (
     "tests/test_pipeline.py tests/test_commands.py -k 'recipe or seed or locks' -p no:cacheprovider"
 )
 
+FROM_MAKE = ("MAKE", "PYTEST", "STAGE_", "DVC_")  # what `make test-all` has put there
+
 pytestmark = pytest.mark.slow
 
 
@@ -56,7 +58,7 @@ def link_environment(folder: Path) -> None:
 
 
 def sh(folder: Path, script: str, *prefix: str, status: int = 0) -> str:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "PYTEST", "STAGE_"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(FROM_MAKE)}
     command = [*prefix, "bash", "-c", script]
     done = subprocess.run(command, cwd=folder, env=kept, check=False, capture_output=True)
     said = (done.stdout + done.stderr).decode(errors="replace")
