@@ -62,7 +62,7 @@ verify: setup ## Are all outputs, here and in the cache, what dvc.lock says? [RE
 	@$(private)
 	@PYTHONPATH=src $(RUN) sealed.verify
 ifdef RETRAIN
-	@$(mnist).verify
+	@$(review).retrain
 endif
 
 image: setup ## Build the image that stages run in [LOCK=... BASE=... BUILD_FLAGS=... ENGINE=podman]
@@ -73,27 +73,28 @@ tag = PYTHONPATH=src $(RUN) sealed.image tag $${LOCK:+"$$LOCK"}
 lock = PYTHONPATH=src $(RUN) sealed.image lock
 
 review: setup ## Compare with a git revision, in markdown; pictures in review.png [BASE=main REVIEW_FLAGS=...]
-	@$(call split,REVIEW_FLAGS) && $(mnist).review --base="$${BASE:-main}" --picture review.png "$${words[@]}"
+	@$(call split,REVIEW_FLAGS) && $(review).diff --base="$${BASE:-main}" --picture review.png "$${words[@]}"
 
 report: setup ## The same and more as one page, report.html [BASE=main]
-	@$(mnist).report --base="$${BASE:-main}" --output report.html
+	@$(review).report --base="$${BASE:-main}" --output report.html
 
 locked: setup ## Fail unless dvc.lock is that of the code, params and metrics here; needs no data
-	@$(mnist).locked
+	@$(review).locked
 
 spread: setup ## Train the recipe with several seeds, as DVC experiments [SEEDS=5]
 	@$(private)
-	@$(mnist).spread --seeds="$${SEEDS:-5}"
+	@$(review).spread --seeds="$${SEEDS:-5}"
 
 predict: setup ## Read a digit of your own handwriting [IMAGE=my.png]
 	@$(mnist).predict -- "$$IMAGE"
 mnist = PYTHONPATH=src $(RUN) mnist
+review = PYTHONPATH=src $(RUN) review
 
 check: setup-dev ## Format, lint, types, hashes
 	$(RUN) ruff format --check
 	$(RUN) ruff check
 	$(RUN) mypy
-	.venv/bin/python tests/check_locks.py
+	.venv/bin/python tests/pipeline/check_locks.py
 
 format: setup-dev ## Format the code
 	$(RUN) ruff format

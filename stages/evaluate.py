@@ -5,8 +5,11 @@ Always on the processor, in the portable way: the same model, the same bytes.
 
 from pathlib import Path
 
-from mnist import dataset, figures, metrics, processor, tables
+from mnist import tables
+from mnist.arrays import dataset
 from mnist.errors import run
+from mnist.evaluation import figures, metrics
+from mnist.machine import processor
 from mnist.params import read
 from mnist.params.evaluate import EvaluateParams
 
@@ -24,7 +27,7 @@ def main() -> None:
     """Write everything that a reviewer reads."""
     params = read("evaluate", EvaluateParams)
     processor.prepare(reproducible="portable", device="cpu")
-    from mnist import model  # noqa: PLC0415  # TensorFlow reads its environment at import
+    from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
 
     test = dataset.load(TEST)
     probabilities = model.predictor(model.load(MODEL))(test.images)

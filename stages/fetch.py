@@ -7,11 +7,11 @@ Where the data comes from changes no result, so it is no parameter.
 import os
 from pathlib import Path
 
-from mnist import catalog, download, mirror
-from mnist.bundled import mnist_5k
 from mnist.errors import run
 from mnist.params import read
 from mnist.params.fetch import FetchParams
+from mnist.source import catalog, download, mirror
+from mnist.source.bundled import mnist_5k
 
 RAW = Path("data/raw")
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from mnist import dataset
+from mnist.arrays import dataset, published
+from mnist.arrays.split import split
 from mnist.errors import run
 from mnist.params import read
 from mnist.params.preprocess import SplitParams
-from mnist.split import split
 
 RAW = Path("data/raw")
 TRAIN = Path("data/prepared/train.npz")
@@ -17,12 +17,12 @@ TEST = Path("data/prepared/test.npz")
 def main() -> None:
     """Split the training set; keep the test set as it is."""
     params = read("preprocess", SplitParams)
-    published = dataset.read_idx(RAW / "train-images-idx3-ubyte", RAW / "train-labels-idx1-ubyte")
-    train, validation = split(published, params)
+    whole = published.read_idx(RAW / "train-images-idx3-ubyte", RAW / "train-labels-idx1-ubyte")
+    train, validation = split(whole, params)
     dataset.save(train, TRAIN)
     dataset.save(validation, VALIDATION)
     dataset.save(
-        dataset.read_idx(RAW / "t10k-images-idx3-ubyte", RAW / "t10k-labels-idx1-ubyte"), TEST
+        published.read_idx(RAW / "t10k-images-idx3-ubyte", RAW / "t10k-labels-idx1-ubyte"), TEST
     )
 
 

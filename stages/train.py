@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from mnist import dataset, memory, processor, tables
+from mnist import tables
+from mnist.arrays import dataset
 from mnist.errors import run
+from mnist.machine import memory, processor
 from mnist.params import read
 from mnist.params.augment import AugmentParams
 from mnist.params.model import ModelParams
@@ -23,14 +25,16 @@ def main() -> None:
     design = read("model", ModelParams)
     memory.require(design, params)
     processor.prepare(reproducible=params.reproducible, device=params.device, shards=params.shards)
-    from mnist import environment, model, training  # noqa: PLC0415  # TensorFlow reads its environment at import
+    from mnist.machine import environment  # noqa: PLC0415  # TensorFlow reads its environment at import
+    from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
+    from mnist.training import loop  # noqa: PLC0415  # TensorFlow reads its environment at import
 
     network = model.build(design, params.seed)
     train, validation = dataset.load(TRAIN), dataset.load(VALIDATION)
-    curve = training.fit(network, train, validation, params, distortion)
+    curve = loop.fit(network, train, validation, params, distortion)
     model.save(network, MODEL)
-    tables.write_csv(training.Point._fields, curve, CURVE)
-    tables.write_json(training.summarize(network, train, validation, curve), SUMMARY)
+    tables.write_csv(loop.Point._fields, curve, CURVE)
+    tables.write_json(loop.summarize(network, train, validation, curve), SUMMARY)
     tables.write_json(environment.describe(MODEL), ENVIRONMENT)
 
 

@@ -4,7 +4,9 @@ import itertools
 import sys
 from pathlib import Path
 
-from mnist import dataset, document, processor
+from mnist import document
+from mnist.arrays import dataset
+from mnist.machine import processor
 from mnist.params import read
 from mnist.params.augment import AugmentParams
 from mnist.params.model import ModelParams
@@ -20,7 +22,8 @@ def main() -> None:
     }
     params = TrainParams.model_validate(read("train", TrainParams, path).model_dump() | changes)
     processor.prepare(reproducible=params.reproducible, device=params.device, shards=params.shards)
-    from mnist import model, trainer, training  # noqa: PLC0415
+    from mnist.network import model  # noqa: PLC0415
+    from mnist.training import loop, trainer  # noqa: PLC0415
 
     network = model.build(read("model", ModelParams, path), params.seed)
     train = dataset.load(Path(sys.argv[1]) / "train.npz")
@@ -31,7 +34,7 @@ def main() -> None:
 
     def run() -> None:
         first = next(turns) * CHUNK
-        rows = training.order(len(train.labels), first, CHUNK, params)
+        rows = loop.order(len(train.labels), first, CHUNK, params)
         built.run_steps(first, rows).numpy()
 
     serve(run, lambda: accuracy(lambda images: predict((images * 255).round().astype("uint8"))))

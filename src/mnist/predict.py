@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist import handwriting, processor
-from mnist.command import run
+from mnist.errors import run
+from mnist.handwriting import digit
+from mnist.machine import processor
 
 MODEL = Path("models/model.keras")
 SURE = 0.5  # probability: below, the other nine digits together are likelier
@@ -17,9 +18,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m mnist.predict", description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a PNG or JPEG")
     files = parser.parse_args().files
-    images = np.stack([handwriting.read(path) for path in files])
+    images = np.stack([digit.read(path) for path in files])
     processor.prepare(reproducible="portable", device="cpu")
-    from mnist import model  # noqa: PLC0415  # TensorFlow reads its environment at import
+    from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
 
     probabilities = model.predictor(model.load(MODEL))(images)
     for path, row in zip(files, probabilities, strict=True):

@@ -15,7 +15,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import test_training as tiny
-from mnist import checkpoint, model, processor, tables, training
+from mnist import tables
+from mnist.machine import processor
+from mnist.network import model
+from mnist.training import checkpoint, loop
 
 PARAMS = tiny.FEW.model_copy(update=tiny.EVERYTHING | {"steps": 1000, "precision": "float32"})
 
@@ -24,10 +27,10 @@ def train(out: Path) -> None:
     """Write model, summary and curve below `out`, as the stage does."""
     network = model.build(tiny.SMALL, PARAMS.seed)
     examples = tiny.digits(64), tiny.digits(16)
-    curve = training.fit(network, *examples, PARAMS, tiny.DISTORTION)
+    curve = loop.fit(network, *examples, PARAMS, tiny.DISTORTION)
     model.save(network, out / "model.keras")
-    tables.write_csv(training.Point._fields, curve, out / "curve.csv")
-    tables.write_json(training.summarize(network, *examples, curve), out / "train.json")
+    tables.write_csv(loop.Point._fields, curve, out / "curve.csv")
+    tables.write_json(loop.summarize(network, *examples, curve), out / "train.json")
 
 
 def fork(out: Path, checkpoints: Path, log: Path, threads: int) -> int:

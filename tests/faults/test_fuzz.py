@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faults.bounded import bounded
-from mnist import archive, dataset, download, idx, transfer
-from mnist.catalog import File
+from bounded import bounded
+from mnist.arrays import archive, dataset
 from mnist.errors import UserError
+from mnist.source import download, idx, transfer
+from mnist.source.catalog import File
 
 INPUTS = 3_000  # a test
 CONTENT = random.Random(0).randbytes(20_000) + bytes(80_000)  # some that packs badly, some well

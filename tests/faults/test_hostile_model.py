@@ -15,11 +15,12 @@ import keras
 import numpy as np
 import pytest
 
-from faults.bounded import bounded
-from faults.test_fuzz import changed
-from mnist import archive, model
+from bounded import bounded
+from mnist.arrays import archive
 from mnist.errors import UserError
+from mnist.network import model
 from mnist.params.model import ModelParams
+from test_fuzz import changed
 
 PARAMS = ModelParams(
     blocks=((4, 4), (4,)),

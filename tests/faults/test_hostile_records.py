@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from mnist import locked, markdown, record, report, verdict
-from mnist.errors import UserError
-from mnist.revision import Revision
+from review import locked, markdown, record, report, verdict
+from review.errors import UserError
+from review.revision import Revision
 from small_project import SmallProject
 
 Files = dict[str, bytes]

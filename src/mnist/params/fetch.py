@@ -2,8 +2,8 @@
 
 from pydantic import field_validator
 
-from mnist.catalog import DATA_SETS
 from mnist.params import Params
+from mnist.source.catalog import DATA_SETS
 
 
 class FetchParams(Params):

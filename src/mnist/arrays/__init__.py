@@ -1,0 +1,1 @@
+"""Examples as arrays: read strictly, split, saved to the same bytes."""

@@ -1,0 +1,1 @@
+"""A photo of a digit, prepared as MNIST was, or why not."""

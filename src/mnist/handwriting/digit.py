@@ -1,0 +1,95 @@
+"""A photo or drawing of a digit -> 28 x 28 pixels, prepared as those of MNIST were.
+
+LeCun et al. 1998, Proceedings of the IEEE 86:2278, III A: scaled into a box of 20 x 20 with its
+aspect ratio kept and its edges antialiased, then centred in 28 x 28 by its centre of mass.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from mnist.arrays.dataset import SIDE
+from mnist.errors import UserError
+from mnist.handwriting import ink, lines, photo, shapes
+
+BOX = 20  # pixels
+THINNEST = 0.09  # of the longer side: the strokes of a pen, as MNIST's are
+EVEN = 0.1  # of the longer side: within it, ink is as dark as its darkest
+STRENGTHEN = 3  # times, at most
+OFF_CENTRE = 0.55  # pixels: no image of MNIST has its centre of mass farther from the middle
+
+
+def read(path: Path) -> NDArray[np.uint8]:  # [28, 28, 1], 0: background, 255: ink
+    """Read one digit, of any size, dark on light or light on dark.
+
+    Raises UserError for what is no image, and for an image that does not show one digit.
+    """
+    colours = photo.read(path)
+    prepared = _prepared(colours)
+    if prepared is not None:
+        return prepared[..., np.newaxis]
+    try:
+        found = shapes.digit(lines.remove(ink.find(colours)))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    return _centre(_fit(_crop(_pen(found))))[..., np.newaxis]
+
+
+def _prepared(colours: NDArray[np.float32]) -> NDArray[np.uint8] | None:
+    """Return an image that is prepared already, MNIST's own among them, as it is."""
+    if colours.shape != (SIDE, SIDE, 3) or np.ptp(colours, axis=2).any():
+        return None
+    grey = colours[..., 0]
+    grey = 255 - grey if np.median(grey) > 128 else grey
+    if not grey.any() or max(_crop(grey).shape) not in (BOX - 1, BOX):
+        return None
+    masses = [grey.sum(axis=axis) @ np.arange(SIDE) / grey.sum() for axis in (0, 1)]
+    centred = max(abs(mass - SIDE / 2) for mass in masses) <= OFF_CENTRE
+    return np.rint(grey).astype(np.uint8) if centred else None
+
+
+def _pen(ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Redraw faint strokes as dark as the darkest, and a pencil's as wide as a pen's."""
+    side = max(_crop(ink).shape)
+    strongest = ndimage.maximum_filter(ink, max(round(EVEN * side), 3))
+    strongest = np.maximum(strongest, ink.max() / STRENGTHEN)
+    even = np.clip(ink / strongest, 0, 1)
+    depth = ndimage.distance_transform_edt(ink > 0)[ink > 0]
+    missing = THINNEST * side - 4 * float(depth.mean())  # a strip's mean depth is its quarter
+    if missing < 2:
+        return np.asarray(even)
+    radius = round(missing / 2)
+    return np.asarray(ndimage.grey_dilation(np.pad(even, radius), footprint=_disc(radius)))
+
+
+def _disc(radius: int) -> NDArray[np.bool_]:
+    rows, columns = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    return np.asarray(rows**2 + columns**2 <= radius**2)
+
+
+def _crop(ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _fit(ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale into the box; Pillow's resize looks at every source pixel, which antialiases."""
+    height, width = (max(round(side * BOX / max(ink.shape)), 1) for side in ink.shape)
+    scaled = Image.fromarray(ink).resize((width, height), Image.Resampling.BICUBIC)
+    pixels = np.clip(np.asarray(scaled), 0, None)
+    return np.asarray(pixels / pixels.max(), np.float32)
+
+
+def _centre(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
+    field = np.zeros((SIDE, SIDE), np.uint8)
+    corner = []
+    for axis, length in enumerate(ink.shape):
+        weights = ink.sum(axis=1 - axis)
+        mass = float(weights @ np.arange(length) / weights.sum())
+        corner.append(int(np.clip(round(SIDE / 2 - mass), 0, SIDE - length)))
+    top, left = corner
+    field[top : top + ink.shape[0], left : left + ink.shape[1]] = np.rint(255 * ink)
+    return field

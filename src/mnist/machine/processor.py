@@ -1,0 +1,71 @@
+"""What the processor contributes to the bits, settled before TensorFlow is imported.
+
+The same program gives other bits on another instruction set or number of threads an operation.
+`portable` fixes both: oneDNN on (TensorFlow turns it off on older processors), held to AVX2, one
+thread an operation; so that any x86-64 processor with AVX2 trains the same bytes. With two, oneDNN
+shares out the rows of a product by what it knows of the processor's cores, and a row at the edge of
+a share is summed in another order. `machine` uses all the instructions that there are, and repeats
+its bytes on the same kind of machine only.
+
+Operations that do not wait for each other, those of the shards of a batch, run side by side, on as
+many threads as there are cores; that changes no bit. A batch that is one shard leaves `machine` the
+threads for each operation.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from mnist.machine import quiet
+
+_ALWAYS = {
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # a shared GPU is not filled
+}
+# what Keras imports where it is installed, and nobody here asks Keras for: a third of its start
+_UNUSED = ("matplotlib", "pandas", "sklearn")
+
+
+def prepare(*, reproducible: str, device: str, shards: int = 1) -> None:
+    """Set the environment variables that TensorFlow and oneDNN read, then import them."""
+    portable = reproducible == "portable"
+    one_thread = portable or shards > 1  # an operation
+    os.environ.update(_ALWAYS)
+    _set("ONEDNN_MAX_CPU_ISA", "AVX2" if portable else None)
+    _set("TF_NUM_INTRAOP_THREADS", "1" if one_thread else None)
+    _set("TF_NUM_INTEROP_THREADS", str(cores()) if one_thread else None)
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    _import_tensorflow()
+
+
+def cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _set(variable: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(variable, None)
+    else:
+        os.environ[variable] = value
+
+
+def _import_tensorflow() -> None:
+    """Import it and let it look for devices, silently where all is as one would expect."""
+    hidden = [name for name in _UNUSED if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # as if it were not installed
+    with quiet.held_back() as held:
+        import keras  # noqa: F401, PLC0415
+        import tensorflow as tf  # noqa: PLC0415
+
+        held.wanted = not tf.config.list_physical_devices("GPU") and _expects_gpu()
+    for name in hidden:
+        del sys.modules[name]
+
+
+def _expects_gpu() -> bool:
+    devices = [*Path("/dev").glob("nvidia[0-9]*"), *Path("/dev").glob("dxg")]
+    return bool(devices) and os.environ.get("CUDA_VISIBLE_DEVICES") != "-1"

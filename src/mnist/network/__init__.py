@@ -1,0 +1,1 @@
+"""The network: built, saved to the same bytes, loaded from hostile files."""

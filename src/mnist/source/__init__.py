@@ -1,0 +1,1 @@
+"""Data sets as published: facts, mirrors, downloads, the IDX format."""

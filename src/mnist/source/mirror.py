@@ -1,0 +1,85 @@
+"""Where a file of a data set may lie: DATASET_MIRROR, a folder or URL, then the public mirrors."""
+
+import os
+import stat
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from mnist.errors import UserError
+from mnist.source.catalog import DataSet, File
+
+VARIABLE = "DATASET_MIRROR"
+Place = str | Path  # a URL below which `<file>.gz` lies; a folder
+Address = str | Path  # a URL; a file
+
+
+def places(data_set: DataSet, own: str | None) -> list[Place]:
+    """List the places to try, in order; `own` (`DATASET_MIRROR`) holds data sets.
+
+    Raises UserError where `own` is no folder that is there and no URL that can be read.
+    """
+    return (_own(data_set, own) if own else []) + list(data_set.mirrors)
+
+
+def addresses(place: Place, file: File) -> list[Address]:
+    """List where in a place the file may lie; of a folder, those names that are there."""
+    if isinstance(place, str):
+        url = urlsplit(place)  # what follows `?`, a signature, say, stays at the end
+        return [url._replace(path=f"{url.path.rstrip('/')}/{file.name}.gz").geturl()]
+    packed_or_not = (name + end for name in names(file) for end in (".gz", ""))
+    return [path for name in packed_or_not if os.path.lexists(path := place / name)]
+
+
+def names(file: File) -> list[str]:
+    """List the names that a file goes by: as published, and with a dot as some write it."""
+    return list(dict.fromkeys([file.name, file.name.replace("-idx", ".idx")]))
+
+
+def shown(address: Address) -> str:
+    """Return an address as it may be printed: no password, no signature."""
+    if isinstance(address, Path) or "://" not in address:
+        return str(address)
+    try:
+        url = urlsplit(address)
+    except ValueError:
+        return f"{address.partition('://')[0]}://..."
+    bare = url._replace(netloc=url.netloc.rpartition("@")[2], query="", fragment="")
+    return f"{bare.scheme}://{bare.netloc}{bare.path}"
+
+
+def _own(data_set: DataSet, value: str) -> list[Place]:
+    try:
+        url = urlsplit(value)
+        if url.scheme in {"http", "https"}:
+            return [_web(data_set, url)]
+        folder = _local(value, url)
+        if not stat.S_ISDIR(folder.stat().st_mode):
+            raise ValueError("no folder")
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: `~` without a home
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(
+            f"{VARIABLE}: expected a folder or URL (http, https, file) that holds "
+            f"{data_set.name}/{data_set.files[0].name}.gz and so on, found {shown(value)}: {reason}"
+        ) from None
+    below = (folder / name for name in data_set.folders)
+    return [*(place for place in below if place.is_dir()), folder]
+
+
+def _web(data_set: DataSet, url: SplitResult) -> str:
+    if not url.hostname or url.port == 0:  # reading `port` raises ValueError for what is no number
+        raise ValueError("no server is named")
+    return url._replace(path=f"{url.path.rstrip('/')}/{data_set.name}").geturl()
+
+
+def _local(value: str, url: SplitResult) -> Path:
+    """Return the absolute path that a text or a `file:` URL stands for."""
+    if url.scheme == "file":
+        if url.netloc not in {"", "localhost"}:
+            raise ValueError("a server is named; write file:///, then the path")
+        return Path(unquote(url.path))
+    if "://" in value:
+        raise ValueError(f"{url.scheme}:// is not read here; copy it to a folder first")
+    path = Path(value).expanduser()
+    if not path.is_absolute() and not path.exists():
+        raise ValueError("no folder in the project's; write the whole path")
+    return path.absolute()

@@ -1,0 +1,162 @@
+"""The loop: a hundred steps in one call, nothing hidden.
+
+All randomness derives from (seed, epoch) or (seed, step): where a run stands is one number.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from mnist.arrays.dataset import Examples
+from mnist.errors import UserError
+from mnist.network.model import Predictor, predictor
+from mnist.params.augment import AugmentParams
+from mnist.params.train import STEPS_A_CALL, TrainParams
+from mnist.training import checkpoint, trainer
+from mnist.training.checkpoint import Checkpoint
+
+
+class Point(NamedTuple):
+    """A row of the learning curve; `train_*`: of the batch at hand, dropout off."""
+
+    step: int
+    train_loss: float
+    train_accuracy: float
+    validation_accuracy: float
+
+
+def fit(
+    model: keras.Sequential,
+    train: Examples,
+    validation: Examples,
+    params: TrainParams,
+    distortion: AugmentParams,
+) -> list[Point]:
+    """Train the network in place; return its learning curve, the last step included.
+
+    Goes on from the last checkpoint in the folder that STAGE_CHECKPOINTS names, if it holds one, to
+    the same result, bit for bit. Raises UserError when the device asked for is not there, a batch
+    is larger than the data set, or the loss is no longer finite.
+    """
+    _require_device(params)
+    _require_batch(len(train.labels), params)
+    run_steps, variables = trainer.build(model, train, params, distortion)
+    predict = predictor(model)
+
+    def batch(step: int) -> Examples:
+        rows = order(len(train.labels), step, 1, params)[0]
+        return Examples(train.images[rows], train.labels[rows])
+
+    def point(step: int, measured: tuple[float, float]) -> Point:
+        return Point(step, *measured, _measure(predict, validation)[1])
+
+    checkpoints = checkpoint.folder()
+    first, curve = _resume(variables, checkpoints)
+    with _progress_bar(params, first) as bar:
+        for step in range(first, params.steps, STEPS_A_CALL):
+            measured = _measure(predict, batch(step))
+            bar.write(f"step {step}, training accuracy {measured[1]:.4g}", file=sys.stdout)
+            if step % params.validate_every == 0:
+                curve.append(point(step, measured))
+            rows = order(len(train.labels), step, min(STEPS_A_CALL, params.steps - step), params)
+            _require_finite(step, run_steps(step, rows).numpy())
+            bar.update(rows.size)
+            done = step + len(rows)
+            if checkpoints and (done % params.checkpoint_every == 0 or done == params.steps):
+                arrays = [variable.numpy() for variable in variables]
+                checkpoint.save(Checkpoint(done, arrays, [list(row) for row in curve]), checkpoints)
+    curve.append(point(params.steps, _measure(predict, batch(params.steps))))
+    _require_finite(params.steps, np.array([curve[-1].train_loss]))  # after the last update
+    return curve
+
+
+def order(
+    examples: int, first_step: int, steps: int, params: TrainParams
+) -> NDArray[np.int32]:  # [steps, batch_size]
+    """Return which examples each step sees: every epoch a permutation of its own, end to end.
+
+    The permutation of an epoch is that of `PCG64([seed, epoch])`, so any step's batch is known
+    without the steps before it. A batch may take the end of one epoch and the start of the next.
+    """
+    first = first_step * params.batch_size
+    positions = np.arange(first, first + steps * params.batch_size)
+    epochs, places = np.divmod(positions, examples)
+    rows = np.empty(len(positions), np.int32)
+    for epoch in range(epochs[0], epochs[-1] + 1):
+        generator = np.random.Generator(np.random.PCG64([params.seed, epoch]))
+        rows[epochs == epoch] = generator.permutation(examples)[places[epochs == epoch]]
+    return rows.reshape(steps, params.batch_size)
+
+
+def _resume(variables: list[Any], checkpoints: Path | None) -> tuple[int, list[Point]]:
+    """Return the steps done and the curve so far; the variables are as they were then."""
+    found = checkpoint.load(checkpoints) if checkpoints else None
+    if found is None:
+        return 0, []
+    for variable, array in zip(variables, found.arrays, strict=True):
+        variable.assign(array)
+    print(f"resumed at step {found.step}", flush=True)
+    return found.step, [Point(int(step), *row) for step, *row in found.curve]
+
+
+def _measure(predict: Predictor, examples: Examples) -> tuple[float, float]:
+    """Return the mean cross-entropy, in nats, and the accuracy."""
+    probabilities = predict(examples.images)
+    of_label = probabilities[np.arange(len(examples.labels)), examples.labels].astype(np.float64)
+    loss = -np.log(np.maximum(of_label, np.finfo(np.float32).tiny)).mean()
+    right = probabilities.argmax(axis=1) == examples.labels
+    return float(loss), float(right.mean())
+
+
+def _progress_bar(params: TrainParams, first_step: int) -> Any:
+    return tqdm(
+        initial=first_step * params.batch_size,
+        total=params.steps * params.batch_size,
+        unit=" images",
+        unit_scale=True,
+        mininterval=0.1 if sys.stderr.isatty() else 10,  # seconds: a log file stays readable
+    )
+
+
+def _require_device(params: TrainParams) -> None:
+    if params.device == "gpu" and not tf.config.list_physical_devices("GPU"):
+        raise UserError(
+            "params.yaml: train.device: expected a GPU, found none that TensorFlow can use; "
+            "write auto, or see GPUs in the README"
+        )
+
+
+def _require_batch(examples: int, params: TrainParams) -> None:
+    if params.batch_size > examples:
+        raise UserError(
+            f"params.yaml: train.batch_size: expected at most the {examples} training images, "
+            f"found {params.batch_size}"
+        )
+
+
+def _require_finite(first_step: int, losses: NDArray[np.float32]) -> None:
+    if not np.isfinite(losses).all():
+        step = first_step + int(np.argmin(np.isfinite(losses)))
+        raise UserError(
+            f"train: the loss of step {step} is {losses[step - first_step]}; "
+            "lower train.learning_rate"
+        )
+
+
+def summarize(
+    model: keras.Sequential, train: Examples, validation: Examples, curve: list[Point]
+) -> dict[str, Any]:
+    """Summarise a training in numbers that every run with these inputs repeats."""
+    return {
+        "validation_accuracy": round(curve[-1].validation_accuracy, 6),
+        "train_images": len(train.labels),
+        "validation_images": len(validation.labels),
+        "parameters": model.count_params(),
+        "steps": curve[-1].step,
+    }

@@ -1,0 +1,110 @@
+"""A step of training, many in one call: the data resident, all the state in one place."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from mnist.arrays.dataset import CLASSES, Examples
+from mnist.params.augment import AugmentParams
+from mnist.params.train import StepParams
+from mnist.training import augment, forward, optimizer, shards
+from mnist.training.forward import Pass
+
+FLOAT32 = ("scale", "logits")  # layers that never compute in bfloat16
+
+
+class Trainer(NamedTuple):
+    """What runs steps, and all their state beside the number of the step."""
+
+    run_steps: Callable[[Any, Any], Any]  # first step, rows int32 [S, batch] -> losses [S]
+    variables: list[Any]  # tf.Variable: weights, moments, and the weights' mean
+
+
+def build(
+    model: keras.Sequential, train: Examples, params: StepParams, distortion: AugmentParams
+) -> Trainer:
+    """Compile the step. What is trained is `model`, or a twin of it that `model` follows."""
+    images, labels = tf.constant(train.images), tf.constant(train.labels, tf.int32)
+    twin = params.average > 0 or params.precision != "float32"
+    network = _twin(model, params.precision) if twin else model
+    weights = network.trainable_variables
+    adam = optimizer.build(params, weights)
+    shards.fix_order()
+
+    def run_step(step: Any, rows: Any) -> Any:
+        seed = [params.seed, step]
+        drawn = (
+            rows,
+            augment.draw(params.batch_size, images.shape[1:3], seed, distortion),
+            forward.draw_kept(network, params.batch_size, seed),
+        )
+        passes = [
+            run_shard(*parts)
+            for parts in zip(*(shards.split(d, params.shards) for d in drawn), strict=True)
+        ]
+        adam.apply(forward.gradients(network, passes), weights)
+        forward.move_moments(network, passes)
+        return shards.total([one.loss for one in passes])
+
+    def run_shard(rows: Any, transforms: Any, kept: Any) -> Pass:
+        pixels = augment.distort(tf.cast(tf.gather(images, rows), tf.float32), transforms)
+        loss = partial(_loss, tf.gather(labels, rows), params)
+        return forward.run(network, pixels, kept, loss)
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((), tf.int32),
+            tf.TensorSpec((None, params.batch_size), tf.int32),
+        ]
+    )
+    def run_steps(first_step: Any, rows: Any) -> Any:
+        losses = tf.TensorArray(tf.float32, tf.shape(rows)[0])
+        for i in tf.range(tf.shape(rows)[0]):
+            losses = losses.write(i, run_step(first_step + i, rows[i]))
+            if params.average:
+                _follow(model, network, _decay(first_step + i, params.average))
+        if twin and not params.average:
+            _follow(model, network, 0.0)
+        return losses.stack()
+
+    state = [*network.weights, *adam.variables, *(model.weights if twin else [])]
+    return Trainer(run_steps, [variable.value for variable in state])
+
+
+def _twin(model: keras.Sequential, precision: str) -> keras.Sequential:
+    """Copy the network, its weights too, to compute in `precision`."""
+    policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
+
+    def convert(layer: keras.layers.Layer) -> keras.layers.Layer:
+        dtype = "float32" if layer.name in FLOAT32 else policy
+        return type(layer).from_config(layer.get_config() | {"dtype": dtype})
+
+    twin = keras.models.clone_model(model, clone_function=convert)
+    twin.set_weights(model.get_weights())
+    return twin
+
+
+def _follow(model: keras.Sequential, network: keras.Sequential, decay: Any) -> None:
+    """Move every weight of `model`, batch-norm statistics too, towards `network`'s."""
+    for mean, weight in zip(model.weights, network.weights, strict=True):
+        mean.assign(weight.value + decay * (mean.value - weight.value))
+
+
+def _decay(step: Any, highest: float) -> Any:
+    """Start low, so that the mean soon forgets the random weights of the start."""
+    done = tf.cast(step, tf.float32)
+    return tf.minimum(highest, (1 + done) / (10 + done))
+
+
+def _loss(digits: Any, params: StepParams, logits: Any) -> Any:
+    """Return the part that some images have in their batch's mean cross-entropy, in nats."""
+    if not params.label_smoothing:
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(digits, logits)
+    else:
+        smoothing = params.label_smoothing
+        wanted = tf.one_hot(digits, CLASSES) * (1 - smoothing) + smoothing / CLASSES
+        losses = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
+    return tf.reduce_sum(losses) / params.batch_size

@@ -1,0 +1,20 @@
+"""What is told to the user in one line, and what is a bug."""
+
+import sys
+from collections.abc import Callable
+
+
+class UserError(Exception):
+    """A mistake of the caller or of the outside world: where, expected, found, what to do."""
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a script's `main`; a `UserError` ends in one line on stderr and exit status 2.
+
+    Anything else is a bug and shows its traceback.
+    """
+    try:
+        main()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

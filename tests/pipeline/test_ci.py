@@ -1,0 +1,100 @@
+"""The workflows do what they say: pinned, least privilege, commands that exist."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+GITHUB: dict[str, Any] = yaml.safe_load((PROJECT / ".github/workflows/pipeline.yml").read_text())
+GITLAB: dict[str, Any] = yaml.safe_load((PROJECT / ".gitlab-ci.yml").read_text())
+STEPS = [step for job in GITHUB["jobs"].values() for step in job["steps"]]
+SCRIPTS = [step["run"] for step in STEPS if "run" in step] + GITLAB["pipeline"]["script"]
+IN_ORDER = ["check", "locked", "repro", "report", "review"]
+
+
+def test_no_variable_of_a_workflow_is_one_that_make_reads() -> None:
+    """BASE, say, is what a review compares with, and what `make repro` builds the image on."""
+    [typed] = re.findall(r"^TYPED := (.*)", (PROJECT / "Makefile").read_text(), re.M)
+    jobs = GITHUB["jobs"].values()
+    scopes = [GITHUB, *jobs, *STEPS]
+    names = {name for scope in scopes for name in scope.get("env", {})}
+    names |= GITLAB["pipeline"]["variables"].keys()
+    assert names.isdisjoint(typed.split())
+
+
+def targets(scripts: list[str]) -> list[str]:
+    return [found[1] for script in scripts for found in re.finditer(r"^make (\w+)", script, re.M)]
+
+
+def test_every_action_is_pinned_by_commit_with_its_version_beside() -> None:
+    text = (PROJECT / ".github/workflows/pipeline.yml").read_text()
+    lines = re.findall(r"uses: (.*)", text)
+    assert len(lines) == sum("uses" in step for step in STEPS) == 5
+    for line in lines:
+        assert re.match(r"actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+
+
+def test_only_the_job_that_runs_none_of_the_code_may_write() -> None:
+    jobs = GITHUB["jobs"]
+    assert GITHUB["permissions"] == {}
+    assert jobs["pipeline"]["permissions"] == {"contents": "read"}
+    assert jobs["comment"]["permissions"] == {"pull-requests": "write"}
+    checkout, *_ = jobs["pipeline"]["steps"]
+    assert checkout["with"] == {"fetch-depth": 0, "persist-credentials": False}
+    assert all("make" not in step.get("run", "") for step in jobs["comment"]["steps"])
+    assert "head.repo.full_name == github.repository" in jobs["comment"]["if"]
+
+
+def test_no_text_of_a_pull_request_is_pasted_into_a_script() -> None:
+    assert [script for script in SCRIPTS if "${{" in script] == []
+
+
+@pytest.mark.parametrize("scripts", [SCRIPTS[: -len(GITLAB["pipeline"]["script"])], SCRIPTS])
+def test_the_commands_exist_and_the_lock_is_checked_before_it_is_made_true(
+    scripts: list[str],
+) -> None:
+    makefile = (PROJECT / "Makefile").read_text()
+    found = targets(scripts)
+    assert found == IN_ORDER * (len(found) // len(IN_ORDER))
+    assert all(re.search(rf"^{target}:", makefile, re.M) for target in found)
+
+
+def test_both_workflows_use_a_remote_where_one_is_set() -> None:
+    repro = [line for script in SCRIPTS for line in re.findall(r"^make repro .*", script, re.M)]
+    assert [line.partition(" DVC_FLAGS=")[2] for line in repro] == ['"$(.ci/remote)"'] * 2
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_scripts_are_bash(script: str) -> None:
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+
+def test_what_is_uploaded_is_what_git_ignores() -> None:
+    ignored = (PROJECT / ".gitignore").read_text().splitlines()
+    [upload] = [step for step in STEPS if "upload-artifact" in step.get("uses", "")]
+    made = [path for path in upload["with"]["path"].split() if not path.startswith("metrics/")]
+    assert all(f"/{path}" in ignored for path in made)
+    assert GITLAB["pipeline"]["artifacts"]["paths"] == upload["with"]["path"].split()
+
+
+def test_the_engine_is_installed_where_a_lone_docker_client_is_there_already(
+    tmp_path: Path,
+) -> None:
+    for name in ("bash", "dirname"):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+    for name, text in {"docker": "exit 1", "apt-get": 'echo "apt-get $*"; exit 100'}.items():
+        (tmp_path / name).write_text(f"#!{tmp_path}/bash\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        [PROJECT / ".ci/engine", tmp_path / "engine"],
+        env={"PATH": str(tmp_path)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (100, "apt-get update -qq\n"), done.stderr

@@ -1,0 +1,151 @@
+"""What a person types reaches the commands as it was typed, and no shell reads it."""
+
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLACE = 'it\'s "odd" $(touch pwned) ; touch pwned; é %s #1'
+TYPED = "-a\"b'c $(touch pwned) `touch pwned` ;touch pwned; $HOME $(HOME) #\\"
+# records its arguments, and answers what it is asked
+STAND_IN = r"""#!/bin/bash
+{ printf '%s\0' "${0##*/}" "$@"; printf '\n\0'; } >>"$RECORD"
+case "$*" in
+"image inspect"*) exit 1 ;;
+-c*) echo 3.11 ;;
+*"sealed.image tag"*) echo "the tag" ;;
+*"sealed.image lock"*) echo "a lock" ;;
+esac
+"""
+PYTHON = ["python", "-P", "-m"]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    place = tmp_path / PLACE
+    (place / "stages").mkdir(parents=True)
+    (place / ".venv/bin").mkdir(parents=True)
+    shutil.copy(ROOT / "Makefile", place)
+    shutil.copy(ROOT / "stages/setup", place / "stages")
+    for path in (place / ".venv/bin/python", tmp_path / "bin/docker", place / "stages/recipe"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(STAND_IN)
+        path.chmod(0o755)
+    for lock in ("requirements.lock", "requirements-dev.lock"):
+        (place / lock).write_text("")
+        (place / ".venv" / lock).write_text("")
+    return place
+
+
+def make(place: Path, *words: str, **variables: str) -> list[list[str]]:
+    """Run make on typed words; return the arguments of all that it started, the set-up left out."""
+    here = place.parent
+    environment = {"PATH": f"{here}/bin:/usr/bin:/bin", "RECORD": str(here / "record")}
+    command = ["make", "--no-print-directory", "-C", str(place), *words]
+    subprocess.run(
+        command, env=environment | variables, cwd=here, check=True, capture_output=True, text=True
+    )
+    started = (here / "record").read_text().split("\0\n\0")[:-1]
+    assert not list(here.rglob("pwned")), "a shell ran what was typed"
+    assert sorted(path.name for path in here.iterdir()) == ["bin", PLACE, "record"]
+    return [line.split("\0") for line in started if "\0-c\0" not in line]
+
+
+@pytest.mark.fault(56)
+@pytest.mark.parametrize("typed", [TYPED, "feature/$(touch${IFS}pwned)"])
+@pytest.mark.parametrize(
+    ("target", "name", "expected"),
+    [
+        ("review", "BASE", [*PYTHON, "review.diff", "--base={}", "--picture", "review.png"]),
+        ("report", "BASE", [*PYTHON, "review.report", "--base={}", "--output", "report.html"]),
+        ("predict", "IMAGE", [*PYTHON, "mnist.predict", "--", "{}"]),
+        ("spread", "SEEDS", [*PYTHON, "review.spread", "--seeds={}"]),
+        ("repro", "RECIPE", ["recipe", "{}"]),
+        ("image", "BASE", ["docker", "build", "--tag", "the tag"]),
+        ("image", "LOCK", [*PYTHON, "sealed.image", "tag", "{}"]),
+    ],
+)
+def test_what_is_typed_is_one_argument(
+    place: Path, target: str, name: str, expected: list[str], typed: str
+) -> None:
+    started = make(place, target, f"{name}={typed}")
+    whole = [word.replace("{}", typed) for word in expected]
+    assert [words for words in started if words[: len(whole)] == whole], started
+    if target == "image":
+        assert [words for words in started if f"{name}={typed}" in words], started
+    (place.parent / "record").unlink()
+    assert make(place, target, **{name: typed}) == started, "from the environment it is the same"
+
+
+@pytest.mark.fault(56)
+@pytest.mark.parametrize(
+    ("target", "name", "expected"),
+    [
+        ("repro", "DVC_FLAGS", [*PYTHON, "dvc", "repro"]),
+        (
+            "image",
+            "BUILD_FLAGS",
+            ["docker", "build", "--tag", "the tag", "--build-arg", "LOCK=a lock"],
+        ),
+        (
+            "review",
+            "REVIEW_FLAGS",
+            [*PYTHON, "review.diff", "--base=main", "--picture", "review.png"],
+        ),
+    ],
+)
+def test_flags_are_words_quoted_ones_whole_and_no_more(
+    place: Path, target: str, name: str, expected: list[str]
+) -> None:
+    flags = "--one 'two words' \"$(touch pwned)\" ;touch pwned * $HOME"
+    words = ["--one", "two words", "$(touch pwned)", ";touch", "pwned", "*", "$HOME"]
+    last = ["."] if target == "image" else []
+    assert expected + words + last in make(place, target, f"{name}={flags}")
+    assert expected + last in make(place, target)
+    with pytest.raises(subprocess.CalledProcessError):
+        make(place, target, f"{name}=it's")
+
+
+@pytest.mark.fault(56)
+def test_an_engine_is_no_command_and_an_image_that_is_missing_is_built_as_typed(
+    place: Path,
+) -> None:
+    started = make(place, "repro", "ENGINE=docker; touch pwned")
+    assert {words[0] for words in started} == {"python"}
+    started = make(place, "repro", "ENGINE=docker", f"BASE={TYPED}")
+    assert ["docker", "image", "inspect", "the tag"] in started
+    assert [words for words in started if f"BASE={TYPED}" in words and words[1] == "build"]
+
+
+@pytest.mark.fault(56)
+@pytest.mark.parametrize("target", ["repro", "verify", "spread"])
+def test_the_site_cache_is_in_the_project_and_private(place: Path, target: str) -> None:
+    make(place, target)
+    site = place / ".dvc/tmp/site-cache"
+    assert stat.S_IMODE(site.stat().st_mode) == 0o700
+
+
+@pytest.mark.fault(46)
+def test_without_git_dvc_is_told_so(place: Path) -> None:
+    (place / ".venv/bin/python").write_text(
+        STAND_IN + 'echo "$DVC_SYSTEM_CONFIG_DIR" >>"$RECORD"\n'
+    )
+    without = f"{place}/.dvc/without-git"
+    assert without in make(place, "repro")[0][0]
+    (place.parent / "record").unlink()
+    subprocess.run(["git", "init", "-q", place], check=True)
+    assert without not in make(place, "repro")[0][0]
+
+
+@pytest.mark.fault(68)
+def test_the_lock_of_the_gpu_is_installed_where_it_is_asked_for(place: Path) -> None:
+    """As the README says, and as `train.device: gpu` advises where TensorFlow finds none."""
+    shutil.copy(place / ".venv/bin/python", place.parent / "bin/uv")
+    (place / "requirements-gpu.lock").write_text("tensorflow[and-cuda]")
+    install = ["uv", "pip", "install", "--quiet", "--python", ".venv/bin/python"]
+    lock = ["--require-hashes", "-r", "requirements-gpu.lock"]
+    assert [*install, *lock] in make(place, "setup", "GPU=$(shell touch pwned)1")
+    assert (place / ".venv/requirements-gpu.lock").read_text() == "tensorflow[and-cuda]"

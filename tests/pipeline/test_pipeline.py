@@ -1,0 +1,181 @@
+"""The pipeline's contract: what dvc.yaml declares is what the code reads, imports and writes."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+STAGES: dict[str, Any] = yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))[
+    "stages"
+]
+TENSORFLOW = {"augment", "environment", "loop", "model", "optimizer", "trainer"}
+AFTER = {
+    "fetch": {"fetch"},
+    "preprocess": {"preprocess"},
+    "augment": {"train"},
+    "model": {"train"},
+    "train": {"train"},
+    "evaluate": {"evaluate"},
+    "gate": set(),
+}
+
+
+def names(entries: list[Any]) -> set[str]:
+    return {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
+
+
+def outs(stage: dict[str, Any]) -> set[str]:
+    return set().union(*(names(stage.get(kind, [])) for kind in ("outs", "metrics", "plots")))
+
+
+def imported(path: Path) -> Iterator[Path]:
+    """Yield every file of the project that one of its files imports, packages included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        modules: list[str] = []
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for module in modules:
+            whole = Path(*module.split("."))
+            for base in (PROJECT / "src" / part for part in (whole, *whole.parents)):
+                yield from filter(Path.is_file, (base.with_suffix(".py"), base / "__init__.py"))
+
+
+def closure(script: Path) -> set[Path]:
+    found, todo = set(), [script]
+    while todo:
+        path = todo.pop()
+        if path not in found:
+            found.add(path)
+            todo += imported(path)
+    return found
+
+
+def constants(script: Path) -> set[str]:
+    """Return the paths that a stage script names at its top."""
+    return {
+        node.value.args[0].value
+        for node in ast.parse(script.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.args[0], ast.Constant)
+        and isinstance(node.value.args[0].value, str)
+    }
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_code_a_stage_depends_on_is_what_its_script_imports(name: str) -> None:
+    expected = {str(path.relative_to(PROJECT)) for path in closure(PROJECT / f"stages/{name}.py")}
+    assert {dep for dep in names(STAGES[name]["deps"]) if dep.endswith(".py")} == expected
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_sections_a_script_reads_are_its_params(name: str) -> None:
+    tree = ast.parse((PROJECT / f"stages/{name}.py").read_text(encoding="utf-8"))
+    read = {
+        node.args[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "read"
+        and isinstance(node.args[0], ast.Constant)
+    }
+    assert set(STAGES[name]["params"]) == read
+
+
+@pytest.mark.parametrize("section", AFTER)
+def test_the_class_of_a_section_is_a_dep_of_the_stages_that_read_it(section: str) -> None:
+    module = f"src/mnist/params/{section}.py"
+    loads_models = {"evaluate"} if section == "model" else set()  # with what builds them
+    assert {name for name in STAGES if module in STAGES[name]["deps"]} == (
+        AFTER[section] | loads_models
+    )
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_paths_a_script_names_are_its_deps_and_outs(name: str) -> None:
+    stage = STAGES[name]
+    data = {dep for dep in names(stage["deps"]) if not dep.endswith((".py", ".lock"))}
+    records = set(stage.get("meta", {}).get("records", []))
+    assert constants(PROJECT / f"stages/{name}.py") == data | outs(stage) | records
+
+
+def test_only_evaluate_sees_the_test_set() -> None:
+    test = "data/prepared/test.npz"
+    assert [name for name, stage in STAGES.items() if test in stage["deps"]] == ["evaluate"]
+
+
+@pytest.mark.parametrize("name", ["fetch", "preprocess"])
+def test_light_stages_import_no_tensorflow(name: str) -> None:
+    assert not TENSORFLOW & {path.stem for path in closure(PROJECT / f"stages/{name}.py")}
+    code = f"import sys, {name}; sys.exit('tensorflow' in sys.modules)"
+    env = {"PYTHONPATH": f"{PROJECT / 'src'}:{PROJECT / 'stages'}", "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, "-c", code], env=env, check=True)
+
+
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a repository with this dvc.yaml, whose stages only touch their outs, up to date."""
+    root = tmp_path_factory.mktemp("pipeline")
+    for name in ("src", "stages", "recipes"):
+        shutil.copytree(PROJECT / name, root / name)
+    for name in ("dvc.yaml", "params.yaml", "requirements.lock"):
+        shutil.copy(PROJECT / name, root / name)
+    touches = ["#!/bin/sh", "case $1 in"]
+    for name, stage in STAGES.items():
+        files = [f"{out}/x" if out == "data/raw" else out for out in outs(stage)]
+        lines = [f'mkdir -p "$(dirname {file})"; echo {file} > {file}' for file in files]
+        touches.append(f"{name}) " + "; ".join(lines) + " ;;")
+    (root / "stages/run").write_text("\n".join([*touches, "esac"]), encoding="utf-8")
+    dvc(root, "init", "--no-scm", "-q")
+    dvc(root, "repro", "-q")
+    assert not dvc_status(root)
+    return root
+
+
+def dvc(root: Path, *arguments: str) -> str:
+    env = os.environ | {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(root / ".dvc/site")}
+    command = [sys.executable, "-m", "dvc", *arguments]
+    done = subprocess.run(command, cwd=root, env=env, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def dvc_status(root: Path) -> set[str]:
+    return set(yaml.safe_load(dvc(root, "status", "--json")))
+
+
+def keys() -> list[tuple[str, str]]:
+    params = yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))
+    return [(section, key) for section, values in params.items() for key in values]
+
+
+@pytest.mark.parametrize(("section", "key"), keys())
+def test_changing_one_key_marks_its_stages_alone(committed: Path, section: str, key: str) -> None:
+    path = committed / "params.yaml"
+    before = path.read_text(encoding="utf-8")
+    params = yaml.safe_load(before)
+    params[section][key] = "something else"
+    path.write_text(yaml.safe_dump(params), encoding="utf-8")
+    try:
+        assert dvc_status(committed) == AFTER[section]
+    finally:
+        path.write_text(before, encoding="utf-8")
+
+
+def test_a_new_lock_retrains_and_downloads_nothing(committed: Path) -> None:
+    path = committed / "requirements.lock"
+    before = path.read_text(encoding="utf-8")
+    path.write_text(before + "# new\n", encoding="utf-8")
+    try:
+        assert dvc_status(committed) == {"train", "evaluate"}
+    finally:
+        path.write_text(before, encoding="utf-8")

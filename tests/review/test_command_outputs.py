@@ -1,0 +1,152 @@
+"""The commands where one cannot write, or not every character: a line, or a question mark."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from small_project import SmallProject
+
+SOURCE = Path(__file__).parents[2] / "src"
+ENV = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
+COMMANDS = {
+    "review": ["--base", "main"],
+    "report": ["--base", "main", "--output", "report.html"],
+    "locked": [],
+    "spread": ["--seeds", "2"],
+    "predict": ["nothing-é-→.png"],
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
+    """Build a project whose workspace has an image to draw."""
+    project = SmallProject(tmp_path_factory.mktemp("outputs"))
+    project.repro(wrong={1})
+    project.commit()
+    project.params["train"]["seed"] = 2
+    project.repro(wrong={1, 2})
+    return project
+
+
+def command(
+    project: SmallProject, name: str, *options: str, **env: str
+) -> subprocess.CompletedProcess[bytes]:
+    argv = [sys.executable, "-m", f"mnist.{name}", *(options or COMMANDS[name])]
+    return subprocess.run(argv, cwd=project.root, env=ENV | env, check=False, capture_output=True)
+
+
+@pytest.mark.fault(58)
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_output_that_is_not_utf8_has_question_marks(
+    project: SmallProject, name: str, encoding: str
+) -> None:
+    done = command(project, name, PYTHONIOENCODING=encoding)
+    assert b"Traceback" not in done.stderr
+    # no DVC project and no such picture here: the last two end in words of their own
+    assert done.returncode == (2 if name in {"spread", "predict"} else 0), done.stderr
+    if name == "review":
+        assert b"**No difference beyond noise: of 100 test images 0 won, 1 lost" in done.stdout
+        assert b"#2: 2, 2 ? 3" in done.stdout
+    if name == "predict":
+        assert b"nothing-" in done.stderr
+
+
+@pytest.mark.fault(58)
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("review", ["--base", "main", "--output", "review.md"]),
+        ("review", ["--base", "main", "--picture", "review.png"]),
+        ("report", ["--base", "main", "--output", "report.html"]),
+    ],
+)
+def test_a_workspace_that_cannot_be_written_is_told_in_a_line(
+    project: SmallProject, name: str, options: list[str]
+) -> None:
+    done = read_only(project, name, *options)
+    told = f"{options[-1]}: Read-only file system; nothing was written\n"
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (2, b"", told)
+
+
+@pytest.mark.fault(58)
+def test_a_workspace_that_cannot_be_written_is_reviewed(project: SmallProject) -> None:
+    for name, options in (("locked", []), ("review", ["--base", "main"])):
+        done = read_only(project, name, *options)
+        assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.fault(58)
+def test_a_full_disk_leaves_no_half_a_review(project: SmallProject, tmp_path: Path) -> None:
+    """A file system of 8 kB takes neither the page nor the picture beside the one before."""
+    for name, options in (("report", ["--output"]), ("review", ["--picture"])):
+        path = tmp_path / ("page.html" if name == "report" else "picture.png")
+        script = f"mount -t tmpfs -o size=8k none '{tmp_path}' && echo old > '{path}' && "
+        script += f"\"$@\"; status=$?; cat '{path}'; ls -A '{tmp_path}'; exit $status"
+        done = mounted(project, script, name, "--base", "main", *options, str(path))
+        assert done.returncode == 2
+        told = f"{path}: No space left on device; nothing was written\n"
+        assert done.stderr.decode() == told
+        assert done.stdout.decode() == f"old\n{path.name}\n"
+
+
+@pytest.mark.fault(58)
+def test_a_stdout_that_takes_nothing_is_told(project: SmallProject) -> None:
+    with Path("/dev/full").open("wb") as full:
+        argv = [sys.executable, "-m", "review.diff", "--base", "main"]
+        done = subprocess.run(
+            argv, cwd=project.root, env=ENV, check=False, stdout=full, stderr=subprocess.PIPE
+        )
+    told = b"standard output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
+@pytest.mark.fault(58)
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (["--output", "src"], "src: Is a directory; nothing was written"),
+        (["--output", "dvc.yaml/review.md"], "dvc.yaml/review.md: Not a directory; nothing was"),
+        (
+            ["--output", "nowhere/review.md"],
+            "nowhere/review.md: No such file or directory; nothing",
+        ),
+        (["--picture", "review.jpg"], "--picture: expected the name of a PNG, found review.jpg"),
+    ],
+)
+def test_a_place_that_is_none_is_told(project: SmallProject, option: list[str], told: str) -> None:
+    done = command(project, "review", "--base", "main", *option)
+    [line] = done.stderr.decode().splitlines()
+    assert done.returncode == 2
+    assert line.startswith(told)
+
+
+def read_only(
+    project: SmallProject, name: str, *options: str
+) -> subprocess.CompletedProcess[bytes]:
+    script = 'mount --bind . . && mount -o remount,bind,ro . && cd "$PWD" && exec "$@"'
+    return mounted(project, script, name, *options)
+
+
+def mounted(
+    project: SmallProject, script: str, name: str, *options: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command in a shell whose mounts nobody else sees."""
+    user = [] if os.getuid() == 0 else ["--map-root-user"]
+    argv = [
+        "unshare",
+        "--mount",
+        *user,
+        "sh",
+        "-c",
+        script,
+        "sh",
+        sys.executable,
+        "-m",
+        f"mnist.{name}",
+        *options,
+    ]
+    return subprocess.run(argv, cwd=project.root, env=ENV, check=False, capture_output=True)

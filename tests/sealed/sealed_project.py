@@ -1,0 +1,146 @@
+"""A small DVC project whose stages run sealed: nothing of digits in it, as `sealed` promises."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+COPIES = "from pathlib import Path\nPath('out.txt').write_text(Path('in.txt').read_text() + '!')\n"
+WAITS = """
+import os, sys, time
+from pathlib import Path
+Path('half.txt').write_text('half')
+print('started', os.getpid(), file=sys.stderr, flush=True)
+time.sleep(60)
+"""
+
+
+class Project:
+    """A folder with dvc.yaml, params.yaml, stages/ and the launcher."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.engine = "host"
+        self.stages: dict[str, dict[str, Any]] = {}
+        (root / "stages").mkdir(parents=True)
+        shutil.copy(ROOT / "stages/run", root / "stages")
+        shutil.copytree(ROOT / "src/sealed", root / "src/sealed")
+        (root / ".venv").symlink_to(Path(sys.executable).parent.parent)
+        self.write("in.txt", "hello")
+        self.write("params.yaml", "copy: {times: 2, loud: true}\nother: {seed: 1}\n")
+        self.dvc("init", "--no-scm", "-q")
+
+    def write(self, path: str, text: str) -> None:
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(text, encoding="utf-8")
+
+    def read(self, path: str) -> str:
+        return (self.root / path).read_text(encoding="utf-8")
+
+    def stage(self, name: str, code: str = COPIES, **entry: Any) -> "Project":
+        """Declare a stage; unless `entry` says otherwise it reads in.txt and writes out.txt."""
+        self.write(f"stages/{name}.py", textwrap.dedent(code))
+        known = {"cmd": f"stages/run {name}", "deps": ["in.txt"], "outs": ["out.txt"]} | entry
+        known["deps"] = [f"stages/{name}.py", *known["deps"]]
+        self.stages[name] = {key: value for key, value in known.items() if value != []}
+        self.write("dvc.yaml", yaml.safe_dump({"stages": self.stages}, sort_keys=False))
+        return self
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # DVC's queue calls `dvc`
+        private = {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(self.root / ".dvc/site")}
+        return os.environ | {"STAGE_ENGINE": self.engine, "PATH": path} | private | extra
+
+    def run(self, name: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        """Run a stage as dvc.yaml's cmd does."""
+        return self._done(["stages/run", name], extra)
+
+    def dvc(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        return self._done([sys.executable, "-m", "dvc", *arguments], extra)
+
+    def _done(self, command: list[str], extra: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=self.root,
+            env=self.environment(**extra),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def start(self, *command: str, **extra: str) -> "Running":
+        return Running(list(command), self.root, self.environment(**extra))
+
+    def start_dvc(self, *arguments: str, **extra: str) -> "Running":
+        return self.start(sys.executable, "-m", "dvc", *arguments, **extra)
+
+    def files(self) -> dict[str, bytes]:
+        """Return what the workspace holds, less DVC's and the launcher's own folders."""
+        return {
+            str(path.relative_to(self.root)): path.read_bytes()
+            for path in self.root.rglob("*")
+            if path.is_file() and not {".dvc", ".venv", "src"} & set(path.parts)
+        }
+
+    def rooms(self) -> list[Path]:
+        folder = self.root / ".dvc/tmp/rooms"
+        return list(folder.iterdir()) if folder.exists() else []
+
+
+class Running:
+    """A command in a process group of its own, its output in a file."""
+
+    def __init__(self, command: list[str], root: Path, env: dict[str, str]) -> None:
+        self.log = root.parent / f"{root.name}.log"
+        # a shell's background job and nohup would have it ignore what the tests send
+        command = ["env", "--default-signal=INT,HUP", *command]
+        with self.log.open("wb") as out:
+            self.process = subprocess.Popen(
+                command, cwd=root, env=env, stdout=out, stderr=out, start_new_session=True
+            )
+
+    def stage_pid(self) -> int:
+        """Wait until the stage says that it has started; return the number that it says."""
+        wait_until(lambda: "started" in self.said() or self.process.poll() is not None)
+        assert "started" in self.said(), self.said()
+        return int(self.said().split("started")[1].split()[0])
+
+    def said(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C: the whole group is sent SIGINT. Return the exit status."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(30)
+
+    def send(self, number: signal.Signals) -> int:
+        """Signal the command alone. Return the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+    """Poll; fail when it takes too long."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process runs (one that waits to be reaped does not)."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"

@@ -1,0 +1,174 @@
+"""The engine is chosen and said; its command line seals the stage; each failure has its message."""
+
+import csv
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from sealed import client, command, engine, gpu, image
+from sealed.client import Client
+from sealed.engine import Engine
+from sealed.errors import StageError
+from sealed.room import Room
+from sealed.stage import Stage
+
+ROOT = Path(__file__).parents[2]
+STAGE = Stage("train", ("in",), (), ("out",), (), network=False, environment=())
+FETCH = Stage("fetch", (), (), ("out",), (), network=True, environment=("MIRROR", "BUNDLE"))
+SAYS = {
+    "image built": "exit 0",
+    "no image": "echo 'Error: No such image: x' >&2; exit 1",
+    "daemon down": "echo 'Cannot connect to the Docker daemon at x. Is it running?' >&2; exit 1",
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make PATH a folder that only holds engines that the test puts there."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def put(folder: Path, name: str, answer: str) -> None:
+    """Put a program on PATH that records its arguments and answers."""
+    script = f"#!/bin/sh\nprintf '%s\\n' \"$@\" >>{folder}/{name}.log\n{answer}\n"
+    (folder / name).write_text(script, encoding="utf-8")
+    (folder / name).chmod(0o755)
+
+
+def choose(stage: Stage = STAGE, **environ: str) -> Engine:
+    return engine.choose(stage, ROOT, environ)
+
+
+@pytest.mark.parametrize("name", ["docker", "podman"])
+def test_unset_a_container_is_taken_when_its_image_is_built(path: Path, name: str) -> None:
+    put(path, name, SAYS["image built"])
+    tag = image.tag("requirements.lock", ROOT)
+    assert str(choose()) == f"in {name}, image {tag} (STAGE_ENGINE unset, image built)"
+    asked = (path / f"{name}.log").read_text(encoding="utf-8").split()
+    assert asked[:5] == ["image", "inspect", "--format", "{{.Id}}", tag]
+
+
+def test_unset_and_without_an_image_the_host_is_taken_and_it_is_said_why(path: Path) -> None:
+    put(path, "docker", SAYS["no image"])
+    said = str(choose())
+    assert re.fullmatch(
+        r"on the host.* \(STAGE_ENGINE unset; docker: image localhost/stages:[0-9a-f]+ "
+        r"is not built; podman: not on PATH\)",
+        said,
+    )
+
+
+@pytest.mark.fault(24)
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (None, "docker: not on PATH; install it, or set STAGE_ENGINE=host"),
+        ("daemon down", "docker: does not answer: Cannot connect to the Docker daemon at x. .*; "),
+        ("no image", "docker: image localhost/stages:.* is not built; run `make image ENGINE=doc"),
+    ],
+)
+def test_an_engine_that_was_asked_for_and_cannot_run_is_an_error(
+    path: Path, answer: str | None, message: str
+) -> None:
+    if answer:
+        put(path, "docker", SAYS[answer])
+    with pytest.raises(StageError, match=message):
+        choose(STAGE_ENGINE="docker")
+
+
+def test_an_unknown_engine_is_refused() -> None:
+    with pytest.raises(StageError, match="STAGE_ENGINE: expected docker, podman or host, found 'k"):
+        choose(STAGE_ENGINE="kubernetes")
+
+
+def test_an_engine_that_hangs_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.2)
+    put(path, "docker", "exec /bin/sleep 5")
+    with pytest.raises(StageError, match=r"docker: no answer in 0\.2 s; restart it"):
+        choose(STAGE_ENGINE="docker")
+
+
+@pytest.mark.fault(24)
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (125, "docker could not run the container; its own message is above"),
+        (126, "`python` in stages:x cannot be executed; run `make image`"),
+        (127, "there is no `python` in stages:x; run `make image`"),
+        (137, "stages/train.py was killed .* for want of memory; the limit is STAGE_MEMORY=1g"),
+        (1, "stages/train.py failed with exit status 1"),
+        (-15, "stages/train.py was ended by signal 15"),
+    ],
+)
+def test_each_exit_status_has_its_message(status: int, message: str) -> None:
+    found = engine.explain(status, Engine("docker", "stages:x", ""), STAGE, {"STAGE_MEMORY": "1g"})
+    assert re.fullmatch(message, found)
+
+
+def build(name: str, stage: Stage, tmp_path: Path, **environ: str) -> list[str]:
+    room = Room(tmp_path / 'a "room", with\tall', {})
+    here = Client(name, "stages:x", name == "podman", rootless=False, remapped=False, machine="")
+    engine = Engine(name, "stages:x", "", client.flags(here))
+    argv, _ = command.build(engine, stage, room, environ)
+    return argv
+
+
+@pytest.mark.parametrize("name", ["docker", "podman"])
+def test_a_container_is_sealed(name: str, tmp_path: Path) -> None:
+    argv = build(name, STAGE, tmp_path, HIDDEN="x", STAGE_MEMORY="2g")
+    assert argv[:2] == [name, "run"]
+    assert argv[-3:] == ["stages:x", "python", "stages/train.py"]
+    assert {
+        "--rm",
+        f"--user={os.getuid()}:{os.getgid()}",
+        "--read-only",
+        "--tmpfs=/tmp",
+        "--cap-drop=ALL",
+        "--security-opt=no-new-privileges",
+        "--network=none",
+        "--memory=2g",
+        "--pull=never",
+    } <= set(argv)
+    assert any(flag.startswith("--cidfile=") for flag in argv)
+    assert any(flag.startswith("--pids-limit=") for flag in argv)
+    assert not [part for part in argv if "HIDDEN" in part or part == "-t"]
+    [mount] = [argv[i + 1] for i, flag in enumerate(argv) if flag == "--mount"]
+    room = tmp_path / 'a "room", with\tall' / "room"
+    assert next(csv.reader([mount])) == ["type=bind", f"source={room}", "target=/room"]
+
+
+def test_the_network_and_what_a_stage_may_see_of_the_environment_are_declared(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "mirror").mkdir()
+    folder = str(tmp_path / "mirror")
+    argv = build("docker", FETCH, tmp_path, MIRROR=folder, BUNDLE=folder, OTHER="x")
+    assert "--network=none" not in argv
+    assert f"MIRROR={folder}" in argv
+    assert "OTHER=x" not in argv
+    assert [part for part in argv if part.endswith(",readonly")] == [
+        f"type=bind,source={folder},target={folder},readonly"  # once, though two variables name it
+    ]
+
+
+def test_the_image_is_named_after_what_it_is_built_from(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM a")
+    (tmp_path / "requirements.lock").write_text("x==1")
+    before = image.tag("requirements.lock", tmp_path)
+    assert image.locks(tmp_path) == ["requirements.lock"]
+    (tmp_path / "requirements.lock").write_text("x==2")
+    assert image.tag("requirements.lock", tmp_path) != before
+
+
+def test_the_lock_of_the_gpu_comes_first_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gpu, "present", lambda: True)
+    assert image.locks(ROOT) == ["requirements-gpu.lock", "requirements.lock"]
+    monkeypatch.setattr(gpu, "present", lambda: False)
+    assert image.locks(ROOT) == ["requirements.lock", "requirements-gpu.lock"]
