@@ -1,7 +1,9 @@
 """What is told to the user in one line, and what is a bug."""
 
+import os
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 
 class UserError(Exception):
@@ -9,12 +11,26 @@ class UserError(Exception):
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a script's `main`; a `UserError` ends in one line on stderr and exit status 2.
+    """Run a script's `main`; a mistake, and a place that fails, end in one line and status 2.
 
-    Anything else is a bug and shows its traceback.
+    Anything else is a bug and shows its traceback. What the streams cannot say, in Latin-1 say,
+    becomes a question mark.
     """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         main()
+        sys.stdout.flush()
     except UserError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
+        _end(str(error))
+    except OSError as error:
+        # what stdout still holds would fail again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        where = "standard output" if error.filename is None else str(error.filename)
+        _end(f"{where}: {error.strerror or error}")
+
+
+def _end(line: str) -> NoReturn:
+    shown = (sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in line)
+    print("".join(shown), file=sys.stderr)
+    sys.exit(2)

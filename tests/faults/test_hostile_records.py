@@ -191,7 +191,7 @@ def test_the_commands_end_in_a_line_and_never_in_the_status_of_worse(
     (project.root / path).write_bytes(content)
     if path.startswith("metrics/"):
         project.lock()
-    names = ["locked", "review", "report"] if path != record.SPREAD else ["review", "report"]
+    names = ["locked", "diff", "report"] if path != record.SPREAD else ["diff", "report"]
     try:
         for name in names:
             done = _bounded(project.root, name)
@@ -209,11 +209,11 @@ def test_the_commands_end_in_a_line_and_never_in_the_status_of_worse(
 def _bounded(root: Path, name: str) -> subprocess.CompletedProcess[str]:
     options = {
         "locked": [],
-        "review": ["--base", "main", "--fail-on", "worse"],
+        "diff": ["--base", "main", "--fail-on", "worse"],
         "report": ["--base", "main", "--output", "report.html"],
     }
     limited = f'ulimit -v {2_000_000}; exec "$@"'  # kB
-    argv = ["bash", "-c", limited, "-", sys.executable, "-m", f"mnist.{name}", *options[name]]
+    argv = ["bash", "-c", limited, "-", sys.executable, "-m", f"review.{name}", *options[name]]
     env = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
         argv, cwd=root, env=env, check=False, capture_output=True, text=True, timeout=120

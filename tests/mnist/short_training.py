@@ -1,7 +1,8 @@
 """Train a small network for a few steps and print the digest of all that comes of it, as JSON.
 
 `python tests/mnist/short_training.py NETWORK`; on another processor, or on one that qemu
-emulates, it prints the same. What it covers: every layer and every feature of training that a recipe may use.
+emulates, it prints the same. What it covers: every layer and every feature of
+training that a recipe may use.
 """
 
 import json

@@ -78,7 +78,7 @@ def test_a_checkpoint_with_a_pickle_is_not_executed(tmp_path: Path) -> None:
 def test_a_save_killed_at_any_moment_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
     """Twenty processes that save without pause, each killed after a random time."""
     code = (
-        "import sys; from pathlib import Path; from mnist import checkpoint; "
+        "import sys; from pathlib import Path; from mnist.training import checkpoint; "
         "from test_checkpoint import standing\n"
         "for step in range(int(sys.argv[2]), 10**6):\n"
         "    checkpoint.save(standing(step, megabytes=1), Path(sys.argv[1]))\n"

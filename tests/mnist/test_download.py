@@ -239,8 +239,8 @@ def test_a_fetch_killed_halfway_leaves_only_a_temporary_file_and_the_next_succee
 
     server = serve(halfway, body(PACKED))
     code = (
-        "import sys; from pathlib import Path; from mnist import download; from test_download "
-        "import FILE; download.fetch(FILE, [sys.argv[1]], Path(sys.argv[2]))"
+        "import sys; from pathlib import Path; from mnist.source import download; "
+        "from test_download import FILE; download.fetch(FILE, [sys.argv[1]], Path(sys.argv[2]))"
     )
     path = {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", code, server.url, str(tmp_path)]

@@ -44,7 +44,7 @@ def test_malformed_content_is_refused_by_name(content: bytes, message: str) -> N
 
 @pytest.mark.fault(12)
 def test_an_optimised_python_refuses_as_well() -> None:
-    code = "from mnist import idx; idx.parse(bytes(16), dimensions=3, name='x')"
+    code = "from mnist.source import idx; idx.parse(bytes(16), dimensions=3, name='x')"
     path = {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-O", "-c", code]
     result = subprocess.run(

@@ -9,7 +9,7 @@ import pytest
 
 START = """
 import os, sys
-from mnist import quiet
+from mnist.machine import quiet
 with quiet.held_back() as held:
     os.system("echo from below >&2")
     print("from Python", file=sys.stderr)
@@ -58,7 +58,7 @@ def test_where_no_process_can_be_started_nothing_is_held_back() -> None:
 
 
 PREPARE = """
-from mnist import processor
+from mnist.machine import processor
 processor.prepare(reproducible="portable", device="{device}")
 import tensorflow as tf
 print(tf.constant(1.0) + 1, tf.config.list_physical_devices("GPU"))

@@ -163,8 +163,8 @@ def test_the_variables_are_the_whole_state() -> None:
 def test_another_process_saves_the_same_bytes(tmp_path: Path) -> None:
     """Keras writes addresses in memory into its config: one process alone does not show it."""
     code = (
-        "import sys; from pathlib import Path; from mnist import model; from test_training import "
-        "SMALL; model.save(model.build(SMALL, 1), Path(sys.argv[1]))"
+        "import sys; from pathlib import Path; from mnist.network import model; "
+        "from test_training import SMALL; model.save(model.build(SMALL, 1), Path(sys.argv[1]))"
     )
     saved = []
     for name in ("a.keras", "b.keras"):

@@ -17,7 +17,7 @@ SMALL = {
     "model": {"blocks": [[4], [4]], "dense": [32]},
     "train": {"steps": 100, "validate_every": 100, "checkpoint_every": 100},
 }
-SOME = "tests/pipeline/test_pipeline.py tests/pipeline/test_commands.py -k 'recipe or seed or locks' -p no:cacheprovider"
+SOME = "tests/pipeline -k 'recipe or seed or locks' -p no:cacheprovider"
 
 FROM_MAKE = ("MAKE", "PYTEST", "STAGE_", "DVC_")  # what `make test-all` has put there
 

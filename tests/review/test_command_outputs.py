@@ -12,11 +12,11 @@ from small_project import SmallProject
 SOURCE = Path(__file__).parents[2] / "src"
 ENV = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
 COMMANDS = {
-    "review": ["--base", "main"],
-    "report": ["--base", "main", "--output", "report.html"],
-    "locked": [],
-    "spread": ["--seeds", "2"],
-    "predict": ["nothing-é-→.png"],
+    "review.diff": ["--base", "main"],
+    "review.report": ["--base", "main", "--output", "report.html"],
+    "review.locked": [],
+    "review.spread": ["--seeds", "2"],
+    "mnist.predict": ["nothing-é-→.png"],
 }
 
 
@@ -34,7 +34,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
 def command(
     project: SmallProject, name: str, *options: str, **env: str
 ) -> subprocess.CompletedProcess[bytes]:
-    argv = [sys.executable, "-m", f"mnist.{name}", *(options or COMMANDS[name])]
+    argv = [sys.executable, "-m", name, *(options or COMMANDS[name])]
     return subprocess.run(argv, cwd=project.root, env=ENV | env, check=False, capture_output=True)
 
 
@@ -47,11 +47,11 @@ def test_output_that_is_not_utf8_has_question_marks(
     done = command(project, name, PYTHONIOENCODING=encoding)
     assert b"Traceback" not in done.stderr
     # no DVC project and no such picture here: the last two end in words of their own
-    assert done.returncode == (2 if name in {"spread", "predict"} else 0), done.stderr
-    if name == "review":
+    assert done.returncode == (2 if name in {"review.spread", "mnist.predict"} else 0), done.stderr
+    if name == "review.diff":
         assert b"**No difference beyond noise: of 100 test images 0 won, 1 lost" in done.stdout
         assert b"#2: 2, 2 ? 3" in done.stdout
-    if name == "predict":
+    if name == "mnist.predict":
         assert b"nothing-" in done.stderr
 
 
@@ -59,9 +59,9 @@ def test_output_that_is_not_utf8_has_question_marks(
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("review", ["--base", "main", "--output", "review.md"]),
-        ("review", ["--base", "main", "--picture", "review.png"]),
-        ("report", ["--base", "main", "--output", "report.html"]),
+        ("review.diff", ["--base", "main", "--output", "review.md"]),
+        ("review.diff", ["--base", "main", "--picture", "review.png"]),
+        ("review.report", ["--base", "main", "--output", "report.html"]),
     ],
 )
 def test_a_workspace_that_cannot_be_written_is_told_in_a_line(
@@ -74,7 +74,7 @@ def test_a_workspace_that_cannot_be_written_is_told_in_a_line(
 
 @pytest.mark.fault(58)
 def test_a_workspace_that_cannot_be_written_is_reviewed(project: SmallProject) -> None:
-    for name, options in (("locked", []), ("review", ["--base", "main"])):
+    for name, options in (("review.locked", []), ("review.diff", ["--base", "main"])):
         done = read_only(project, name, *options)
         assert (done.returncode, done.stderr) == (0, b"")
 
@@ -82,8 +82,8 @@ def test_a_workspace_that_cannot_be_written_is_reviewed(project: SmallProject) -
 @pytest.mark.fault(58)
 def test_a_full_disk_leaves_no_half_a_review(project: SmallProject, tmp_path: Path) -> None:
     """A file system of 8 kB takes neither the page nor the picture beside the one before."""
-    for name, options in (("report", ["--output"]), ("review", ["--picture"])):
-        path = tmp_path / ("page.html" if name == "report" else "picture.png")
+    for name, options in (("review.report", ["--output"]), ("review.diff", ["--picture"])):
+        path = tmp_path / ("page.html" if name == "review.report" else "picture.png")
         script = f"mount -t tmpfs -o size=8k none '{tmp_path}' && echo old > '{path}' && "
         script += f"\"$@\"; status=$?; cat '{path}'; ls -A '{tmp_path}'; exit $status"
         done = mounted(project, script, name, "--base", "main", *options, str(path))
@@ -118,7 +118,7 @@ def test_a_stdout_that_takes_nothing_is_told(project: SmallProject) -> None:
     ],
 )
 def test_a_place_that_is_none_is_told(project: SmallProject, option: list[str], told: str) -> None:
-    done = command(project, "review", "--base", "main", *option)
+    done = command(project, "review.diff", "--base", "main", *option)
     [line] = done.stderr.decode().splitlines()
     assert done.returncode == 2
     assert line.startswith(told)
@@ -146,7 +146,7 @@ def mounted(
         "sh",
         sys.executable,
         "-m",
-        f"mnist.{name}",
+        name,
         *options,
     ]
     return subprocess.run(argv, cwd=project.root, env=ENV, check=False, capture_output=True)
