@@ -62,7 +62,7 @@ verify: setup ## Are all outputs, here and in the cache, what dvc.lock says? [RE
 	@$(private)
 	@PYTHONPATH=src $(RUN) sealed.verify
 ifdef RETRAIN
-	@$(review).retrain
+	@$(review) retrain --portable-unless train.reproducible=machine --needs-flag avx2
 endif
 
 image: setup ## Build the image that stages run in [LOCK=... BASE=... BUILD_FLAGS=... ENGINE=podman]
@@ -73,17 +73,18 @@ tag = PYTHONPATH=src $(RUN) sealed.image tag $${LOCK:+"$$LOCK"}
 lock = PYTHONPATH=src $(RUN) sealed.image lock
 
 review: setup ## Compare with a git revision, in markdown; pictures in review.png [BASE=main REVIEW_FLAGS=...]
-	@$(call split,REVIEW_FLAGS) && $(review).diff --base="$${BASE:-main}" --picture review.png "$${words[@]}"
+	@$(call split,REVIEW_FLAGS) && $(review) diff --base="$${BASE:-main}" $(ours) --picture review.png "$${words[@]}"
 
-report: setup ## The same and more as one page, report.html [BASE=main]
-	@$(review).report --base="$${BASE:-main}" --output report.html
+report: setup ## The same and more as one page, report.html [BASE=main REVIEW_FLAGS=--tip]
+	@$(call split,REVIEW_FLAGS) && $(review) report --base="$${BASE:-main}" $(ours) --output report.html "$${words[@]}"
+ours = --images data/prepared/test.npz --spread-with 'make spread'
 
 locked: setup ## Fail unless dvc.lock is that of the code, params and metrics here; needs no data
-	@$(review).locked
+	@$(review) locked
 
 spread: setup ## Train the recipe with several seeds, as DVC experiments [SEEDS=5]
 	@$(private)
-	@$(review).spread --seeds="$${SEEDS:-5}"
+	@$(review) spread --param train.seed --metric accuracy --seeds="$${SEEDS:-5}"
 
 predict: setup ## Read a digit of your own handwriting [IMAGE=my.png]
 	@$(mnist).predict -- "$$IMAGE"

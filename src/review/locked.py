@@ -1,20 +1,22 @@
 """Is dvc.lock true? Its record of code, params and metrics against the files that git holds.
 
-`python -m review.locked` needs neither data nor a cache, so that it runs on a fresh checkout, where
+`python -m review locked` needs neither data nor a cache, so that it runs on a fresh checkout, where
 `dvc status` calls everything deleted and `dvc repro --dry --allow-missing` reports no failure.
 """
 
+import argparse
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from review import document, pipeline, record
-from review.command import run
+from review import document
 from review.errors import UserError
-from review.pipeline import Declared, Recorded
 from review.quoting import printable
-from review.revision import Revision, workspace
+from review.record import claims, documents, pipeline
+from review.record.documents import CONFLICT, flatten
+from review.record.pipeline import Declared, Recorded
+from review.record.recipe import value
+from review.revision import Revision, folder, workspace
 
 MOST = 20  # differences that are told
 
@@ -22,8 +24,9 @@ MOST = 20  # differences that are told
 def differences(revision: Revision) -> list[str]:
     """List where dvc.lock is not that of the revision's dvc.yaml, code, params and metrics.
 
-    Deps are files; those that git does not hold, outs of another stage, are compared with what that
-    stage recorded. Raises UserError where dvc.yaml or dvc.lock is missing or not readable.
+    Deps are files, or folders; those that git does not hold, outs of another stage, are compared
+    with what that stage recorded. Raises UserError where dvc.yaml or dvc.lock is missing or not
+    readable.
     """
     declared, recorded = pipeline.declared(revision), pipeline.recorded(revision)
     kept = {path for stage in declared.values() for path, cached in stage.outs.items() if cached}
@@ -37,7 +40,7 @@ def differences(revision: Revision) -> list[str]:
             found.append(f"{name}: the command changed")
         found += [f"{name}: {line}" for line in _params(stage, recorded[name], revision)]
         found += [f"{name}: {line}" for line in _files(stage, recorded[name], revision, kept, made)]
-    return found + record.contradictions(revision)
+    return found + claims.contradictions(revision)
 
 
 def _params(stage: Declared, locked: Recorded, revision: Revision) -> Iterator[str]:
@@ -46,24 +49,14 @@ def _params(stage: Declared, locked: Recorded, revision: Revision) -> Iterator[s
         if keys is not None and revision.read(path) is None:
             yield f"{path}: missing"
             continue
-        now = {} if keys is None else pipeline.params(revision, path)
+        now = {} if keys is None else documents.params(revision, path)
         names = {*(keys or now), *then}
-        was = pipeline.flatten({name: then.get(name) for name in names})
-        is_ = pipeline.flatten({name: _value(now, str(name)) for name in names})
+        was = flatten({name: then.get(name) for name in names})
+        is_ = flatten({name: value(now, str(name)) for name in names})
         for key in sorted(was.keys() | is_.keys()):
             if was.get(key) != is_.get(key):
                 before, after = (printable(values.get(key)) for values in (was, is_))
                 yield f"{key}: {before} in dvc.lock, {after} in {path}"
-
-
-def _value(document: Any, key: str) -> Any:
-    """Return what a dotted key names in params; None where there is no such key."""
-    for part in key.split("."):
-        if isinstance(document, list) and part.isdecimal() and int(part) < len(document):
-            document = document[int(part)]
-        else:
-            document = document.get(part) if isinstance(document, dict) else None
-    return document
 
 
 def _files(
@@ -73,22 +66,38 @@ def _files(
     listed = {*stage.deps, *stage.outs}
     for path in sorted(listed ^ digests.keys()):
         yield f"{path}: declared in dvc.yaml or recorded in dvc.lock, not both"
+    read = {*stage.metrics, *stage.plots}  # small, and what a review reads, wherever it lies
     for path in sorted(listed & digests.keys()):
         if path in made and made[path] != digests[path]:
             yield f"{path}: not the one that the stage before it made"
-        elif not _is_elsewhere(path, kept):
-            now = revision.md5(path) or _tracked(revision, path)
-            if now is None:
-                is_folder = digests[path].endswith(".dir")
-                yield f"{path}: {'a folder; declare its files instead' if is_folder else 'missing'}"
-            elif now != digests[path]:
-                yield f"{path}: changed"
+            continue
+        elsewhere = _is_elsewhere(path, kept)
+        if elsewhere and path not in read:
+            continue
+        now = _digest(revision, path, is_folder=digests[path].endswith(".dir"))
+        if now is None and not elsewhere and not _is_inside(revision, path):
+            yield f"{path}: missing"
+        elif now is not None and now != digests[path]:
+            yield f"{path}: changed"
+
+
+def _digest(revision: Revision, path: str, *, is_folder: bool) -> str | None:
+    """Return the digest of what lies at a path, or of what a `.dvc` file says of it."""
+    if not is_folder:
+        return revision.md5(path) or _tracked(revision, path)
+    return _tracked(revision, path) or folder.digest(revision, path)
+
+
+def _is_inside(revision: Revision, path: str) -> bool:
+    """Tell whether a path is inside a folder of `dvc add`, which says nothing of its files."""
+    parents = (str(parent) for parent in PurePosixPath(path).parents)
+    return any(revision.open(f"{parent}.dvc") is not None for parent in parents if parent != ".")
 
 
 def _is_elsewhere(path: str, kept: set[str]) -> bool:
     """Tell whether DVC alone holds a path: an address, an out that it keeps, or a part of one."""
     parents = {str(parent) for parent in PurePosixPath(path).parents}
-    return "://" in path or path in kept or not parents.isdisjoint(kept)
+    return "://" in path or path.startswith("/") or path in kept or not parents.isdisjoint(kept)
 
 
 def _tracked(revision: Revision, path: str) -> str | None:
@@ -107,7 +116,7 @@ def _tracked(revision: Revision, path: str) -> str | None:
 def require(revision: Revision) -> None:
     """Raise UserError, naming all that differs, where the revision's dvc.lock is not true."""
     if revision.conflicts:
-        raise UserError(f"{revision.name}: {_list(list(revision.conflicts))}: {pipeline.CONFLICT}")
+        raise UserError(f"{revision.name}: {_list(list(revision.conflicts))}: {CONFLICT}")
     if found := differences(revision):
         frozen = [name for name, stage in pipeline.declared(revision).items() if stage.frozen]
         advice = f" (`dvc unfreeze {' '.join(frozen)}` first: frozen)" if frozen else ""
@@ -122,11 +131,8 @@ def _list(found: list[str], sign: str = ", ") -> str:
     return sign.join([*found[:MOST], *more])
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Check the workspace."""
+    argparse.ArgumentParser(prog="review locked", description=__doc__).parse_args(arguments)
     require(workspace(Path.cwd()))
     print("dvc.lock is that of the code, the params and the metrics here")
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,28 +1,27 @@
-"""Does a clean copy train the same bytes? `python -m review.retrain`, in the project's folder.
+"""Does a clean copy train the same bytes? `python -m review retrain`, in the project's folder.
 
 Puts what HEAD holds of it into a temporary folder, runs the whole pipeline there without any cache,
 and compares every output with dvc.lock. Exit status: 0 where all are equal, or differ only where
 nobody promises that they do not; 1 where they differ; 2 where the run itself failed.
 """
 
+import argparse
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from review import pipeline, provenance, readings
-from review.command import run
 from review.errors import UserError
-from review.readings import Table
-from review.record import COLUMNS, PREDICTIONS
+from review.record import pipeline, predictions, provenance, readings, recipe, sources
+from review.record.pipeline import Declared
+from review.record.predictions import Predictions
 from review.revision import workspace
 
-ENVIRONMENT = "metrics/environment.json"
-TRAINED = {"train", "evaluate"}  # the stages whose bytes depend on the platform
 SETTINGS = (
     "[core]\n    analytics = false\n    no_scm = true\n[cache]\n    dir = cache\n    type = copy\n"
 )
@@ -33,12 +32,26 @@ class Snapshot(NamedTuple):
 
     outputs: dict[tuple[str, str], str]  # (stage, path) -> MD5
     platform: dict[str, Any]  # empty where the record is not of this model
-    predictions: Table
+    records: tuple[str, ...]  # where it would lie
+    trained: frozenset[str]  # the stages whose bytes depend on the platform
+    predictions: Predictions | None
     portable: bool
 
 
-def main() -> None:
+class Promise(NamedTuple):
+    """Where the same bytes are promised."""
+
+    unless: str = ""  # KEY=VALUE of a param: not on another processor
+    flag: str = ""  # what a processor must have
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Verify what HEAD holds of the working directory."""
+    parser = argparse.ArgumentParser(prog="review retrain", description=__doc__)
+    parser.add_argument("--portable-unless", default="", metavar="KEY=VALUE", help="of a param")
+    parser.add_argument("--needs-flag", default="", help="of the processor")
+    options = parser.parse_args(arguments)
+    promise = Promise(options.portable_unless, options.needs_flag)
     root = Path.cwd()
     if edited := _git(root, "status", "--porcelain", "-z", "--no-renames", ".").decode(
         errors="replace"
@@ -49,10 +62,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         copy = Path(folder) / "copy"
         take(root, copy)
-        before = snapshot(copy)
+        before = snapshot(copy, promise)
         reproduce(copy, root / ".venv")
-        after = snapshot(copy)
-    print("verify: " + judge(before, after))
+        after = snapshot(copy, promise)
+    try:
+        print("verify: " + judge(before, after, promise))
+    except DifferentBytesError as found:
+        print(found, file=sys.stderr)
+        sys.exit(1)
 
 
 def take(root: Path, copy: Path) -> None:
@@ -68,7 +85,8 @@ def take(root: Path, copy: Path) -> None:
 
 def reproduce(copy: Path, environment: Path) -> None:
     """Run every stage in a copy, from nothing. Raises UserError when one fails."""
-    (copy / ".venv").symlink_to(environment)
+    if environment.exists():
+        (copy / ".venv").symlink_to(environment)
     (copy / ".dvc/config.local").write_text(SETTINGS, encoding="utf-8")
     site = copy / ".dvc/tmp/site-cache"
     site.mkdir(mode=0o700, parents=True)
@@ -78,25 +96,38 @@ def reproduce(copy: Path, environment: Path) -> None:
         raise UserError("verify: the pipeline failed in a clean copy; its own message is above")
 
 
-def snapshot(root: Path) -> Snapshot:
-    """Read what dvc.lock and metrics/ say. Raises UserError for what is missing or malformed."""
+def snapshot(root: Path, promise: Promise = Promise()) -> Snapshot:  # noqa: B008  # a constant
+    """Read what dvc.lock and the small files say. Raises UserError for what is malformed."""
     copy = workspace(root)._replace(name="HEAD")
-    for path in (ENVIRONMENT, PREDICTIONS):
-        copy.require(path)
-    stages = pipeline.recorded(copy)
+    found, stages = sources.find(copy), pipeline.recorded(copy)
     outputs = {(n, path): md5 for n, stage in stages.items() for path, md5 in stage.outs.items()}
     digests = {path: md5 for (_, path), md5 in outputs.items()}
-    record = readings.mapping(copy, ENVIRONMENT)
+    records = {path: readings.mapping(copy, path) or {} for path in found.records}
+    tables = [table for table in found.predictions if copy.read(table.path) is not None]
+    key, _, value = promise.unless.partition("=")
     return Snapshot(
         outputs,
-        provenance.platform(record, digests.get),
-        readings.table(copy, PREDICTIONS, COLUMNS[PREDICTIONS]) or {},
+        provenance.of(records, digests.get),
+        found.records,
+        _trained(pipeline.declared(copy)),
+        predictions.read(copy, tables[0]) if tables else None,
         # whatever is not said to be of this machine is held to the promise
-        pipeline.flatten(pipeline.params(copy)).get("train.reproducible") != "machine",
+        not key or str(recipe.read(copy).get(key)) != value,
     )
 
 
-def judge(before: Snapshot, after: Snapshot) -> str:
+def _trained(stages: dict[str, Declared]) -> frozenset[str]:
+    """Return the stages that record what they ran on, and those that depend on their outputs."""
+    found = {name for name, stage in stages.items() if stage.records}
+    while True:
+        made = {path for name in found for path in stages[name].outs}
+        more = {name for name, stage in stages.items() if not made.isdisjoint(stage.deps)}
+        if more <= found:
+            return frozenset(found)
+        found |= more
+
+
+def judge(before: Snapshot, after: Snapshot, promise: Promise) -> str:
     """Say whether two runs gave the same bytes; if not, why that may be.
 
     Raises DifferentBytesError where the same bytes are promised.
@@ -104,16 +135,16 @@ def judge(before: Snapshot, after: Snapshot) -> str:
     keys = sorted(before.outputs.keys() | after.outputs.keys())
     differ = [key for key in keys if before.outputs.get(key) != after.outputs.get(key)]
     if not differ:
-        return f"{len(keys)} outputs of a clean copy are the same bytes, on {_say(after.platform)}"
+        return f"{len(keys)} outputs of a clean copy are the same bytes, on {_say(after)}"
     names = ", ".join(path for _, path in differ)
     known = before.platform and after.platform
-    why = reasons(before.platform, after.platform, portable=before.portable) if known else []
-    broken = [path for stage, path in differ if stage not in TRAINED or not why]
+    why = reasons(before, after.platform, promise.flag) if known else []
+    unknown = "" if known else f"what HEAD was made on is {provenance.unknown(after.records)}; "
+    broken = [path for stage, path in differ if stage not in after.trained or not why]
     if broken:
         raise DifferentBytesError(
             f"verify: expected the bytes that dvc.lock names, found others: {', '.join(broken)}; "
-            f"{'' if known else f'what HEAD was made on is {provenance.UNKNOWN}; '}"
-            f"on {_say(after.platform)}; {distance(before.predictions, after.predictions)}"
+            f"{unknown}on {_say(after)}; {distance(before.predictions, after.predictions)}"
         )
     return (
         f"{names} differ, where the same bytes are not promised: {'; '.join(why)}; "
@@ -125,31 +156,33 @@ class DifferentBytesError(Exception):
     """Bytes that are promised to be the same are not."""
 
 
-def reasons(before: dict[str, Any], after: dict[str, Any], *, portable: bool) -> list[str]:
+def reasons(before: Snapshot, now: dict[str, Any], flag: str) -> list[str]:
     """List why the same bytes are not promised between two platforms."""
-    keys = ["packages"] if portable else ["packages", "processor", "flags", "cores"]
+    then, machine = before.platform, ["processor", "flags", "cores"]
     found = [
-        f"{key} {_short(before.get(key))} then, {_short(after[key])} now"
-        for key in keys
-        if before.get(key) != after[key]
+        f"{key} {_short(then.get(key))} then, {_short(now.get(key))} now"
+        for key in ["packages", *([] if before.portable else machine)]
+        if then.get(key) != now.get(key)
     ]
-    if before.get("gpus") or after["gpus"]:
-        found.append(f"GPUs {_short(before.get('gpus'))} then, {_short(after['gpus'])} now")
-    if portable and "avx2" not in after["flags"]:
-        found.append("no AVX2 now")
+    if then.get("gpus") or now.get("gpus"):
+        found.append(f"GPUs {_short(then.get('gpus'))} then, {_short(now.get('gpus'))} now")
+    if before.portable and flag and flag not in now.get("flags", []):
+        found.append(f"no {flag.upper()} now")
     return found
 
 
-def distance(before: Table, after: Table) -> str:
-    """Say how far two tables of predictions, row by row of the same images, are apart."""
-    images = min(len(before["predicted"]), len(after["predicted"]))
-    then, now = ({name: column[:images] for name, column in t.items()} for t in (before, after))
-    changed = np.count_nonzero(then["predicted"] != now["predicted"])
-    gap = np.abs(then["probability"] - now["probability"]).max()
-    return (
-        f"{changed} of {images} images are read as another digit, "
-        f"the probability differs by {gap:.6f} at most"
-    )
+def distance(before: Predictions | None, after: Predictions | None) -> str:
+    """Say how far two tables of predictions, row by row of the same test set, are apart."""
+    if before is None or after is None:
+        return "there are no predictions to compare"
+    rows = min(before.rows, after.rows)
+    pairs = zip(before.predicted[:rows], after.predicted[:rows], strict=True)
+    changed = sum(before.classes[was] != after.classes[now] for was, now in pairs)
+    text = f"{changed} of {rows} rows are read as another class"
+    if before.probability is None or after.probability is None:
+        return text
+    gap = np.abs(before.probability[:rows] - after.probability[:rows]).max()
+    return f"{text}, the probability differs by {gap:.6f} at most"
 
 
 def _short(value: Any) -> str:
@@ -158,10 +191,12 @@ def _short(value: Any) -> str:
     return " ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 
-def _say(platform: dict[str, Any]) -> str:
-    if not platform:
-        return "a platform that is " + provenance.UNKNOWN
-    return f"{platform['processor']}, Python {platform['python']}, {_short(platform['packages'])}"
+def _say(found: Snapshot) -> str:
+    if not found.platform:
+        return "a platform that is " + provenance.unknown(found.records or ["record"])
+    said = {key: _short(value) for key, value in found.platform.items()}
+    python = f"Python {said['python']}" if "python" in said else ""
+    return ", ".join(filter(None, [said.get("processor"), python, said.get("packages")]))
 
 
 def _git(root: Path, *arguments: str) -> bytes:
@@ -175,11 +210,3 @@ def _git(root: Path, *arguments: str) -> bytes:
     raise UserError(
         f"verify: RETRAIN=1 runs what git holds of {root}: git {arguments[0]} failed ({reason})"
     )
-
-
-if __name__ == "__main__":
-    try:
-        run(main)
-    except DifferentBytesError as found:
-        print(found, file=sys.stderr)
-        sys.exit(1)

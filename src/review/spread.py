@@ -1,65 +1,49 @@
-"""How far the seed alone moves the accuracy: real DVC experiments, one a seed.
+"""How far the seed alone moves a metric: real DVC experiments, one a seed.
 
-`python -m review.spread --seeds 5` trains the recipe of params.yaml with the seeds 1 to 5, which
-`dvc exp show` then lists, and writes metrics/spread.json.
+`python -m review spread --param train.seed --metric accuracy --seeds 5` trains the recipe here with
+the seeds 1 to 5, which `dvc exp show` then lists, and writes what they gave to --output.
 """
 
 import argparse
-import hashlib
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from review import pipeline, record
-from review.command import run, write
+from review.command import write
 from review.errors import UserError
-from review.readings import Range
+from review.record import SPREAD, recipe
+from review.record.documents import flatten
 from review.revision import workspace
+from review.verdict.seeds import digest
 
-EVALUATION = record.EVALUATION
 DECIMALS = 6
 MOST_SEEDS = 1000
-APART = (".train.seed", ".gate")  # what differs between the seeds; what judges, and moves nothing
 
 
-def digest(params: dict[str, Any]) -> str:
-    """Return a digest of what a spread belongs to: all params but the training's seed, the gate."""
-    text = json.dumps(_nested(params), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _nested(value: Any, path: str = "") -> Any:
-    """Return params as JSON can hold them, without what moves no accuracy, or the seed."""
-    if isinstance(value, dict):
-        members = ((str(key), member) for key, member in value.items())
-        return {
-            key: _nested(member, f"{path}.{key}")
-            for key, member in members
-            if f"{path}.{key}" not in APART
-        }
-    if isinstance(value, list):
-        return [_nested(member) for member in value]
-    return value if value is None or isinstance(value, bool | int | float) else str(value)
-
-
-def summarize(accuracies: dict[int, float], params: dict[str, Any]) -> dict[str, Any]:
-    """Summarise the accuracy of each seed, two at least; `sd` is that of the sample (n - 1)."""
-    values = list(accuracies.values())
+def summarize(
+    found: dict[int, float], recipe: dict[str, Any], param: str, metric: str
+) -> dict[str, Any]:
+    """Summarise the metric of each seed, two at least; `sd` is that of the sample (n - 1)."""
+    values = list(found.values())
     return {
-        "accuracy_of_seed": {str(seed): accuracies[seed] for seed in sorted(accuracies)},
+        "param": param,
+        "metric": metric,
+        "value_of_seed": {str(seed): found[seed] for seed in sorted(found)},
         "mean": round(statistics.mean(values), DECIMALS),
         "sd": round(statistics.stdev(values), DECIMALS),
         "n": len(values),
-        "params_digest": digest(params),
+        "params_digest": digest(recipe, param),
     }
 
 
-def run_experiments(seeds: range, name: str) -> dict[int, float]:
-    """Queue one DVC experiment a seed, run them in turn, return the accuracy of each.
+def run_experiments(seeds: range, name: str, param: str, metric: str) -> dict[int, float]:
+    """Queue one DVC experiment a seed, run them in turn, return the metric of each.
 
     Raises UserError, naming the seeds, where an experiment gave none.
     """
@@ -72,29 +56,44 @@ def run_experiments(seeds: range, name: str) -> dict[int, float]:
     if former := [name for name in names.values() if name in listed]:
         _dvc("exp", "remove", *former)  # `run --force` would do that, and run what did not change
     for seed in seeds:
-        _dvc("exp", "run", "--queue", "--name", names[seed], "-S", f"train.seed={seed}")
+        _dvc("exp", "run", "--queue", "--name", names[seed], "-S", f"{param}={seed}")
     _dvc("exp", "run", "--run-all", "--jobs", "1")
-    found = accuracies(json.loads(_dvc("exp", "show", "--json", capture=True)), name)
+    found = values(json.loads(_dvc("exp", "show", "--json", capture=True)), name, metric)
     missing = [names[seed] for seed in seeds if seed not in found]
     if missing:
         raise UserError(
-            f"spread: no accuracy of {', '.join(missing)}; `dvc queue logs {missing[0]}` says why"
+            f"spread: no {metric} of {', '.join(missing)}; `dvc queue logs {missing[0]}` says why"
         )
     return {seed: found[seed] for seed in seeds}
 
 
-def accuracies(table: list[dict[str, Any]], name: str) -> dict[int, float]:
-    """Return seed -> accuracy of the experiments `name`-SEED in `dvc exp show --json`."""
+def values(table: list[dict[str, Any]], name: str, metric: str) -> dict[int, float]:
+    """Return seed -> metric of the experiments `name`-SEED in `dvc exp show --json`."""
     found = {}
     for experiment in (entry for commit in table for entry in commit.get("experiments") or []):
         prefix, _, seed = (experiment.get("name") or "").rpartition("-")
         # one that failed has metrics too: those of the commit that it started from
         if prefix == name and (experiment["executor"] or {}).get("state") == "success":
-            metrics = experiment["revs"][0]["data"]["metrics"]
-            accuracy: Any = (metrics.get(EVALUATION, {}).get("data") or {}).get("accuracy")
-            if Range(0, 1).holds(accuracy):  # a missing one, or NaN, is none
-                found[int(seed)] = float(accuracy)
+            value = _value(experiment["revs"][0]["data"]["metrics"], metric)
+            if value is not None:
+                found[int(seed)] = value
     return found
+
+
+def _value(metrics: dict[str, Any], metric: str) -> float | None:
+    """Return the metric `KEY`, or `FILE:KEY`; None where it is missing, or no number.
+
+    Raises UserError where several files have it.
+    """
+    path, _, key = metric.rpartition(":")
+    files = {name: flatten(entry.get("data") or {}) for name, entry in metrics.items()}
+    found = {name: data[key] for name, data in files.items() if key in data and path in {"", name}}
+    if len(found) > 1:
+        names = ", ".join(sorted(found))
+        raise UserError(f"spread: --metric {metric}: expected one file, found {names}; FILE:{key}")
+    value: Any = next(iter(found.values()), None)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and math.isfinite(value) else None
 
 
 def _dvc(*arguments: str, capture: bool = False) -> str:
@@ -112,20 +111,24 @@ def _dvc(*arguments: str, capture: bool = False) -> str:
     return done.stdout or ""
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train the recipe with several seeds, write what they gave."""
-    parser = argparse.ArgumentParser(prog="python -m review.spread", description=__doc__)
+    parser = argparse.ArgumentParser(prog="review spread", description=__doc__)
+    parser.add_argument("--param", required=True, help="the seed: KEY, or FILE:KEY")
+    parser.add_argument("--metric", required=True, help="KEY, or FILE:KEY")
     parser.add_argument("--seeds", type=int, default=5, help="how many, two at least")
-    seeds = parser.parse_args().seeds
+    parser.add_argument("--output", type=Path, default=Path(SPREAD), help="a file for the result")
+    options = parser.parse_args(arguments)
+    seeds, param, metric = options.seeds, options.param, options.metric
     if not 2 <= seeds <= MOST_SEEDS:
         raise UserError(f"spread: --seeds: expected 2 to {MOST_SEEDS}, found {seeds}")
-    params = pipeline.params(workspace(Path.cwd()))
-    name = f"spread-{digest(params)[:8]}"
-    summary = summarize(run_experiments(range(1, seeds + 1), name), params)
-    write(json.dumps(summary, indent=2) + "\n", Path(record.SPREAD))
-    spread = f"accuracy {summary['mean']:.4f} ± {summary['sd']:.4f}"
-    print(f"{spread} (sd of {seeds} seeds); see {record.SPREAD}")
-
-
-if __name__ == "__main__":
-    run(main)
+    here, name = recipe.read(workspace(Path.cwd())), param.replace(":", ": ")
+    if name not in here:
+        raise UserError(f"spread: --param: expected a param that a stage declares, found {param}")
+    experiment = f"spread-{digest(here, name)[:8]}"
+    found = run_experiments(range(1, seeds + 1), experiment, param, metric)
+    summary = summarize(found, here, name, metric)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    write(json.dumps(summary, indent=2) + "\n", options.output)
+    spread = f"{metric} {summary['mean']:.4f} ± {summary['sd']:.4f}"
+    print(f"{spread} (sd of {seeds} seeds); see {options.output}")

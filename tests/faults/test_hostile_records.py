@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from review import locked, markdown, record, report, verdict
+from review import locked, page, record, verdict
 from review.errors import UserError
 from review.revision import Revision
+from review.words import markdown
 from small_project import SmallProject
 
 Files = dict[str, bytes]
@@ -127,7 +128,7 @@ def check(files: Files, before: record.Record) -> str:
         after = record.read(here, whole=True)
         text = markdown.write(
             verdict.between(before, after)._replace(doubts=differ), picture=None
-        ) + report.write(verdict.between(after, before))
+        ) + page.write(verdict.between(after, before))
     except UserError as error:
         return str(error)
     assert not NONE.search(text)
@@ -179,7 +180,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
         ("dvc.yaml", b"stages: {fetch: {deps:", "expected plain YAML"),
         ("dvc.lock", b"1" * 10_000_000, "more than"),
         ("metrics/spread.json", b'{"n": 1, "sd": 0.1, "params_digest": ""}', "n: expected a whole"),
-        ("metrics/predictions.csv", b"\xff", "expected a table of numbers"),
+        ("metrics/predictions.csv", b"\xff", "expected a table, found"),
         ("metrics/evaluation.json", b'{"accuracy": NaN}', "expected JSON, found a number that is"),
     ],
 )
@@ -213,7 +214,7 @@ def _bounded(root: Path, name: str) -> subprocess.CompletedProcess[str]:
         "report": ["--base", "main", "--output", "report.html"],
     }
     limited = f'ulimit -v {2_000_000}; exec "$@"'  # kB
-    argv = ["bash", "-c", limited, "-", sys.executable, "-m", f"review.{name}", *options[name]]
+    argv = ["bash", "-c", limited, "-", sys.executable, "-m", "review", name, *options[name]]
     env = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
         argv, cwd=root, env=env, check=False, capture_output=True, text=True, timeout=120

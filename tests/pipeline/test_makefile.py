@@ -21,6 +21,8 @@ case "$*" in
 esac
 """
 PYTHON = ["python", "-P", "-m"]
+OURS = ["--images", "data/prepared/test.npz", "--spread-with", "make spread"]
+SPREAD = ["--param", "train.seed", "--metric", "accuracy"]
 
 
 @pytest.fixture
@@ -59,10 +61,18 @@ def make(place: Path, *words: str, **variables: str) -> list[list[str]]:
 @pytest.mark.parametrize(
     ("target", "name", "expected"),
     [
-        ("review", "BASE", [*PYTHON, "review.diff", "--base={}", "--picture", "review.png"]),
-        ("report", "BASE", [*PYTHON, "review.report", "--base={}", "--output", "report.html"]),
+        (
+            "review",
+            "BASE",
+            [*PYTHON, "review", "diff", "--base={}", *OURS, "--picture", "review.png"],
+        ),
+        (
+            "report",
+            "BASE",
+            [*PYTHON, "review", "report", "--base={}", *OURS, "--output", "report.html"],
+        ),
         ("predict", "IMAGE", [*PYTHON, "mnist.predict", "--", "{}"]),
-        ("spread", "SEEDS", [*PYTHON, "review.spread", "--seeds={}"]),
+        ("spread", "SEEDS", [*PYTHON, "review", "spread", *SPREAD, "--seeds={}"]),
         ("repro", "RECIPE", ["recipe", "{}"]),
         ("image", "BASE", ["docker", "build", "--tag", "the tag"]),
         ("image", "LOCK", [*PYTHON, "sealed.image", "tag", "{}"]),
@@ -93,7 +103,12 @@ def test_what_is_typed_is_one_argument(
         (
             "review",
             "REVIEW_FLAGS",
-            [*PYTHON, "review.diff", "--base=main", "--picture", "review.png"],
+            [*PYTHON, "review", "diff", "--base=main", *OURS, "--picture", "review.png"],
+        ),
+        (
+            "report",
+            "REVIEW_FLAGS",
+            [*PYTHON, "review", "report", "--base=main", *OURS, "--output", "report.html"],
         ),
     ],
 )

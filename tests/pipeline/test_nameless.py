@@ -55,7 +55,8 @@ def test_a_user_without_a_name_has_the_other_commands(project: Project, tmp_path
     reviewed.commit()
     reviewed.repro(wrong={2, 3})
     (reviewed.root / ".venv").symlink_to(sys.prefix)
-    module = f"PYTHONPATH={ROOT}/src .venv/bin/python -m review.diff --base HEAD --picture out.png"
+    options = "--base HEAD --images data/prepared/test.npz --picture out.png"
+    module = f"PYTHONPATH={ROOT}/src .venv/bin/python -m review diff {options}"
     result = make(reviewed.root, module)
     assert result.returncode == 0, result.stderr
     assert "No difference" in result.stdout

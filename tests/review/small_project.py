@@ -2,13 +2,33 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
+
+from review.record.documents import flatten
+from review.verdict import Options
+from review.verdict.seeds import digest
+
+
+def dvc(root: Path, *arguments: str) -> str:
+    """Run DVC itself in a project."""
+    env = os.environ | {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(root / ".dvc/site")}
+    command = [sys.executable, "-m", "dvc", *arguments]
+    done = subprocess.run(command, cwd=root, env=env, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def dvc_status(root: Path) -> set[str]:
+    """Return the stages that DVC would run."""
+    return set(yaml.safe_load(dvc(root, "status", "--json")))
+
 
 PIPELINE = """\
 stages:
@@ -23,19 +43,22 @@ stages:
     params: [train]
     outs: [models/model.keras]
     metrics: [metrics/train.json: {cache: false}]
-    plots: [metrics/curve.csv: {cache: false}]
+    plots: [metrics/curve.csv: {cache: false, x: step, y: validation_accuracy}]
+    meta: {records: [metrics/environment.json]}
   evaluate:
     cmd: stages/run evaluate
     deps: [data/prepared/test.npz, models/model.keras]
     params: [evaluate.confidence]
     metrics: [metrics/evaluation.json: {cache: false}]
-    plots: [metrics/predictions.csv: {cache: false}]
+    plots:
+      - metrics/predictions.csv: {cache: false, template: confusion, x: actual, y: predicted}
 """
 PARAMS = {
     "preprocess": {"seed": 1},
     "train": {"learning_rate": 0.1, "seed": 1},
     "evaluate": {"confidence": 0.95},
 }
+IMAGES = Options(images="data/prepared/test.npz", spread_with="make spread")
 ENVIRONMENT = {"python": "3.11.7", "packages": {"numpy": "2.4.6"}, "processor": "AMD EPYC"}
 
 
@@ -120,6 +143,10 @@ class SmallProject:
     def record(self, path: str) -> dict[str, Any]:
         content = (self.root / path).read_bytes()
         return {"path": path, "md5": hashlib.md5(content).hexdigest(), "size": len(content)}  # noqa: S324
+
+    def digest(self) -> str:
+        """Return what a spread of this recipe belongs to."""
+        return digest(flatten(self.params), "train.seed")
 
     def commit(self) -> None:
         self.git("add", ".")

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from review import ancestor, phrases, verdict
+from review import verdict
 from review.errors import UserError
+from review.revision import ancestor
+from review.verdict import Options, pairing
+from review.words import phrases
 from small_project import SmallProject
 
 
@@ -65,8 +68,8 @@ def clone(project: SmallProject, *options: str) -> Path:
 @pytest.mark.fault(40)
 def test_a_branch_behind_main_is_compared_with_where_it_left(project: SmallProject) -> None:
     review = verdict.make(project.root, "main")
-    assert review.outcome == verdict.SAME  # 5 won and none lost is a coin, five times
-    assert "5 won, 0 lost" in phrases.verdict(review)
+    assert review.outcome == pairing.SAME  # 5 won and none lost is a coin, five times
+    assert "5 won, 0 lost" in phrases.verdicts(review)[0]
     left, tip = head(project, "main~1"), head(project, "main")
     assert review.before.name == f"merge base with main ({left})"
     assert phrases.cautions(review)[0] == (
@@ -77,9 +80,9 @@ def test_a_branch_behind_main_is_compared_with_where_it_left(project: SmallProje
 
 @pytest.mark.fault(40)
 def test_the_tip_is_compared_with_when_asked_for(project: SmallProject) -> None:
-    review = verdict.make(project.root, "main", tip=True)
+    review = verdict.make(project.root, "main", Options(tip=True))
     tip = head(project, "main")
-    assert "0 won, 4 lost" in phrases.verdict(review)
+    assert "0 won, 4 lost" in phrases.verdicts(review)[0]
     assert review.before.name == f"main ({tip})"
     note = f"Compared with the tip of main, {tip}, which HEAD does not hold."
     assert phrases.cautions(review)[0] == note

@@ -9,14 +9,14 @@ import pytest
 
 from small_project import SmallProject
 
+IMAGES = ["--images", "data/prepared/test.npz"]
 SOURCE = Path(__file__).parents[2] / "src"
 ENV = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
 COMMANDS = {
-    "review.diff": ["--base", "main"],
-    "review.report": ["--base", "main", "--output", "report.html"],
-    "review.locked": [],
-    "review.spread": ["--seeds", "2"],
-    "mnist.predict": ["nothing-é-→.png"],
+    "diff": ["--base", "main", "--images", "data/prepared/test.npz"],
+    "report": ["--base", "main", "--output", "report.html"],
+    "locked": [],
+    "spread": ["--seeds", "2", "--param", "train.seed", "--metric", "accuracy"],
 }
 
 
@@ -34,7 +34,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
 def command(
     project: SmallProject, name: str, *options: str, **env: str
 ) -> subprocess.CompletedProcess[bytes]:
-    argv = [sys.executable, "-m", name, *(options or COMMANDS[name])]
+    argv = [sys.executable, "-m", "review", name, *(options or COMMANDS[name])]
     return subprocess.run(argv, cwd=project.root, env=ENV | env, check=False, capture_output=True)
 
 
@@ -46,35 +46,33 @@ def test_output_that_is_not_utf8_has_question_marks(
 ) -> None:
     done = command(project, name, PYTHONIOENCODING=encoding)
     assert b"Traceback" not in done.stderr
-    # no DVC project and no such picture here: the last two end in words of their own
-    assert done.returncode == (2 if name in {"review.spread", "mnist.predict"} else 0), done.stderr
-    if name == "review.diff":
+    # no DVC project here: the last one ends in words of its own
+    assert done.returncode == (2 if name == "spread" else 0), done.stderr
+    if name == "diff":
         assert b"**No difference beyond noise: of 100 test images 0 won, 1 lost" in done.stdout
         assert b"#2: 2, 2 ? 3" in done.stdout
-    if name == "mnist.predict":
-        assert b"nothing-" in done.stderr
 
 
 @pytest.mark.fault(58)
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("review.diff", ["--base", "main", "--output", "review.md"]),
-        ("review.diff", ["--base", "main", "--picture", "review.png"]),
-        ("review.report", ["--base", "main", "--output", "report.html"]),
+        ("diff", ["--base", "main", "--output", "review.md"]),
+        ("diff", ["--base", "main", "--picture", "review.png", *IMAGES]),
+        ("report", ["--base", "main", "--output", "report.html"]),
     ],
 )
 def test_a_workspace_that_cannot_be_written_is_told_in_a_line(
     project: SmallProject, name: str, options: list[str]
 ) -> None:
     done = read_only(project, name, *options)
-    told = f"{options[-1]}: Read-only file system; nothing was written\n"
+    told = f"{options[3]}: Read-only file system; nothing was written\n"
     assert (done.returncode, done.stdout, done.stderr.decode()) == (2, b"", told)
 
 
 @pytest.mark.fault(58)
 def test_a_workspace_that_cannot_be_written_is_reviewed(project: SmallProject) -> None:
-    for name, options in (("review.locked", []), ("review.diff", ["--base", "main"])):
+    for name, options in (("locked", []), ("diff", ["--base", "main"])):
         done = read_only(project, name, *options)
         assert (done.returncode, done.stderr) == (0, b"")
 
@@ -82,11 +80,11 @@ def test_a_workspace_that_cannot_be_written_is_reviewed(project: SmallProject) -
 @pytest.mark.fault(58)
 def test_a_full_disk_leaves_no_half_a_review(project: SmallProject, tmp_path: Path) -> None:
     """A file system of 8 kB takes neither the page nor the picture beside the one before."""
-    for name, options in (("review.report", ["--output"]), ("review.diff", ["--picture"])):
-        path = tmp_path / ("page.html" if name == "review.report" else "picture.png")
+    for name, options in (("report", ["--output"]), ("diff", ["--picture"])):
+        path = tmp_path / ("page.html" if name == "report" else "picture.png")
         script = f"mount -t tmpfs -o size=8k none '{tmp_path}' && echo old > '{path}' && "
         script += f"\"$@\"; status=$?; cat '{path}'; ls -A '{tmp_path}'; exit $status"
-        done = mounted(project, script, name, "--base", "main", *options, str(path))
+        done = mounted(project, script, name, "--base", "main", *IMAGES, *options, str(path))
         assert done.returncode == 2
         told = f"{path}: No space left on device; nothing was written\n"
         assert done.stderr.decode() == told
@@ -96,7 +94,7 @@ def test_a_full_disk_leaves_no_half_a_review(project: SmallProject, tmp_path: Pa
 @pytest.mark.fault(58)
 def test_a_stdout_that_takes_nothing_is_told(project: SmallProject) -> None:
     with Path("/dev/full").open("wb") as full:
-        argv = [sys.executable, "-m", "review.diff", "--base", "main"]
+        argv = [sys.executable, "-m", "review", "diff", "--base", "main"]
         done = subprocess.run(
             argv, cwd=project.root, env=ENV, check=False, stdout=full, stderr=subprocess.PIPE
         )
@@ -118,7 +116,7 @@ def test_a_stdout_that_takes_nothing_is_told(project: SmallProject) -> None:
     ],
 )
 def test_a_place_that_is_none_is_told(project: SmallProject, option: list[str], told: str) -> None:
-    done = command(project, "review.diff", "--base", "main", *option)
+    done = command(project, "diff", "--base", "main", *option)
     [line] = done.stderr.decode().splitlines()
     assert done.returncode == 2
     assert line.startswith(told)
@@ -146,6 +144,7 @@ def mounted(
         "sh",
         sys.executable,
         "-m",
+        "review",
         name,
         *options,
     ]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from review.comparison import Pairing, mcnemar, newcombe, pair, seed_noise
+from review.verdict.statistics import Pairing, mcnemar, newcombe, pair, seed_noise
 
 
 def counts(both_right: int, fixed: int, broken: int, both_wrong: int) -> Pairing:

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from review import markdown, report, verdict
+from review import page as pages
+from review import verdict
 from review.errors import UserError
-from small_project import SmallProject
+from review.words import markdown
+from small_project import IMAGES, SmallProject
 from test_review import command
 
 
@@ -30,7 +32,7 @@ def test_the_first_pull_request_is_reviewed_with_the_new_side_alone(project: Sma
         "metrics/predictions.csv; 90 of 100 test images are read right.**",
         "**Nothing to compare with: main (",
         "| test accuracy (95% interval) | — | 0.9000 (0.8256 to 0.9448) | — |",
-        "| test log loss (nats) | — | 0.1000 | — |",
+        "| log loss | — | 0.1000 | — |",
         "| validation images | — | 50 | — |",
         "| train.learning_rate | — | 0.1 |",
         "| train | new |",
@@ -42,7 +44,7 @@ def test_the_first_pull_request_is_reviewed_with_the_new_side_alone(project: Sma
 
 @pytest.mark.fault(47)
 def test_the_first_report_has_no_picture_of_what_was_not(project: SmallProject) -> None:
-    page = report.write(verdict.make(project.root, "main"))
+    page = pages.write(verdict.make(project.root, "main", IMAGES))
     assert "<h1>Nothing to compare with: main (" in page
     assert page.count("<polyline") == 1
     assert "The worst 10 of 10 mistakes, workspace" in page
@@ -52,7 +54,7 @@ def test_the_first_report_has_no_picture_of_what_was_not(project: SmallProject) 
 @pytest.mark.parametrize(
     ("path", "text", "row"),
     [
-        ("metrics/evaluation.json", "{}", "| test log loss (nats) | — | 0.1000 | — |"),
+        ("metrics/evaluation.json", "{}", "| log loss | — | 0.1000 | — |"),
         (
             "metrics/train.json",
             '{"validation_accuracy": 0.8}',
@@ -76,15 +78,12 @@ def test_a_base_with_fewer_files_or_keys_is_a_dash(
     project.commit()
     project.git("branch", "-f", "main")
     project.write(path, now)
-    review = verdict.make(project.root, "main")
+    review = verdict.make(project.root, "main", IMAGES)
     assert row in markdown.write(review, picture=None)
-    assert "</html>" in report.write(review)
+    assert "</html>" in pages.write(review)
 
 
 def test_what_the_workspace_lacks_is_an_error_still(project: SmallProject) -> None:
-    project.write_json("metrics/evaluation.json", {"accuracy": 0.9})
-    project.lock()
-    with pytest.raises(
-        UserError, match=r"workspace: metrics/evaluation\.json: expected a key 'log_lo"
-    ):
-        verdict.make(project.root, "main")
+    (project.root / "metrics/predictions.csv").unlink()
+    with pytest.raises(UserError, match=r"\(evaluate: metrics/predictions\.csv: missing\); run"):
+        verdict.make(project.root, "main", IMAGES)

@@ -10,8 +10,7 @@ import yaml
 from review import locked
 from review.errors import UserError
 from review.revision import committed, workspace
-from small_project import SmallProject
-from test_pipeline import dvc, dvc_status
+from small_project import SmallProject, dvc, dvc_status
 
 PROJECT = Path(__file__).parents[2]
 Edit = Callable[[SmallProject], None]

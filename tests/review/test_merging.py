@@ -10,8 +10,7 @@ import pytest
 from review import locked
 from review.errors import UserError
 from review.revision import committed, workspace
-from small_project import SmallProject
-from test_pipeline import dvc
+from small_project import SmallProject, dvc
 from test_review import command
 
 ATTRIBUTES = Path(__file__).parents[2] / ".gitattributes"

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from browser import Browser
-from mnist.tables import write_json
-from review import report, spread, verdict
-from small_project import SmallProject
+from review import page as pages
+from review import verdict
+from small_project import IMAGES, SmallProject
 
 WIDTHS = (400, 1400)
 CONTRAST = """
@@ -52,14 +52,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     project.params["train"]["note"] = "<script>alert(1)</script> & a | b"
     project.write("src/train.py", "train = 2\n")
     project.repro(wrong=set(range(8, 50)))
-    belongs = {"params_digest": spread.digest(project.params), "sd": 0.01, "n": 5}
-    write_json(belongs, project.root / "metrics/spread.json")
+    belongs = {"param": "train.seed", "params_digest": project.digest(), "sd": 0.01, "n": 5}
+    project.write_json("metrics/spread.json", belongs)
     return project
 
 
 @pytest.fixture(scope="module")
 def page(project: SmallProject) -> str:
-    return report.write(verdict.make(project.root, "main"))
+    return pages.write(verdict.make(project.root, "main", IMAGES))
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_without_data_or_a_pairing_the_page_says_what_it_can(tmp_path: Path) -> 
     project.params["preprocess"]["seed"] = 2
     project.repro(wrong={2})
     project.without_data()
-    page = report.write(verdict.make(tmp_path, "main"))
+    page = pages.write(verdict.make(tmp_path, "main", IMAGES))
     assert "Not comparable image by image: the test set is not the same" in page
     assert "<img" not in page
     assert "McNemar" not in page
@@ -133,7 +133,7 @@ def test_pictures_have_texts_and_tables_headers(page: str) -> None:
     tags = Structure(page).tags
     pictures = [attributes for tag, attributes in tags if tag == "img"]
     assert len(pictures) == 48
-    assert all((attributes["alt"] or "").startswith("A handwritten ") for attributes in pictures)
+    assert all((attributes["alt"] or "").startswith("A picture of ") for attributes in pictures)
     drawings = [attributes for tag, attributes in tags if tag == "svg"]
     assert [bool(attributes["aria-label"]) for attributes in drawings] == [True, True]
     scopes = {attributes.get("scope") for tag, attributes in tags if tag == "th"}

@@ -19,9 +19,10 @@ stages:
   train:
     cmd: python3 train.py
     deps: [train.py]
+    params: [train.reproducible]
     outs: [model]
-    metrics:
-      - metrics/predictions.csv: {cache: false}
+    plots:
+      - metrics/predictions.csv: {cache: false, template: confusion, x: actual, y: predicted}
     meta:
       records: [metrics/environment.json]
 """
@@ -29,13 +30,14 @@ TRAIN = """
 import hashlib, json, os
 noise = os.environ.get("NOISE", "")
 open("model", "w").write("weights" + noise)
-digit = 8 if noise else 3
+other = 8 if noise else 3
 open("metrics/predictions.csv", "w").write(
-    f"index,actual,predicted,probability\\n0,1,1,0.9\\n1,3,{digit},0.7{noise}\\n")
+    f"index,actual,predicted,probability\\n0,1,1,0.9\\n1,3,{other},0.7{noise}\\n")
 platform = json.loads(os.environ["PLATFORM"])
 platform["of"] = {"model": hashlib.md5(open("model", "rb").read()).hexdigest()}
 open("metrics/environment.json", "w").write(json.dumps(platform))
 """
+CHOICES = ["--portable-unless=train.reproducible=machine", "--needs-flag=avx2"]
 PLATFORM: dict[str, Any] = {
     "python": "3.11.7",
     "packages": {"tensorflow": "2.21.0"},
@@ -93,7 +95,7 @@ def run(
 
 
 def verify(root: Path, **variables: str) -> tuple[int, str]:
-    command = (sys.executable, "-m", "review.retrain")
+    command = (sys.executable, "-m", "review", "retrain", *CHOICES)
     done = run(root, *command, check=False, **variables)
     lines = [line for line in (done.stdout + done.stderr).splitlines() if "verify:" in line]
     return done.returncode, "\n".join(lines)
@@ -112,7 +114,7 @@ def test_other_bytes_where_they_are_promised_fail_and_are_named(root: Path) -> N
     status, said = verify(root, NOISE="5")
     assert status == 1
     assert "expected the bytes that dvc.lock names, found others: metrics/predictions.csv, " in said
-    assert "1 of 2 images are read as another digit, " in said
+    assert "1 of 2 rows are read as another class, " in said
     assert "the probability differs by 0.050000 at most" in said
 
 
@@ -138,7 +140,7 @@ def test_a_platform_that_promises_no_bytes_is_an_excuse_and_another_none(
     status, said = verify(root, NOISE="5", PLATFORM=json.dumps(PLATFORM | changed))
     assert status == (0 if why else 1)
     if why:
-        assert f"differ, where the same bytes are not promised: {why}; 1 of 2 images" in said
+        assert f"differ, where the same bytes are not promised: {why}; 1 of 2 rows" in said
 
 
 @pytest.mark.fault(39)
@@ -183,7 +185,7 @@ def test_what_head_holds_and_cannot_be_read_is_told_before_anything_runs(
 ) -> None:
     (root / file).write_text(text)
     commit(root)
-    done = run(root, sys.executable, "-m", "review.retrain", check=False)
+    done = run(root, sys.executable, "-m", "review", "retrain", *CHOICES, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(message)
     assert len(done.stderr.splitlines()) == 1

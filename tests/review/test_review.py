@@ -9,10 +9,12 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 
-from mnist.tables import write_json
-from review import markdown, report, spread, verdict
+from review import page as pages
+from review import verdict
 from review.errors import UserError
-from small_project import SmallProject
+from review.verdict.seeds import digest
+from review.words import markdown
+from small_project import IMAGES, SmallProject
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -27,11 +29,21 @@ def project(tmp_path: Path) -> SmallProject:
 
 
 def review(project: SmallProject) -> str:
-    return markdown.write(verdict.make(project.root, "main"), picture=None)
+    return markdown.write(verdict.make(project.root, "main", IMAGES), picture=None)
 
 
 def command(project: SmallProject, *options: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "review.diff", "--base", "main", *options]
+    argv = [
+        sys.executable,
+        "-m",
+        "review",
+        "diff",
+        "--base",
+        "main",
+        "--images",
+        str(IMAGES.images),
+        *options,
+    ]
     env = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
         argv, cwd=project.root, env=env, check=False, capture_output=True, text=True
@@ -127,7 +139,7 @@ def test_the_record_of_another_model_says_nothing_of_this_one(project: SmallProj
     assert f"| python and packages | known | {unknown} |" in text
     assert "another run's" not in text
     assert "The same: data, code." in text
-    page = report.write(verdict.make(project.root, "main"))
+    page = pages.write(verdict.make(project.root, "main", IMAGES))
     assert unknown in page
     assert "another run" not in page
 
@@ -139,8 +151,8 @@ def test_the_spread_of_seeds_is_held_against_the_change(
     project: SmallProject, sd: float, lies: str
 ) -> None:
     """Student's t at 97.5 %, 4 degrees of freedom: 2.776; 7 points = 2.776 sqrt(2) 0.01783."""
-    belongs = {"params_digest": spread.digest(project.params), "sd": sd, "n": 5}
-    write_json(belongs, project.root / "metrics/spread.json")
+    belongs = {"param": "train.seed", "params_digest": project.digest(), "sd": sd, "n": 5}
+    project.write_json("metrics/spread.json", belongs)
     project.params["train"]["seed"] = 2
     project.repro(wrong={0, 1, 2})
     text = review(project)
@@ -149,8 +161,8 @@ def test_the_spread_of_seeds_is_held_against_the_change(
 
 
 def test_a_spread_of_the_base_serves_where_the_recipe_changed(project: SmallProject) -> None:
-    belongs = {"params_digest": spread.digest(project.params), "sd": 0.001, "n": 5}
-    write_json(belongs, project.root / "metrics/spread.json")
+    belongs = {"param": "train.seed", "params_digest": project.digest(), "sd": 0.001, "n": 5}
+    project.write_json("metrics/spread.json", belongs)
     project.params["train"]["learning_rate"] = 0.2
     project.repro(wrong=set(range(9)))
     text = review(project)
@@ -158,8 +170,8 @@ def test_a_spread_of_the_base_serves_where_the_recipe_changed(project: SmallProj
 
 
 def test_a_stale_spread_is_not_used(project: SmallProject) -> None:
-    other = {"params_digest": spread.digest({"train": {"steps": 7}}), "sd": 1, "n": 5}
-    write_json(other, project.root / "metrics/spread.json")
+    other = {"params_digest": digest({"train.steps": 7}, "train.seed"), "sd": 1, "n": 5}
+    project.write_json("metrics/spread.json", other)
     assert "is stale, it belongs to other params: not used; `make spread`" in review(project)
 
 
@@ -174,7 +186,7 @@ def test_no_data_no_picture_but_the_indices(project: SmallProject) -> None:
 
 def test_images_that_dvc_lock_does_not_name_are_not_shown(project: SmallProject) -> None:
     (project.root / "data/prepared/test.npz").write_bytes(b"other")
-    assert verdict.make(project.root, "main").images is None
+    assert verdict.make(project.root, "main", IMAGES).images is None
 
 
 def test_the_base_is_doubted_where_its_own_lock_is_stale(project: SmallProject) -> None:
@@ -193,13 +205,16 @@ def test_an_unknown_base_and_a_missing_file_are_named(project: SmallProject) -> 
         verdict.make(project.root, "--all")
     (project.root / "metrics/environment.json").unlink()  # a record, which dvc.lock does not name
     with pytest.raises(UserError, match=r"workspace: metrics/environment\.json: no such file"):
-        verdict.make(project.root, "main")
+        verdict.make(project.root, "main", IMAGES)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("index,actual,predicted,probability\n0,1,x,1\n", "expected a table of numbers, found"),
+        ("index,actual,predicted,probability\n0,1,1,x\n", "probability: could not convert"),
+        ("index,actual,predicted,probability\n0,1,1\n", "expected a table, found 4 names for 3"),
+        ("index,actual,predicted\n0,,1\n", "actual: expected classes, found an empty one"),
+        ("index,actual,predicted\n7,1,1\n7,1,1\n", "index: expected each once, found one twice"),
         ("index,label\n0,1\n", "expected a column 'actual', found none"),
     ],
 )
@@ -207,19 +222,21 @@ def test_broken_predictions_are_named(project: SmallProject, content: str, messa
     project.write("metrics/predictions.csv", content)
     project.lock()
     with pytest.raises(UserError, match=f"workspace: metrics/predictions.csv: {message}"):
-        verdict.make(project.root, "main")
+        verdict.make(project.root, "main", IMAGES)
 
 
-def test_metrics_without_what_a_review_needs_are_named(project: SmallProject) -> None:
-    project.write_json("metrics/train.json", {"validation_accuracy": 0.9})
+def test_an_accuracy_has_its_interval_where_a_count_stands_beside_it(
+    project: SmallProject,
+) -> None:
+    project.write_json("metrics/train.json", {"validation_accuracy": 0.9, "note": "a | b"})
     project.lock()
-    message = r"workspace: metrics/train\.json: expected a key 'validation_images', found none"
-    with pytest.raises(UserError, match=message):
-        verdict.make(project.root, "main")
+    text = review(project)
+    assert "| validation accuracy | 0.9000 | 0.9000 | same |" in text
+    assert "| note | — | `a \\| b` | — |" in text
     project.write("metrics/train.json", "[1")
     project.lock()
     with pytest.raises(UserError, match=r"workspace: metrics/train\.json: expected JSON, found"):
-        verdict.make(project.root, "main")
+        verdict.make(project.root, "main", IMAGES)
 
 
 def test_the_command_writes_both_files_and_its_status_is_for_ci(project: SmallProject) -> None:
@@ -263,7 +280,7 @@ def test_ten_thousand_images_take_less_than_two_seconds_and_no_tensorflow(tmp_pa
     assert "of 10,000 test images 20 won, 15 lost (exact McNemar p = 0.500)" in done.stdout
     # of the processor: the clock of a shared machine tells of its neighbours
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
-    code = "import sys, review.diff; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, review.diff, review.__main__; sys.exit('tensorflow' in sys.modules)"
     env = {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", code], env=env, check=True)
 

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from review import spread
-from small_project import SmallProject
-from test_pipeline import dvc
+from review.errors import UserError
+from review.verdict.seeds import digest
+from small_project import SmallProject, dvc
 
 SOURCE = Path(__file__).parents[2] / "src"
+CHOICES = ["--param", "train.seed", "--metric", "accuracy"]
 PIPELINE = """\
 stages:
   evaluate:
@@ -33,23 +35,46 @@ echo "{\\"accuracy\\": 0.90$seed}" > metrics/evaluation.json
 """
 
 
-def test_the_digest_is_that_of_all_params_but_the_seed_of_the_training_and_the_gate() -> None:
-    params: dict[str, Any] = {"preprocess": {"seed": 1}, "train": {"seed": 1, "steps": 9}}
-    same = {"train": {"steps": 9, "seed": 2}, "preprocess": {"seed": 1}, "gate": {"minimum": 1}}
-    assert spread.digest(params) == spread.digest(same)
+def test_the_digest_is_that_of_all_params_but_the_seed_that_is_turned() -> None:
+    params: dict[str, Any] = {"preprocess.seed": 1, "train.seed": 1, "train.steps": 9}
+    same = {"train.steps": 9, "train.seed": 2, "preprocess.seed": 1}
+    assert digest(params, "train.seed") == digest(same, "train.seed")
+    assert digest(params, "preprocess.seed") != digest(params, "train.seed")
     for other in (
-        {"preprocess": {"seed": 2}, "train": {"seed": 1, "steps": 9}},
-        {"preprocess": {"seed": 1}, "train": {"seed": 1, "steps": 8}},
-        {"preprocess": {"seed": 1}, "train": {"seed": 1, "steps": 9}, "new": 1},
+        params | {"preprocess.seed": 2},
+        params | {"train.steps": 8},
+        params | {"new": 1},
     ):
-        assert spread.digest(other) != spread.digest(params)
+        assert digest(other, "train.seed") != digest(params, "train.seed")
 
 
 def test_a_summary_by_hand() -> None:
     """The mean of 1, 2, 3 thousandths is 2, their standard deviation (n - 1) is 1."""
-    found = spread.summarize({2: 0.902, 1: 0.901, 3: 0.903}, {})
-    assert list(found["accuracy_of_seed"].items()) == [("1", 0.901), ("2", 0.902), ("3", 0.903)]
+    found = spread.summarize({2: 0.902, 1: 0.901, 3: 0.903}, {}, "train.seed", "accuracy")
+    assert list(found["value_of_seed"].items()) == [("1", 0.901), ("2", 0.902), ("3", 0.903)]
     assert (found["mean"], found["sd"], found["n"]) == (0.902, 0.001, 3)
+    assert (found["param"], found["metric"]) == ("train.seed", "accuracy")
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [("accuracy", 0.9), ("a.json:accuracy", 0.9), ("deep.loss", 2.0), ("nothing", None)],
+)
+def test_a_metric_is_found_by_its_name(metric: str, expected: float | None) -> None:
+    files: dict[str, Any] = {"a.json": {"accuracy": 0.9, "deep": {"loss": 2}}, "b.json": {"f1": 1}}
+    metrics = {path: {"data": data} for path, data in files.items()}
+    entry = {
+        "name": "s-1",
+        "executor": {"state": "success"},
+        "revs": [{"data": {"metrics": metrics}}],
+    }
+    table = [{"experiments": [entry]}]
+    assert spread.values(table, "s", metric) == ({} if expected is None else {1: expected})
+    files["b.json"]["accuracy"] = 1
+    with pytest.raises(
+        UserError, match=r"accuracy: expected one file, found a\.json, b\.json; FILE:acc"
+    ):
+        spread.values(table, "s", "accuracy")
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +103,7 @@ def command(project: SmallProject, seeds: int) -> subprocess.CompletedProcess[st
         "DVC_SITE_CACHE_DIR": str(project.root / ".dvc/site"),
         "RUNS": str(runs(project)),
     }
-    argv = [sys.executable, "-m", "review.spread", "--seeds", str(seeds)]
+    argv = [sys.executable, "-m", "review", "spread", "--seeds", str(seeds), *CHOICES]
     return subprocess.run(
         argv, cwd=project.root, env=os.environ | env, check=False, capture_output=True, text=True
     )
@@ -91,8 +116,8 @@ def test_each_seed_is_an_experiment_that_dvc_lists(project: SmallProject) -> Non
     assert done.returncode == 0, done.stderr
     assert "accuracy 0.9020 ± 0.0010 (sd of 3 seeds)" in done.stdout
     found = json.loads((project.root / "metrics/spread.json").read_text())
-    assert found["accuracy_of_seed"] == {"1": 0.901, "2": 0.902, "3": 0.903}
-    assert found["params_digest"] == spread.digest({"train": {"steps": 9}})
+    assert found["value_of_seed"] == {"1": 0.901, "2": 0.902, "3": 0.903}
+    assert found["params_digest"] == digest({"train.steps": 9}, "train.seed")
     listed = dvc(project.root, "exp", "list", "--name-only").split()
     assert sorted(listed) == [f"spread-{found['params_digest'][:8]}-{seed}" for seed in (1, 2, 3)]
     assert (project.root / "params.yaml").read_text() == params
@@ -120,6 +145,7 @@ def test_a_path_that_dvc_cannot_write_is_refused_before_its_queue_waits_for_ever
     tmp_path: Path,
 ) -> None:
     project = SmallProject(tmp_path / "à moi")
+    project.write("dvc.yaml", PIPELINE)
     project.write("params.yaml", "train:\n  seed: 1\n")
     done = command(project, 2)
     said = f"spread: DVC's queue needs a path of ASCII characters, found {project.root}; "

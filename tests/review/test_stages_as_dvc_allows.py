@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from review import locked, pipeline
+from review import locked
 from review.errors import UserError
+from review.record import pipeline
 from review.revision import Revision, committed, workspace
-from small_project import SmallProject
-from test_pipeline import dvc, dvc_status
+from small_project import SmallProject, dvc, dvc_status
 
 PIPELINE = """\
 vars:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from review import markdown, quoting, report, verdict
+from review import page as pages
+from review import quoting, verdict
 from review.errors import UserError
-from small_project import SmallProject
+from review.words import markdown
+from small_project import IMAGES, SmallProject
 from test_review import command
 
 EVIL = "<img/src=x>`|$(touch${IFS}owned);*a*_b_@me#1[x](y)www.x"
@@ -88,7 +90,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
 
 @pytest.mark.fault(64)
 def test_markdown_holds_every_text_of_others_in_code(project: SmallProject) -> None:
-    text = markdown.write(verdict.make(project.root, BRANCH), picture=Path(f"{EVIL}.png"))
+    text = markdown.write(verdict.make(project.root, BRANCH, IMAGES), picture=Path(f"{EVIL}.png"))
     outside = re.sub(r"`[^`\n]*`", "", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
     assert text.count("touch") >= 8
     for sign in ("touch", "<img", "@me", "#1[", "*a*"):
@@ -101,7 +103,7 @@ def test_markdown_holds_every_text_of_others_in_code(project: SmallProject) -> N
 
 @pytest.mark.fault(64)
 def test_the_page_holds_no_tag_of_others(project: SmallProject) -> None:
-    page = report.write(verdict.make(project.root, BRANCH))
+    page = pages.write(verdict.make(project.root, BRANCH, IMAGES))
     assert "&lt;img/src=x&gt;" in page
     assert "<img/src=x>" not in page
     assert Tags(page).found <= {
@@ -148,10 +150,10 @@ def test_an_accuracy_that_contradicts_the_predictions_is_noticed(tmp_path: Path)
         r"metrics/evaluation\.json: accuracy_of_class\.1: 0\.95, 0\.9 in metrics/predictions\.csv"
     )
     with pytest.raises(UserError, match=message):
-        verdict.make(tmp_path, "main")
+        verdict.make(tmp_path, "main", IMAGES)
     project.commit()
     project.repro(wrong={1})
-    text = markdown.write(verdict.make(tmp_path, "main"), picture=None)
+    text = markdown.write(verdict.make(tmp_path, "main", IMAGES), picture=None)
     assert "Doubtful: the dvc.lock of main (" in text
     assert "metrics/evaluation.json: accuracy: 0.999, 0.99 in metrics/predictions.csv" in text
 
@@ -167,4 +169,4 @@ def test_images_with_other_labels_than_the_predictions_are_noticed(tmp_path: Pat
     with pytest.raises(
         UserError, match=r"expected the labels of data/prepared/test\.npz, found others"
     ):
-        verdict.make(tmp_path, "main")
+        verdict.make(tmp_path, "main", IMAGES)

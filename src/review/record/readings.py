@@ -1,4 +1,4 @@
-"""The small files of a revision that are read: JSON objects and tables of numbers, all finite."""
+"""Numbers and JSON objects of a revision: all finite, within bounds."""
 
 import json
 from collections.abc import Mapping
@@ -12,8 +12,7 @@ from review.quoting import printable
 from review.revision import Revision
 
 MOST_DEPTH = 20
-MOST = 1e15  # no number in these files is as large
-Table = dict[str, NDArray[np.float64]]  # column -> [rows], a row at least
+MOST = 1e100  # no number in these files is as large
 
 
 class Range(NamedTuple):
@@ -94,43 +93,3 @@ def check(found: Mapping[str, Any], ranges: Mapping[str, Range], where: str) -> 
         if not ranges[key].holds(found[key]):
             text = printable(repr(found[key]), 60)
             raise UserError(f"{where}: {key}: expected {ranges[key]}, found {text}")
-
-
-def table(revision: Revision, path: str, ranges: Mapping[str, Range]) -> Table | None:
-    """Read a CSV file of numbers; None where there is no such file.
-
-    Raises UserError for what is no such table, for a column that is missing, and for a number that
-    is not finite or not within its column's range.
-    """
-    content = revision.read(path)
-    if content is None:
-        return None
-    where = f"{revision.name}: {path}"
-    try:
-        found = _columns(content.decode())
-    except ValueError as error:
-        reason = printable(error)
-        raise UserError(f"{where}: expected a table of numbers, found {reason}") from None
-    for column, allowed in ranges.items():
-        if column not in found:
-            raise UserError(f"{where}: expected a column {column!r}, found none")
-        wrong = np.flatnonzero(~allowed.hold(found[column]))
-        if len(wrong):
-            text = f"{found[column][wrong[0]]:g} in row {wrong[0] + 1}"
-            raise UserError(f"{where}: {column}: expected {allowed}, found {text}")
-    return found
-
-
-def _columns(text: str) -> Table:
-    header, *lines = text.splitlines() or [""]
-    names = [name.strip() for name in header.split(",")]
-    rows = [line for line in lines if line]
-    if not rows:
-        raise ValueError("no row")
-    numbers = np.loadtxt(rows, delimiter=",", ndmin=2, comments=None)
-    if len(set(names)) < len(names) or len(names) != numbers.shape[1]:
-        raise ValueError(f"{len(set(names))} names for {numbers.shape[1]} columns")
-    if not np.isfinite(numbers).all():
-        row = int(np.flatnonzero(~np.isfinite(numbers).all(axis=1))[0])
-        raise ValueError(f"a number that is none in row {row + 1}")
-    return dict(zip(names, numbers.T, strict=True))

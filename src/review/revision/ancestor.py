@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from review.errors import UserError
-from review.revision import WHOLE, Revision, committed, git, is_shallow, reason, resolve
+from review.revision import Revision, committed
+from review.revision.git import WHOLE, git, is_shallow, reason, resolve
 
 
 def base(root: Path, name: str, *, tip: bool) -> tuple[Revision, str]:

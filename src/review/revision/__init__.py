@@ -2,27 +2,30 @@
 
 import hashlib
 import io
-import subprocess
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from review.errors import UserError
+from review.revision.git import git, listed
 
-MOST = 32_000_000  # bytes of a file that is read as a whole
+MOST = 256_000_000  # bytes of a file that is read as a whole
 PIECE = 1 << 20
 
 
 class Revision(NamedTuple):
     """A state of the project: its name, and `open`: path -> its content, None where there is none.
 
-    `conflicts` are the files of which a merge has left two versions.
+    `conflicts` are the files of which a merge has left two versions, `files` those below a folder.
     """
 
     name: str
     open: Callable[[str], BinaryIO | None]
     conflicts: tuple[str, ...] = ()
+    files: Callable[[str], list[str]] = lambda _: []
+    pipelines: tuple[str, ...] = ()  # the paths of its files called dvc.yaml, where they are known
 
     def read(self, path: str) -> bytes | None:
         """Return the content of `path`, None where there is none. Raises UserError if too large."""
@@ -65,40 +68,42 @@ def workspace(root: Path) -> Revision:
         except OSError as error:
             raise UserError(f"workspace: {path}: {error.strerror}") from None
 
-    return Revision("workspace", read, _conflicts(root))
+    others = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    return Revision(
+        "workspace",
+        read,
+        _conflicts(root),
+        lambda folder: _walk(root, folder),
+        _pipelines(listed(root, *others, "--", *PATTERNS)),
+    )
+
+
+PATTERNS = ("dvc.yaml", "**/dvc.yaml", "**/.dvc/config")
+
+
+def _pipelines(paths: list[str]) -> tuple[str, ...]:
+    """Return the paths of files called dvc.yaml, the one of the project's own folder first.
+
+    Those of another DVC project in a folder of this one are not its own.
+    """
+    others = tuple(path.removesuffix(".dvc/config") for path in paths if "/.dvc/config" in path)
+    found = {path for path in paths if path.rpartition("/")[2] == "dvc.yaml"}
+    own = (path for path in found if not path.startswith(others))
+    return tuple(sorted(own, key=lambda path: (path.count("/"), path)))
+
+
+def _walk(root: Path, folder: str) -> list[str]:
+    found = []
+    for where, folders, names in os.walk(root / folder):
+        folders[:] = [name for name in folders if name not in {".git", ".dvc", ".hg"}]
+        found += [(Path(where) / name).relative_to(root).as_posix() for name in names]
+    return found
 
 
 def _conflicts(root: Path) -> tuple[str, ...]:
     """Return the unmerged files of git's index; none where there is no git."""
-    try:
-        found = git(root, "ls-files", "--unmerged", "-z")
-    except UserError:
-        return ()
-    entries = found.stdout.decode(errors="replace").split("\0")
-    return tuple(dict.fromkeys(entry.partition("\t")[2] for entry in entries if entry))
-
-
-def resolve(root: Path, name: str) -> str:
-    """Return the commit that a name stands for. Raises UserError where git knows none."""
-    found = git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    if not found.returncode:
-        return found.stdout.decode().strip()
-    inside = git(root, "rev-parse", "--git-dir")
-    if inside.returncode:
-        raise UserError(f"base: a review compares with what git holds: {reason(inside)}")
-    advice = f"; {WHOLE}" if is_shallow(root) else ""
-    raise UserError(f"base: expected a git revision, found {name!r} (none that git knows){advice}")
-
-
-WHOLE = (
-    "this clone is shallow: bring the history (`git fetch --unshallow origin "
-    "'+refs/heads/*:refs/remotes/origin/*'`; in CI, a fetch depth of 0)"
-)
-
-
-def is_shallow(root: Path) -> bool:
-    """Tell whether the history was cut off where it was cloned."""
-    return git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
+    entries = listed(root, "ls-files", "--unmerged", "-z")
+    return tuple(dict.fromkeys(entry.partition("\t")[2] for entry in entries))
 
 
 def committed(root: Path, commit: str, name: str) -> Revision:
@@ -115,21 +120,11 @@ def committed(root: Path, commit: str, name: str) -> Revision:
         found = content(path)
         return None if found is None else io.BytesIO(found)
 
-    return Revision(name, read)
+    @cache
+    def files() -> list[str]:
+        return listed(root, "ls-tree", "-r", "-z", "--name-only", commit)
 
+    def below(folder: str) -> list[str]:
+        return [path for path in files() if path.startswith(f"{folder}/")]
 
-def git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run git. Raises UserError where it cannot be run at all."""
-    command = ["git", "-C", str(root), *arguments]
-    try:
-        return subprocess.run(command, capture_output=True, check=False)  # noqa: S603
-    except FileNotFoundError:
-        raise UserError("git: not found; a review needs it") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"git {arguments[0]}: {error}") from None
-
-
-def reason(failed: subprocess.CompletedProcess[bytes]) -> str:
-    """Return what git said, in a line."""
-    said = failed.stderr.decode(errors="replace")
-    return " ".join(said.split()).removeprefix("fatal: ") or f"git ended with {failed.returncode}"
+    return Revision(name, read, (), below, _pipelines(files()))

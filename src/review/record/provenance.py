@@ -1,13 +1,24 @@
-"""Which model a record is of. `environment.describe` names it, `of`, with its MD5.
+"""Which model a record is of: a file of `meta.records` that names it, `of`, with its MD5.
 
 A model that DVC restores from its run cache comes to lie beside the record of whatever ran last:
 that one says nothing of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-UNKNOWN = "not known: no metrics/environment.json of this model"
+
+def unknown(paths: Iterable[str]) -> str:
+    """Say that what a model was made on is not known, though there may be records."""
+    return f"not known: no {' or '.join(paths)} of this model"
+
+
+def of(records: dict[str, Any], md5: Callable[[str], str | None]) -> dict[str, Any]:
+    """Return what the records of a model say together."""
+    found: dict[str, Any] = {}
+    for record in records.values():
+        found |= platform(record, md5)
+    return found
 
 
 def platform(record: Any, md5: Callable[[str], str | None]) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """What else changed between two revisions: params, stages, data, code, environment, platform."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from review import provenance
-from review.pipeline import PARAMS, flatten
-from review.record import Record
+from review.record import Record, provenance
+from review.record.documents import flatten
+from review.record.recipe import named
 
 Change = tuple[str, Any, Any]  # what, before, after; None where it is absent
-ENVIRONMENT = ("python", "packages.")  # of environment.json; the rest of it is the platform
+ENVIRONMENT = ("python", "packages.")  # of the record of a model; the rest of it is the platform
 
 
 class Changes(NamedTuple):
@@ -25,10 +25,10 @@ def between(before: Record, after: Record) -> Changes:
     """Compare what two revisions record."""
     ran_on = _ran_on(before, after)
     return Changes(
-        params=_values(flatten(before.params), flatten(after.params)),
+        params=_values(before.params, after.params),
         stages=_stages(before, after),
-        data=sorted(path for path in _paths(before, after, "outs") if path.startswith("data/")),
-        code=sorted(path for path in _paths(before, after, "deps") if path.endswith(".py")),
+        data=sorted(_paths(before, after) & (before.data | after.data)),
+        code=sorted(_paths(before, after) & (before.code | after.code)),
         environment=[change for change in ran_on if change[0].startswith(ENVIRONMENT)]
         + _values(before.packages, after.packages),
         platform=[change for change in ran_on if not change[0].startswith(ENVIRONMENT)],
@@ -37,10 +37,14 @@ def between(before: Record, after: Record) -> Changes:
 
 def _ran_on(before: Record, after: Record) -> list[Change]:
     """Compare what the two models were made on, as far as that is known of both."""
-    was, now = (provenance.platform(side.environment, side.md5) for side in (before, after))
+    records = dict.fromkeys([*after.sources.records, *before.sources.records])
+    if not records:
+        return []
+    was, now = (provenance.of(side.records, side.md5) for side in (before, after))
     if was and now:
         return _values(flatten(was), flatten(now))
-    then, here = ("known" if side else provenance.UNKNOWN for side in (was, now))
+    unknown = provenance.unknown(records)
+    then, here = ("known" if side else unknown for side in (was, now))
     return [(what, then, here) for what in ("python and packages", "processor and system")]
 
 
@@ -60,18 +64,22 @@ def _stages(before: Record, after: Record) -> dict[str, list[str]]:
             continue
         why = ["its command"] if stage.command != other.command else []
         for path in dict.fromkeys([*other.params, *stage.params]):
-            was, now = (flatten(entry.params.get(path, {})) for entry in (other, stage))
-            why += [key if path == PARAMS else f"{path}: {key}" for key, _, _ in _values(was, now)]
+            was, now = (named(path, entry.params.get(path, {})) for entry in (other, stage))
+            why += [key for key, _, _ in _values(was, now)]
         why += [path for path, _, _ in _values(other.deps, stage.deps)]
         if why:
             found[name] = why
     return found
 
 
-def _paths(before: Record, after: Record, kind: Literal["deps", "outs"]) -> set[str]:
-    """Return the paths of all stages' deps or outs that differ."""
+def _paths(before: Record, after: Record) -> set[str]:
+    """Return the paths of all stages' deps and outs that differ."""
     was, now = (
-        {path: md5 for stage in side.stages.values() for path, md5 in getattr(stage, kind).items()}
+        {
+            path: digest
+            for stage in side.stages.values()
+            for path, digest in (stage.deps | stage.outs).items()
+        }
         for side in (before, after)
     )
     return {path for path, _, _ in _values(was, now)}

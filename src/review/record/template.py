@@ -26,8 +26,8 @@ def has_any(found: Any) -> bool:
     return isinstance(found, str) and "${" in found
 
 
-def resolve(revision: Revision, found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return name -> stage of a dvc.yaml. Raises UserError where DVC cannot write it out."""
+def resolve(revision: Revision, path: str, found: dict[str, Any]) -> dict[str, Any]:
+    """Return a dvc.yaml without templates. Raises UserError where DVC cannot write it out."""
     from dvc.exceptions import DvcException  # noqa: PLC0415  # only a template needs DVC
     from dvc.parsing import DataResolver, MatrixDefinition  # noqa: PLC0415
     from dvc.schema import COMPILED_MULTI_STAGE_SCHEMA  # noqa: PLC0415
@@ -35,7 +35,7 @@ def resolve(revision: Revision, found: dict[str, Any]) -> dict[str, dict[str, An
 
     try:
         COMPILED_MULTI_STAGE_SCHEMA(found)
-        resolver = DataResolver(_Repository(revision), "", found)
+        resolver = DataResolver(_Repository(revision), posixpath.dirname(path), found)
         stages: dict[str, dict[str, Any]] = {}
         for name, definition in resolver.definitions.items():
             if isinstance(definition, MatrixDefinition):
@@ -43,12 +43,19 @@ def resolve(revision: Revision, found: dict[str, Any]) -> dict[str, dict[str, An
         for name in resolver.get_keys():
             stages |= resolver.resolve_one(name)
             _bound(name, len(stages))
+        plots, metrics, params = (
+            resolver.resolve_plots(),
+            resolver.resolve_metrics(),
+            resolver.resolve_params(),
+        )
+        tops = {"plots": plots, "metrics": metrics, "params": params}
+        tops["artifacts"] = resolver.resolve_artifacts()
     except (DvcException, Error, ValueError, TypeError, LookupError, AttributeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
-            f"{revision.name}: dvc.yaml: expected templates that DVC can write out, found {reason}"
+            f"{revision.name}: {path}: expected templates that DVC can write out, found {reason}"
         ) from None
-    return stages
+    return {"stages": stages, **tops}
 
 
 def load(revision: Revision, path: str) -> dict[str, Any]:
@@ -58,7 +65,7 @@ def load(revision: Revision, path: str) -> dict[str, Any]:
 
     try:
         text = revision.require(path).decode()
-        return dict(PARSERS[posixpath.splitext(path)[1]](text, path))
+        return dict(PARSERS[posixpath.splitext(path)[1].lower()](text, path))
     except (DvcException, ValueError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{revision.name}: {path}: expected params, found {reason}") from None

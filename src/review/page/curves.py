@@ -1,0 +1,105 @@
+"""Learning curves of both revisions as SVG."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review.quoting import hypertext, printable
+from review.record.sources import Line
+from review.verdict import Review
+
+WIDTH, HEIGHT = 560, 300  # of the drawing
+LEFT, RIGHT, TOP, BOTTOM = 64, 12, 34, 52  # margins
+MOST = 8  # drawings
+POINTS = 500  # of a line: more are not seen
+TICKS = 4
+BEFORE, AFTER = "#b45309", "#1d4ed8"
+Numbers = NDArray[np.float64]
+Drawn = tuple[str, str, str, Numbers, Numbers]  # revision, colour, dashes, xs, ys
+
+
+def curves(review: Review) -> list[tuple[str, str]]:
+    """Return title and drawing of each column of the line plots, both revisions in one."""
+    sides = ((review.before, BEFORE, "6 4"), (review.after, AFTER, ""))
+    lines = dict.fromkeys([*review.after.curves, *review.before.curves])
+    found = []
+    for line in lines:
+        for column in line.ys:
+            drawn = [
+                (side.name, colour, dash, *side.curves[line][column])
+                for side, colour, dash in sides
+                if column in side.curves.get(line, {})
+            ]
+            found.append((f"{column} over {line.x or 'rows'}", _draw(line, column, drawn)))
+    return found[:MOST]
+
+
+def _draw(line: Line, column: str, drawn: list[Drawn]) -> str:
+    xs, ys = (np.concatenate([one[place] for one in drawn]) for place in (3, 4))
+    box = (_range(xs), _range(ys))
+    lines = [
+        f'<polyline fill="none" stroke="{colour}" stroke-width="2.5" stroke-dasharray="{dash}" '
+        f'points="{_points(x, y, box)}"/>'
+        for _, colour, dash, x, y in drawn
+    ]
+    keys = [
+        f'<li><span style="background: {colour}"></span>{hypertext(name)}: '
+        f"{y[-1]:.4g} at {x[-1]:.6g}{', dashed' if dash else ''}</li>"
+        for name, colour, dash, x, y in drawn
+    ]
+    alt = hypertext(f"{column} over {line.x or 'rows'}; the last values are listed below")
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{alt}">'
+        f'{_axes(line, column, box)}{"".join(lines)}</svg><ul class="key">{"".join(keys)}</ul>'
+    )
+
+
+Box = tuple[tuple[float, float], tuple[float, float]]  # the range of x, of y
+
+
+def _range(values: Numbers) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())
+    return (low, high) if high > low else (low - 1, high + 1)
+
+
+def _x(value: float, box: Box) -> float:
+    low, high = box[0]
+    return LEFT + (WIDTH - LEFT - RIGHT) * (value - low) / (high - low)
+
+
+def _y(value: float, box: Box) -> float:
+    low, high = box[1]
+    return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - low) / (high - low)
+
+
+def _points(xs: Numbers, ys: Numbers, box: Box) -> str:
+    step = max(len(xs) // POINTS, 1)
+    kept = [*range(0, len(xs), step), len(xs) - 1]
+    return " ".join(f"{_x(xs[row], box):.1f},{_y(ys[row], box):.1f}" for row in kept)
+
+
+def _axes(line: Line, column: str, box: Box) -> str:
+    low, high = box[1]
+    ticks = [low + (high - low) * share / TICKS for share in range(TICKS + 1)]
+    parts = [
+        f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{_y(tick, box):.1f}" y2="{_y(tick, box):.1f}" '
+        f'stroke="#d9dfe7"/><text x="{LEFT - 8}" y="{_y(tick, box) + 4:.1f}" '
+        f'text-anchor="end">{_short(tick)}</text>'
+        for tick in ticks
+    ]
+    start, end = box[0]
+    parts += [
+        f'<text x="{_x(value, box):.1f}" y="{HEIGHT - BOTTOM + 20}" '
+        f'text-anchor="{anchor}">{_short(value)}</text>'
+        for value, anchor in ((start, "start"), ((start + end) / 2, "middle"), (end, "end"))
+    ]
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    name = hypertext(printable(line.x or "rows", 40))
+    parts.append(f'<text x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">{name}</text>')
+    parts.append(f'<text x="4" y="16">{hypertext(printable(column, 60))}</text>')
+    return "".join(parts)
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 1000 or math.log10(abs(value)) > 6 else f"{value:,.0f}"

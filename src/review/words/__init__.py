@@ -1,0 +1,1 @@
+"""What a review says: in sentences and rows, as markdown, and the pictures beside it."""

@@ -1,0 +1,50 @@
+"""The images that changed sides, as a PNG."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from review import command
+from review.verdict import Review
+from review.verdict.images import Images
+from review.verdict.pairing import Compared
+from review.words.gallery import caption, moved
+
+COLUMNS = 8
+DOTS_PER_INCH = 120
+MOST = 48  # pictures in a grid
+WON, LOST = "#1a7f37", "#b42318"
+
+
+def save(review: Review, path: Path) -> bool:
+    """Draw and save; False, and nothing, where no image moved or the images are not at hand."""
+    for table in review.tables:
+        images = review.pictures(table)
+        if images is not None and moved(table):
+            figure = draw(table, images)
+            with command.whole(path) as part, mpl.rc_context({"font.family": "DejaVu Sans"}):
+                figure.savefig(part, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+            return True
+    return False
+
+
+def draw(table: Compared, images: Images) -> Figure:
+    """Draw the images that changed sides."""
+    rows = moved(table)
+    shown = rows[:MOST]
+    lines = -(-len(shown) // COLUMNS)
+    figure = Figure(figsize=(1.4 * COLUMNS, 1.65 * lines + 0.5), layout="constrained")
+    found = table.after
+    for place, axes in enumerate(figure.subplots(lines, COLUMNS, squeeze=False).flat):
+        axes.set_axis_off()
+        if place < len(shown):
+            row = shown[place]
+            axes.imshow(images[row], cmap="gray", vmin=0, vmax=255)
+            won = found.predicted[row] == found.actual[row]
+            name = caption(row, table).replace("$", r"\$")
+            axes.set_title(name, fontsize=9, color=WON if won else LOST)
+    figure.suptitle(
+        f"{len(shown)} of the {len(rows)} images that changed sides; red: lost, green: won"
+    )
+    return figure

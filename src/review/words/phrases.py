@@ -1,0 +1,131 @@
+"""What a review says, in words and rows; markdown and the page lay it out."""
+
+import numpy as np
+
+from review.quoting import plain
+from review.record.sources import LOCKS
+from review.verdict import NONE, Review
+from review.verdict.pairing import FIRST, UNPAIRED, Compared
+from review.words.written import p_value, percent
+
+TO_SIX = ("no", "one", "two", "three", "four", "five", "six")
+UP_TO_TWELVE = (*TO_SIX, "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def verdicts(review: Review) -> list[str]:
+    """Say in a sentence a table what the change did."""
+    if not review.tables:
+        return [f"{_capital(NONE)}: {_no_predictions(review)}."]
+    names = [""] if len(review.tables) == 1 else [f"{title(t, review)}: " for t in review.tables]
+    return [name + verdict(table) for name, table in zip(names, review.tables, strict=True)]
+
+
+def _no_predictions(review: Review) -> str:
+    absent = [table.path for table in review.after.sources.predictions]
+    if absent:
+        return f"{plain(', '.join(absent))} is not here, DVC keeps it (`dvc pull`)"
+    return "dvc.yaml has no plot with the template confusion"
+
+
+def title(table: Compared, review: Review) -> str:
+    """Return what a table is called among several."""
+    paths = [other.source.path for other in review.tables]
+    more = f" ({table.source.predicted})" if paths.count(table.source.path) > 1 else ""
+    return plain(table.source.path + more)
+
+
+def verdict(table: Compared) -> str:
+    """Say in a sentence what the change did to the predictions of a table."""
+    rows, right = table.after.rows, table.after.right
+    if table.before is None:
+        read = f"{right:,} of {rows:,} test {table.noun} are read right"
+        return f"{_capital(FIRST)}: {table.obstacle}; {read}."
+    if table.pairing is None:
+        one = table.noun.removesuffix("s")
+        return f"{_capital(UNPAIRED)} {one} by {one}: {table.obstacle}."
+    fixed, broken = len(table.pairing.fixed), len(table.pairing.broken)
+    if not fixed + broken:
+        same = f"both models read the same {right:,} of {rows:,} test {table.noun} right"
+        return f"No difference: {same}."
+    return (
+        f"{_capital(table.outcome)}: of {rows:,} test {table.noun} {fixed} won, "
+        f"{broken} lost (exact McNemar p {p_value(table.p)})."
+    )
+
+
+def cautions(review: Review) -> list[str]:
+    """Say what the verdict does not."""
+    found = [review.note] if review.note else []
+    compared = [table for table in review.tables if table.before is not None]
+    if compared:
+        found.append(
+            f"This compares two trained models on these {compared[0].noun}, not two recipes: "
+            f"another seed gives another model. {seeds(review)}"
+        )
+    if review.doubts:
+        doubts = "; ".join(map(plain, review.doubts))
+        name = plain(review.before.name)
+        found.append(f"Doubtful: the dvc.lock of {name} is not that of its own files ({doubts}).")
+    return found
+
+
+def missing(review: Review) -> list[str]:
+    """Say what is left out: no dvc.yaml declares it, or DVC alone holds it."""
+    found = review.after.sources
+    parts = [
+        what
+        for what, there in (
+            ("predictions (a plot with the template confusion)", found.predictions),
+            ("metrics", found.metrics),
+            ("learning curves (plots with an x and a y)", found.curves),
+            ("params", found.params),
+            (f"packages (a dep called {', '.join(LOCKS[:-1])} or {LOCKS[-1]})", found.packages),
+            ("what the model was made on (`meta.records` of its stage)", found.records),
+        )
+        if not there
+    ]
+    said = [f"Left out, for no dvc.yaml declares it: {'; '.join(parts)}."] if parts else []
+    if review.after.absent:
+        names = plain(", ".join(review.after.absent))
+        said.append(f"Left out, for DVC keeps it and it is not here (`dvc pull`): {names}.")
+    return said
+
+
+def unknown(review: Review) -> set[str]:
+    """Return what cannot be called the same: nobody recorded it."""
+    found = review.after.sources
+    platform = set() if found.records else {"platform"}
+    return platform if found.records or found.packages else platform | {"environment"}
+
+
+def seeds(review: Review) -> str:
+    """Say whether seeds alone explain the change."""
+    noise, basis = review.seeds
+    if noise is None:
+        how = plain(review.options.spread_with).strip("`")
+        return f"How far seeds alone move it is not known: {basis}; `{how}` measures it."
+    text = (
+        f"By seed alone, two trainings of one recipe differ by up to {100 * noise:.2f} points "
+        f"({percent(review.confidence)}, {basis})"
+    )
+    within = [review.within_seeds(table) for table in review.tables]
+    if None in within:
+        return f"{text}."
+    if len(within) == 1:
+        return f"{text}: this change lies {'within' if within[0] else 'beyond'} that."
+    lies = (
+        f"{title(table, review)} lies {'within' if inside else 'beyond'}"
+        for table, inside in zip(review.tables, within, strict=True)
+    )
+    return f"{text}: {', '.join(lies)}."
+
+
+def no_test(table: Compared) -> str:
+    """Say why the classes have no test each."""
+    number = len(np.unique(table.after.actual))
+    text = UP_TO_TWELVE[number] if number < len(UP_TO_TWELVE) else f"{number:,}"
+    return f"no test: {text} tests would find something by chance"
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

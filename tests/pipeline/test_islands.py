@@ -1,0 +1,49 @@
+"""The house: three packages that never import each other, nor do their tests."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("sealed", "review", "mnist")
+MOST_LINES, MOST_FILES = 250, 16
+
+
+def imported(path: Path) -> set[str]:
+    """Return the first names of the modules that a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+def helpers(folder: str) -> set[str]:
+    """Return the names of the modules beside the tests of a package."""
+    return {path.stem for path in (ROOT / "tests" / folder).glob("*.py")}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_no_other(package: str) -> None:
+    others = {*PACKAGES} - {package}
+    for path in (ROOT / "src" / package).rglob("*.py"):
+        assert not imported(path) & others, path
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_tests_of_a_package_import_no_other_nor_its_tests(package: str) -> None:
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()} - {package}
+    others = {*PACKAGES} - {package}
+    others |= {name for folder in folders for name in helpers(folder)} - helpers(package)
+    for path in (ROOT / "tests" / package).rglob("*.py"):
+        assert not imported(path) & others, path
+
+
+@pytest.mark.parametrize("package", ["review", "mnist"])
+def test_no_file_is_long_and_no_folder_full(package: str) -> None:
+    for path in (ROOT / "src" / package).rglob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES, path
+        assert len(list(path.parent.glob("*.py"))) <= MOST_FILES, path.parent
