@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 MOST_BYTES = 1_000_000
 MOST_VALUES = 1_000_000  # aliases written out: a few lines can stand for billions of values
@@ -30,6 +30,10 @@ def parse(content: bytes) -> Any:
         document = YAML(typ="safe").load(content.decode())
     except RecursionError:
         raise ValueError(f"more than {MOST_DEPTH} levels") from None
+    except MarkedYAMLError as error:  # which would add how to call ruamel.yaml otherwise
+        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        said = ", ".join(filter(None, (error.context, error.problem)))
+        raise ValueError(" ".join(f"{said}{line}".split())) from None
     except (YAMLError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise ValueError(" ".join(str(error).split())) from None
     _count(document, 0, {})

@@ -1,15 +1,12 @@
 """YAML is read as DVC reads it, in bounded time and memory."""
 
 import time
-from types import ModuleType
 
 import pytest
 from dvc.utils.serialize import loads_yaml
 
-import mnist.document
-import sealed.document
+from mnist import document
 
-READERS = [mnist.document, sealed.document]
 VALUES = """
 1e-4 5e-05 5.0e-05 1e4 1. .5 +1 017 0o17 0x1f 1_000 .inf .nan yes on no True null ~
 12:30:45 2020-01-01 '1' [1,a] {a:1}
@@ -20,20 +17,22 @@ BOMB = "a: &a [x, x]\n" + "".join(
 
 
 @pytest.mark.fault(38)
-@pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("text", VALUES.split())
-def test_a_value_is_what_dvc_takes_it_for(reader: ModuleType, text: str) -> None:
+def test_a_value_is_what_dvc_takes_it_for(text: str) -> None:
     expected = loads_yaml(f"a: {text}")
-    found = reader.parse(f"a: {text}".encode())
+    found = document.parse(f"a: {text}".encode())
     assert (repr(found), type(found["a"])) == (repr(expected), type(expected["a"]))
 
 
 @pytest.mark.fault(62)
-@pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"a: 1\na: 2", 'duplicate key "a"'),
+        (
+            b"a: 1\na: 2",
+            r'^while constructing a mapping, found duplicate key "a" with value "2" '
+            r'\(original value: "1"\) in line 2$',
+        ),
         (b"a: !!python/object/apply:os.system [x]", "could not determine a constructor"),
         (b"a: [1", "did not find expected ',' or ']'|expected ',' or ']'"),
         (b"a: 1\n---\nb: 1", "expected a single document"),
@@ -48,11 +47,9 @@ def test_a_value_is_what_dvc_takes_it_for(reader: ModuleType, text: str) -> None
         (b"x" * 1_000_001, "more than 1000000 bytes"),
     ],
 )
-def test_what_is_no_plain_document_is_refused_soon(
-    reader: ModuleType, content: bytes, reason: str
-) -> None:
+def test_what_is_no_plain_document_is_refused_soon(content: bytes, reason: str) -> None:
     begin = time.monotonic()
     with pytest.raises(ValueError, match=reason) as refused:
-        reader.parse(content)
+        document.parse(content)
     assert "\n" not in str(refused.value)
     assert time.monotonic() - begin < 20

@@ -120,6 +120,28 @@ def test_a_missing_key_and_a_missing_section_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault(16, 44)
+@pytest.mark.parametrize(
+    ("section", "key", "value", "told"),
+    [
+        ("preprocess", "validation_one_in", 401, "expected at most 400, so that the 4000 training"),
+        ("train", "batch_size", 3601, "expected at most the 3600 training images, found 3601"),
+    ],
+)
+def test_the_check_knows_how_many_images_there_are(
+    tmp_path: Path, section: str, key: str, value: int, told: str
+) -> None:
+    path = tmp_path / "params.yaml"
+    params = {name: dict(values) for name, values in GOOD.items()}
+    params["fetch"]["dataset"], params["preprocess"]["validation_one_in"] = "mnist-5k", 10
+    YAML(typ="safe").dump(params, path)
+    check(path)
+    params[section][key] = value
+    YAML(typ="safe").dump(params, path)
+    with pytest.raises(UserError, match=rf"^params.yaml: {section}.{key}: {told}"):
+        check(path)
+
+
+@pytest.mark.fault(16, 44)
 def test_the_check_of_all_sections_has_a_line_for_each_mistake(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     wrong: dict[Any, Any] = {name: dict(values) for name, values in GOOD.items() if name != "gate"}

@@ -66,7 +66,27 @@ def test_the_commands_exist_and_the_lock_is_checked_before_it_is_made_true(
 
 def test_both_workflows_use_a_remote_where_one_is_set() -> None:
     repro = [line for script in SCRIPTS for line in re.findall(r"^make repro .*", script, re.M)]
-    assert [line.partition(" DVC_FLAGS=")[2] for line in repro] == ['"$(.ci/remote)"'] * 2
+    assert [line.partition(" DVC_FLAGS=")[2][:15] for line in repro] == ['"$(.ci/remote)"'] * 2
+
+
+def test_a_model_below_the_gate_is_reviewed_and_fails_the_job() -> None:
+    in_gitlab = "\n".join(GITLAB["pipeline"]["script"])
+    without_make = 'git() { :; }; make() { echo "make $1"; [ "$1" != repro ]; }'
+    done = subprocess.run(
+        ["bash", "-ec", f"{without_make}\n{in_gitlab}"],
+        cwd=PROJECT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert targets([done.stdout]) == IN_ORDER
+    in_github = {step["run"].split()[1]: step for step in STEPS if step.get("id") == "repro"} | {
+        step["run"].split()[1]: step for step in STEPS if "steps.repro" in step.get("if", "")
+    }
+    assert list(in_github) == ["repro", "report", "review"]
+    later = {step.get("if") for name, step in in_github.items() if name != "repro"}
+    assert later == {"${{ !cancelled() && steps.repro.outcome != 'skipped' }}"}
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

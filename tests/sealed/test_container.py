@@ -316,8 +316,8 @@ def test_every_training_feature_has_the_same_bytes_in_the_container_and_on_the_h
     ("line", "message"),
     [
         (
-            "import mnist.evaluation.figures",
-            "src/mnist/evaluation/figures.py is not declared; add it to the deps of train",
+            "import mnist.arrays.split",
+            "src/mnist/arrays/split.py is not declared; add it to the deps of train",
         ),
         (
             "from mnist.params import read, Params; read('evaluate', Params)",

@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist.arrays.dataset import CLASSES, Examples
-from mnist.errors import UserError
 from mnist.params.preprocess import SplitParams
 
 
@@ -15,13 +14,7 @@ def split(examples: Examples, params: SplitParams) -> tuple[Examples, Examples]:
     each class, and the whole, give their share to within one example. Raises UserError when fewer
     would be held out than there are classes.
     """
-    most = len(examples.labels) // CLASSES
-    if params.validation_one_in > most:
-        raise UserError(
-            f"params.yaml: preprocess.validation_one_in: expected at most {most}, so that the "
-            f"{len(examples.labels)} training images leave one of each class for validation, found "
-            f"{params.validation_one_in}"
-        )
+    params.held_out(len(examples.labels), CLASSES)
     shuffled = np.random.Generator(np.random.PCG64(params.seed)).permutation(len(examples.labels))
     by_label = shuffled[np.argsort(examples.labels[shuffled], kind="stable")]
     held_out = np.zeros(len(by_label), bool)

@@ -1,6 +1,7 @@
 """All sections of params.yaml, judged together before a stage runs."""
 
 from pathlib import Path
+from typing import Any
 
 from mnist.errors import UserError
 from mnist.params import PARAMS, Params, load, pick, told
@@ -8,9 +9,10 @@ from mnist.params.augment import AugmentParams
 from mnist.params.evaluate import EvaluateParams
 from mnist.params.fetch import FetchParams
 from mnist.params.gate import GateParams
-from mnist.params.model import ModelParams
+from mnist.params.model import CLASSES, ModelParams
 from mnist.params.preprocess import SplitParams
 from mnist.params.train import TrainParams
+from mnist.source.catalog import DATA_SETS
 
 SECTIONS: dict[str, type[Params]] = {
     "fetch": FetchParams,
@@ -26,6 +28,7 @@ SECTIONS: dict[str, type[Params]] = {
 def check(path: Path = PARAMS) -> None:
     """Raise UserError, a line a mistake, unless every section is right and none is unknown."""
     sections = load(path)
+    found: dict[str, Any] = {}
     mistakes = [
         f"{path}: {name!s:.80}: unknown section; known are {', '.join(SECTIONS)}"
         for name in sections
@@ -33,8 +36,15 @@ def check(path: Path = PARAMS) -> None:
     ]
     for section, kind in SECTIONS.items():
         try:
-            pick(sections, section, kind, path)
+            found[section] = pick(sections, section, kind, path)
         except UserError as error:
             mistakes += str(error).splitlines()
     if mistakes:
         raise told(mistakes)
+    _fit(**found)
+
+
+def _fit(fetch: FetchParams, preprocess: SplitParams, train: TrainParams, **_: Params) -> None:
+    """Raise UserError where the data set has too few images for its split or a batch."""
+    images = DATA_SETS[fetch.dataset].training_images
+    train.require_batch(images - preprocess.held_out(images, CLASSES))

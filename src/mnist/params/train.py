@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from mnist.errors import UserError
 from mnist.params import Params
 
 STEPS_A_CALL = 100
@@ -45,6 +46,14 @@ class TrainParams(StepParams, ProcessorParams, extra="forbid"):
 
     validate_every: int = Field(lt=MOST)  # steps, a multiple of 100: a row of the curve
     checkpoint_every: int = Field(lt=MOST)  # steps, a multiple of 100: what a kill costs at most
+
+    def require_batch(self, images: int) -> None:
+        """Raise UserError where a batch is more than all images to train on."""
+        if self.batch_size > images:
+            raise UserError(
+                f"params.yaml: train.batch_size: expected at most the {images} training images, "
+                f"found {self.batch_size}"
+            )
 
     @field_validator("shards")
     @classmethod

@@ -30,6 +30,11 @@ class DataSet:
     mirrors: tuple[str, ...]
     folders: tuple[str, ...] = ()  # where they lie in a folder that holds data sets
 
+    @property
+    def training_images(self) -> int:
+        """Count them: a label is a byte, after a header of eight."""
+        return next(file.length for file in self.files if file.name == TRAIN_LABELS) - 8
+
 
 MNIST = DataSet(
     "mnist",

@@ -45,7 +45,7 @@ def fit(
     is larger than the data set, or the loss is no longer finite.
     """
     _require_device(params)
-    _require_batch(len(train.labels), params)
+    params.require_batch(len(train.labels))
     run_steps, variables = trainer.build(model, train, params, distortion)
     predict = predictor(model)
 
@@ -129,14 +129,6 @@ def _require_device(params: TrainParams) -> None:
         raise UserError(
             "params.yaml: train.device: expected a GPU, found none that TensorFlow can use; "
             "write auto, or see GPUs in the README"
-        )
-
-
-def _require_batch(examples: int, params: TrainParams) -> None:
-    if params.batch_size > examples:
-        raise UserError(
-            f"params.yaml: train.batch_size: expected at most the {examples} training images, "
-            f"found {params.batch_size}"
         )
 
 
