@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sealed.inputs import load_params
-from sealed.room import Room
+from sealed.rooms.inputs import load_params
+from sealed.rooms.room import Room
 from sealed.stage import PARAMS, Stage
 
 LINES = 20

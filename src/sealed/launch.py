@@ -13,10 +13,11 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from sealed import checkpoints, command, engine, inputs, process, restoration, room
 from sealed.advice import advise
+from sealed.engines import command, engine, process
 from sealed.errors import StageError
-from sealed.room import Room
+from sealed.rooms import checkpoints, inputs, restoration, room
+from sealed.rooms.room import Room
 from sealed.stage import Stage, read
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

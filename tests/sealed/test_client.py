@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from engines import Engines
-from sealed import client, engine, gpu, image
-from sealed.engine import Engine
+from sealed.engines import client, engine, gpu, image
+from sealed.engines.engine import Engine
 from sealed.errors import StageError
 from sealed.stage import Stage
 

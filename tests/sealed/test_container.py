@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import yaml
 
-from sealed import client, command, image
-from sealed.engine import Engine
-from sealed.room import Room
+from sealed.engines import client, command, image
+from sealed.engines.engine import Engine
+from sealed.rooms.room import Room
 from sealed.stage import Stage
 from sealed_project import ROOT, WAITS, Project, wait_until
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sealed import client, command, engine, gpu, image
-from sealed.client import Client
-from sealed.engine import Engine
+from sealed.engines import client, command, engine, gpu, image
+from sealed.engines.client import Client
+from sealed.engines.engine import Engine
 from sealed.errors import StageError
-from sealed.room import Room
+from sealed.rooms.room import Room
 from sealed.stage import Stage
 
 ROOT = Path(__file__).parents[2]

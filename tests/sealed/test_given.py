@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from sealed import command, given
-from sealed.engine import Engine
-from sealed.room import Room
+from sealed import given
+from sealed.engines import command
+from sealed.engines.engine import Engine
+from sealed.rooms.room import Room
 from sealed.stage import Stage
 
 

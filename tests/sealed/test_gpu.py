@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sealed import command, gpu
-from sealed.engine import Engine
-from sealed.room import Room
+from sealed.engines import command, gpu
+from sealed.engines.engine import Engine
+from sealed.rooms.room import Room
 from sealed.stage import Stage
 
 

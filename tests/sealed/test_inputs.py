@@ -10,8 +10,9 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sealed import document, inputs
+from sealed import document
 from sealed.errors import StageError
+from sealed.rooms import inputs
 from sealed.stage import read
 from sealed_project import Project
 

@@ -292,5 +292,5 @@ def test_experiments_run_sealed_too(tmp_path: Path, how: list[str]) -> None:
 
 
 def test_the_package_knows_nothing_of_digits() -> None:
-    for path in (ROOT / "src/sealed").glob("*.py"):
+    for path in (ROOT / "src/sealed").rglob("*.py"):
         assert "mnist" not in path.read_text(encoding="utf-8").lower()

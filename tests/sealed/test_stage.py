@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from sealed import inputs, stage
+from sealed import stage
 from sealed.errors import StageError
+from sealed.rooms import inputs
 from spoiling import spoilt
 
 GOOD = {"cmd": "stages/run a", "deps": ["stages/a.py"]}

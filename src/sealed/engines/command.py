@@ -5,9 +5,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from sealed import checkpoints, given, gpu, mounts
-from sealed.engine import Engine
-from sealed.room import Room
+from sealed import given
+from sealed.engines import gpu, mounts
+from sealed.engines.engine import Engine
+from sealed.rooms import checkpoints
+from sealed.rooms.room import Room
 from sealed.stage import Stage
 
 MAX_PROCESSES = 4096  # threads count; TensorFlow starts a few for each core

@@ -12,8 +12,8 @@ from pathlib import Path
 from sealed import content, lock
 from sealed.content import Content
 from sealed.errors import StageError
-from sealed.inputs import copy
 from sealed.lock import Output
+from sealed.rooms.inputs import copy
 
 
 def restore(name: str, root: Path) -> list[str]:

@@ -11,10 +11,10 @@ from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
-from sealed import engine
-from sealed.engine import Engine
+from sealed.engines import engine
+from sealed.engines.engine import Engine
 from sealed.errors import StageError
-from sealed.room import Room
+from sealed.rooms.room import Room
 
 GRACE_SECONDS = 5
 LAST_WORDS = 16_384  # bytes of the stage's stderr that are kept for advice

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sealed import content, lock
 from sealed.errors import StageError
-from sealed.room import Room
+from sealed.rooms.room import Room
 from sealed.stage import Stage
 
 VARIABLE = "STAGE_CHECKPOINTS"  # the stage finds the folder's path here

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from sealed import client, gpu, image
-from sealed.client import ANSWER_SECONDS, Client
+from sealed.engines import client, gpu, image
+from sealed.engines.client import ANSWER_SECONDS, Client
 from sealed.errors import StageError
 from sealed.stage import PROXIES, Stage
 

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from sealed.errors import StageError
-from sealed.inputs import Inputs, furnish
+from sealed.rooms.inputs import Inputs, furnish
 from sealed.stage import Stage
 
 Files = dict[str, tuple[int, int]]  # path in the room: inode, time of change in ns
