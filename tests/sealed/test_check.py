@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sealed.check import command, violations
+from sealed.check import command, source, violations
 from sealed.violation import DEP_MISSING, DEP_UNUSED, MODULE, PARAMETER, READ, Violation
 
 PRIVATE = {"DVC_NO_ANALYTICS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -97,7 +97,7 @@ def test_an_entry_script_and_its_config_are_declared_and_no_module_of_the_packag
             from src.utils.logs import get_logger
         """,
         "src/__init__.py": "",
-        "src/train/__init__.py": "",
+        "src/train/__init__.py": "x = 1",
         "src/train/model.py": "from .layers import dense",
         "src/train/layers.py": "",
         "src/utils/logs.py": "",
@@ -106,11 +106,11 @@ def test_an_entry_script_and_its_config_are_declared_and_no_module_of_the_packag
     cmd = "python src/stages/train.py --config=params.yaml"
     project.put(files).stage(cmd, "src/stages/train.py", params=["train"])
     assert project.found() == {
+        (MODULE, "src/train/__init__.py"),
         (MODULE, "src/train/model.py"),
         (MODULE, "src/train/layers.py"),
         (MODULE, "src/utils/logs.py"),
     }
-    assert (MODULE, "src/train/__init__.py") in project.found(hints=True)
     project.stage(cmd, "src", params=["train"])
     assert project.found(hints=True) == set()
 
@@ -190,6 +190,35 @@ def test_what_git_ignores_and_no_stage_makes_is_a_hint(project: Project) -> None
     assert project.found(hints=True) == {(READ, "made.csv"), (READ, "cache.db")}
 
 
+def test_a_file_among_results_may_be_one(project: Project) -> None:
+    files = {"a.py": "", "results/info.json": "", "results/raw.csv": ""}
+    kept = "outs:\n- path: raw.csv\n  md5: d41d8cd98f00b204e9800998ecf8427e\n"
+    make = {"cmd": "make-it", "outs": ["results/made.csv"]}
+    use = {"cmd": "python a.py results/info.json results/raw.csv", "deps": ["a.py"]}
+    project.put(files | {"results/raw.csv.dvc": kept}).stages(make=make, use=use)
+    assert project.found() == {(READ, "results/raw.csv")}
+    assert (READ, "results/info.json") in project.found(hints=True)
+
+
+def test_a_dep_that_git_ignores_may_come_by_hand(project: Project) -> None:
+    project.put({".gitignore": "/raw/\n"}).stage("use-it", "raw/x.csv", "data/x.csv")
+    subprocess.run(["git", "init", "-q"], cwd=project.root, check=True)
+    assert project.found() == {(DEP_MISSING, "data/x.csv")}
+    assert (DEP_MISSING, "raw/x.csv") in project.found(hints=True)
+
+
+def test_modules_imported_by_a_name_made_at_run_time_are_not_called_unused(
+    project: Project,
+) -> None:
+    files = {"run.py": "import importlib\nimportlib.import_module('m_' + x)", "m_a.py": ""}
+    project.put(files).stage("python run.py", "run.py", "m_a.py")
+    assert project.found(hints=True) == set()
+    project.put({"run.py": "import importlib\nimportlib.import_module('m_b')", "m_b.py": ""})
+    for read in (source.imports, source.tree, source.is_dynamic):
+        read.cache_clear()
+    assert project.found(hints=True) == {(MODULE, "m_b.py"), (DEP_UNUSED, "m_a.py")}
+
+
 def test_the_command_hides_the_file_behind_cd(project: Project) -> None:
     files = {"sub/run.py": "import helper", "sub/helper.py": "", "helper.py": ""}
     project.put(files).stage("cd sub && python run.py", "helper.py")
@@ -245,8 +274,9 @@ def test_a_module_that_is_run(project: Project) -> None:
         "pkg/__init__.py": "import pkg.base",
         "pkg/base.py": "",
         "pkg/__main__.py": "from . import tool",
-        "pkg/tool.py": "from pkg.sub import *",
+        "pkg/tool.py": "from pkg.sub import *\nimport pkg.empty",
         "pkg/sub/__init__.py": "from ..base import x",
+        "pkg/empty/__init__.py": "",
         "pkg/not.py": "",
     }
     project.put(files).stage("python -m pkg.tool", "pkg/__init__.py")
@@ -326,13 +356,18 @@ def test_a_file_that_the_code_reads_by_a_constant_path(project: Project) -> None
 
 
 def test_templates_and_foreach_are_dvc_s_to_resolve(project: Project) -> None:
-    entry = {"foreach": ["a", "b"], "do": {"cmd": "python run.py ${item}.csv", "deps": ["run.py"]}}
+    entry: dict[str, Any] = {"foreach": ["a", "b"], "do": {"deps": ["run.py"]}}
+    entry["do"]["cmd"] = "python run.py ${item}.csv"
     project.put({"run.py": "", "a.csv": "", "b.csv": ""}).stages(each=entry)
     found = project.every()
     assert {(one.stage, one.path, one.repair) for one in found} == {
         ("each@a", "a.csv", ""),
         ("each@b", "b.csv", ""),
     }
+    entry["do"]["cmd"] = "python run.py a.csv"
+    said = project.stages(each=entry).run("check").stdout
+    assert said.startswith("dvc.yaml:2: each@a and 1 more: undeclared read: a.csv: ")
+    assert said.count("\n") == 1
 
 
 def test_a_dep_that_is_not_there(project: Project) -> None:

@@ -12,6 +12,7 @@ from sealed.check.closure import Search
 from sealed.check.command import Named
 from sealed.check.project import PARAMS, Declared, Project, covered, holds
 from sealed.check.reads import Read, reads
+from sealed.check.source import is_dynamic
 from sealed.violation import DEP_MISSING, DEP_UNUSED, MODULE, PARAMETER, READ
 
 
@@ -59,7 +60,7 @@ class Checker:
             *self._read(stage, names, ran),
             *self._missing(stage),
         ]
-        if ran and not unseen:
+        if ran and not unseen and not any(is_dynamic(self.project.root / file) for file in ran):
             found += self._unused(stage, names, ran)
         return list({(one.kind, one.path, one.keys): one for one in found[::-1]}.values())[::-1]
 
@@ -86,9 +87,9 @@ class Checker:
             if name.is_module or self._is_declared(name.path, stage):
                 continue
             if self._is_missed(name.path, stage):
-                kept = name.is_script or self.project.is_kept(name.path)
+                sure = name.is_script or self._is_input(name.path)
                 reason = f"the command names it (`{name.text}`); add it to the deps"
-                yield Finding(READ, name.path, reason, hint=not kept)
+                yield Finding(READ, name.path, reason, hint=not sure)
             elif self._is_folder_of_inputs(name.path, stage):
                 reason = f"the command names this folder (`{name.text}`); add it to the deps"
                 yield Finding(READ, name.path, reason)
@@ -110,6 +111,14 @@ class Checker:
         there = self._is_file(path) or self._is_made(path)
         return there and not self._is_declared(path, stage)
 
+    def _is_input(self, path: str) -> bool:
+        """Tell whether a file is surely no result that nobody declares."""
+        if covered(path, self.project.outs):
+            return True
+        folder = os.path.dirname(path)  # noqa: PTH120
+        among_outs = bool(folder) and holds(folder, self.project.outs - self.project.imported)
+        return self.project.is_kept(path) and not among_outs
+
     def _is_folder_of_inputs(self, path: str, stage: Declared) -> bool:
         if path == stage.wdir or not (self.project.root / path).is_dir():
             return False
@@ -125,12 +134,11 @@ class Checker:
         """Yield the files that are imported, or run as a module, and not declared."""
         scripts = {name.path for name in names if name.is_script}
         for path, name in sorted(ran.items()):
+            # an empty __init__.py decides nothing; once it holds something, it is told
             empty = path.endswith("__init__.py") and not (self.project.root / path).stat().st_size
-            if path not in scripts and not covered(path, stage.deps):
+            if path not in scripts and not empty and not covered(path, stage.deps):
                 reason = f"`{name.text}` imports it; add it to the deps"
-                if empty:
-                    reason = f"`{name.text}` imports it, empty as it is; add it to the deps"
-                yield Finding(MODULE, path, reason, hint=empty)
+                yield Finding(MODULE, path, reason)
 
     def _read(
         self, stage: Declared, names: list[Named], ran: dict[str, Named]
@@ -179,7 +187,8 @@ class Checker:
             made = covered(dep, self.project.outs) or holds(dep, self.project.outs)
             if not there and not made:
                 reason = "it is not there and no stage makes it; correct its name, or delete it"
-                yield Finding(DEP_MISSING, dep, reason)
+                hint = self.project.is_ignored(dep)  # to be fetched by hand, maybe
+                yield Finding(DEP_MISSING, dep, reason, hint=hint)
         for path in stage.params:
             made = covered(path, self.project.outs)
             if path != PARAMS and not made and not self._is_file(path):

@@ -3,11 +3,12 @@
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from sealed.check import violations
 from sealed.check.root import find
-from sealed.violation import as_github, as_json
+from sealed.violation import Violation, as_github, as_json
 
 DESCRIPTION = """What do the stages read that they do not declare? Runs nothing. Exit status: 0;
 1 with violations (hints do not count); 2 where DVC cannot read the project."""
@@ -24,6 +25,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     form.add_argument("--github", action="store_true", help="as annotations of a pull request")
     form.add_argument("--patch", action="store_true", help="as a patch of dvc.yaml that repairs it")
     parser.add_argument("--no-hints", action="store_true", help="leave out what may be right")
+    parser.add_argument("--strict", action="store_true", help="hints count as violations")
     parser.set_defaults(run=run)
 
 
@@ -39,11 +41,23 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(as_json(shown))
     else:
-        for one in shown:
+        for one in _grouped(shown):
             print(as_github(one) if options.github else one)
-    wrong = sum(not one.hint for one in found)
-    _sum_up(stages, wrong, len(found) - wrong, time.perf_counter() - began)
+    wrong = [one for one in _grouped(found) if options.strict or not one.hint]
+    hints = len(_grouped(found)) - len(wrong)
+    _sum_up(stages, len(wrong), hints, time.perf_counter() - began)
     return 1 if wrong else 0
+
+
+def _grouped(found: list[Violation]) -> list[Violation]:
+    """Return violations that the stages of one template share once, with how many these are."""
+    groups: dict[Violation, list[str]] = {}
+    for one in found:
+        groups.setdefault(replace(one, stage="", repair=""), []).append(one.stage)
+    return [
+        replace(one, stage=stages[0] + (f" and {len(stages) - 1} more" if stages[1:] else ""))
+        for one, stages in groups.items()
+    ]
 
 
 def _sum_up(stages: int, wrong: int, hints: int, seconds: float) -> None:

@@ -33,11 +33,22 @@ class Project:
     root: Path
     stages: tuple[Declared, ...]
     outs: frozenset[str]  # of all stages and .dvc files
+    imported: frozenset[str]  # of these, what .dvc files keep
     known: frozenset[str] | None  # to git, or new and not ignored; None where there is no git
 
     def is_kept(self, path: str) -> bool:
         """Tell whether a file is source or data of the project: neither ignored nor a leaving."""
         return self.known is None or path in self.known or covered(path, self.outs)
+
+    def is_ignored(self, path: str) -> bool:
+        """Tell whether git ignores a path, which need not be there."""
+        command = ["git", "check-ignore", "-q", "--", path]
+        return (
+            bool(self.known)
+            and not subprocess.run(  # noqa: S603
+                command, cwd=self.root, capture_output=True, check=False
+            ).returncode
+        )
 
 
 def covered(path: str, declared: frozenset[str] | tuple[str, ...] | set[str]) -> bool:
@@ -60,10 +71,15 @@ def read(root: Path) -> Project:
     try:
         index = Repo(str(root), config={"core": {"no_scm": True}}).index
         stages = tuple(_declared(stage, root) for stage in index.stages if stage.cmd)
-        outs = frozenset(_inside([out for stage in index.stages for out in stage.outs], root))
+        outs = _outs(index.stages, root)
+        imported = _outs([stage for stage in index.stages if not stage.cmd], root)
     except (DvcException, OSError, ValueError) as error:
         raise StageError(f"DVC cannot read the project: {_reason(error):.400}") from None
-    return Project(root, stages, outs, _known(root))
+    return Project(root, stages, outs, imported, _known(root))
+
+
+def _outs(stages: list[Any], root: Path) -> frozenset[str]:
+    return frozenset(_inside([out for stage in stages for out in stage.outs], root))
 
 
 def _reason(error: BaseException) -> str:

@@ -36,6 +36,16 @@ def imports(path: Path) -> tuple[Import, ...]:
     return tuple(_imports(parsed)) if parsed else ()
 
 
+@cache
+def is_dynamic(path: Path) -> bool:
+    """Tell whether a file imports modules whose names are made when it runs."""
+    names = {"import_module", "__import__", "iter_modules", "walk_packages", "entry_points"}
+    calls = [
+        node for node in ast.walk(tree(path) or ast.Module([], [])) if isinstance(node, ast.Call)
+    ]
+    return any(_called(call) in names and not _by_name(call) for call in calls)
+
+
 def _imports(node: ast.AST) -> Iterator[Import]:
     if isinstance(node, ast.Import):
         yield from (Import(alias.name) for alias in node.names)
@@ -61,6 +71,10 @@ def _by_name(node: ast.AST) -> str:
     """Return the module of `importlib.import_module("module")`."""
     if not isinstance(node, ast.Call) or not node.args:
         return ""
-    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    name = _called(node)
     value = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
     return value if name == "import_module" and isinstance(value, str) else ""
+
+
+def _called(node: ast.Call) -> str:
+    return str(getattr(node.func, "attr", getattr(node.func, "id", "")))
