@@ -33,6 +33,8 @@ def launch(of: Address, words: str | None = None) -> None:
     """
     with _stoppable(), _restoring(of):
         stage = read(of)
+        if not stage.sealed and words is not None:
+            _become_a_plain_shell(words, of)
         delivery.require_reachable(stage, of.root)
         checkpoints.sweep(of.root)
         chosen = engine.choose(stage, of.root, os.environ)
@@ -49,6 +51,14 @@ def launch(of: Address, words: str | None = None) -> None:
                 _publish(stage, made, of)
             elif starter:
                 room.keep(made, stage, starter)
+
+
+def _become_a_plain_shell(words: str, of: Address) -> NoReturn:
+    say(of, "not sealed, as its `meta` says")
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    os.execv(command.SHELL, [command.SHELL, "-c", words])  # noqa: S606
 
 
 def _turn(stage: Stage, words: str | None, made: Room) -> str:

@@ -31,6 +31,7 @@ class Stage:
     outside: tuple[str, ...] = ()  # deps elsewhere on this machine: `/...` or `../...`
     remote: tuple[str, ...] = ()  # deps and outs that are URLs
     settings: Settings = NONE
+    sealed: bool = True
 
     @property
     def address(self) -> str:
@@ -96,7 +97,8 @@ def _stage(found: dict[str, Any]) -> Stage:
     records = [_record(path, file, name, wdir) for path in read.records]
     outs = {out["path"]: out for out in found["outs"]}
     local = [path for path in outs if "://" not in path]
-    for path in local:
+    sealed = (found["meta"] or {}).get("sealed") is not False
+    for path in local if sealed else []:
         if _leaves(path):
             raise StageError(
                 f"{where}: {path}: an out outside the project cannot be published whole; "
@@ -120,6 +122,7 @@ def _stage(found: dict[str, Any]) -> Stage:
         persistent=tuple(path for path in local if outs[path]["persist"]),
         outside=tuple(path for path in deps if _leaves(path)),
         remote=tuple(path for path in [*found["deps"], *outs] if "://" in path),
+        sealed=sealed,
         settings=replace(read, records=tuple(records)),
     )
     script = PurePosixPath(stage.script)

@@ -30,7 +30,7 @@ NONE = Settings()
 def read(where: str, meta: Any) -> Settings:
     """Read a stage's `meta`; `where` is what to call the stage. Raises StageError."""
     entry = meta.get("sealed") if isinstance(meta, dict) else None
-    if entry is None:
+    if entry is None or entry is False:
         return NONE
     kinds = {field.name: field.type for field in fields(Settings)}
     if not isinstance(entry, dict) or not entry.keys() <= kinds.keys():
