@@ -69,8 +69,8 @@ image: setup ## Build the image that stages run in [LOCK=... BASE=... BUILD_FLAG
 	@builder=docker && { [ "$$ENGINE" != podman ] || builder=podman; } && $(call split,BUILD_FLAGS) && \
 	$$builder build --tag "$$($(tag))" --build-arg LOCK="$${LOCK:-$$($(lock))}" \
 		$${BASE:+--build-arg BASE="$$BASE"} "$${words[@]}" .
-tag = PYTHONPATH=src $(RUN) sealed.image tag $${LOCK:+"$$LOCK"}
-lock = PYTHONPATH=src $(RUN) sealed.image lock
+tag = PYTHONPATH=src $(RUN) sealed.engines.image tag $${LOCK:+"$$LOCK"}
+lock = PYTHONPATH=src $(RUN) sealed.engines.image lock
 
 review: setup ## Compare with a git revision, in markdown; pictures in review.png [BASE=main REVIEW_FLAGS=...]
 	@$(call split,REVIEW_FLAGS) && $(review) diff --base="$${BASE:-main}" $(ours) --picture review.png "$${words[@]}"

@@ -16,8 +16,8 @@ STAND_IN = r"""#!/bin/bash
 case "$*" in
 "image inspect"*) exit 1 ;;
 -c*) echo 3.11 ;;
-*"sealed.image tag"*) echo "the tag" ;;
-*"sealed.image lock"*) echo "a lock" ;;
+*"sealed.engines.image tag"*) echo "the tag" ;;
+*"sealed.engines.image lock"*) echo "a lock" ;;
 esac
 """
 PYTHON = ["python", "-P", "-m"]
@@ -75,7 +75,7 @@ def make(place: Path, *words: str, **variables: str) -> list[list[str]]:
         ("spread", "SEEDS", [*PYTHON, "review", "spread", *SPREAD, "--seeds={}"]),
         ("repro", "RECIPE", ["recipe", "{}"]),
         ("image", "BASE", ["docker", "build", "--tag", "the tag"]),
-        ("image", "LOCK", [*PYTHON, "sealed.image", "tag", "{}"]),
+        ("image", "LOCK", [*PYTHON, "sealed.engines.image", "tag", "{}"]),
     ],
 )
 def test_what_is_typed_is_one_argument(

@@ -17,10 +17,9 @@ from typing import Any
 import pytest
 import yaml
 
-from sealed import client, command, image
-from sealed.engine import Engine
-from sealed.room import Room
-from sealed.stage import Stage
+import made
+from sealed.engines import client, command, image
+from sealed.engines.engine import Engine
 from sealed_project import ROOT, WAITS, Project, wait_until
 
 pytestmark = pytest.mark.slow
@@ -89,7 +88,7 @@ def test_a_container_holds_the_room_and_nothing_can_be_written_beside_it(docker:
 
 
 def test_a_stage_that_declares_the_network_and_a_variable_has_them(docker: Project) -> None:
-    meta = {"network": True, "environment": ["WANTED"]}
+    meta = {"sealed": {"network": True, "environment": ["WANTED"]}}
     found = seen(docker.stage("look", LOOKS, meta=meta), WANTED="1")
     assert "eth0" in found["networks"]
     assert found["wanted"] == "1"
@@ -104,7 +103,7 @@ def test_a_link_out_of_a_mirror_reads_as_on_the_host(docker: Project, tmp_path: 
     code = (
         "import os; open('out.txt', 'w').write(open(os.environ['WANTED'] + '/mnist/file').read())"
     )
-    meta = {"network": True, "environment": ["WANTED"]}
+    meta = {"sealed": {"network": True, "environment": ["WANTED"]}}
     docker.stage("look", code, meta=meta)
     result = docker.run("look", WANTED=str(tmp_path / "mirror"))
     assert result.returncode == 0, result.stderr
@@ -137,9 +136,9 @@ def test_outs_belong_to_the_caller(
     (tmp_path / "room/stages").mkdir(parents=True)
     (tmp_path / "room").chmod(0o777)
     (tmp_path / "room/stages/own.py").write_text("open('out.txt', 'w')")
-    stage = Stage("own", (), (), ("out.txt",), (), network=False, environment=())
+    stage = made.stage("own")
     chosen = Engine("docker", built, "", client.flags(client.find("docker", ROOT)))
-    argv, environ = command.build(chosen, stage, Room(tmp_path, {}), os.environ)
+    argv, environ = command.build(chosen, stage, made.room(tmp_path), os.environ)
     subprocess.run(argv, env=environ, check=True)
     status = (tmp_path / "room/out.txt").stat()
     assert (status.st_uid, status.st_gid) == (1234, 1234)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from sealed import command, given
-from sealed.engine import Engine
-from sealed.room import Room
-from sealed.stage import Stage
+import made
+from sealed import given
+from sealed.engines import command
+from sealed.engines.engine import Engine
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +26,8 @@ FORMS += ["file:{}/a%20mirror", "file://localhost{}/a%20mirror/"]
 def test_a_dataset_mirror_in_any_form_is_mounted_and_named_by_its_whole_path(
     home: Path, form: str
 ) -> None:
-    stage = Stage("fetch", (), (), ("out",), (), network=True, environment=("MIRROR",))
-    room = Room(home / "room", {})
+    stage = made.stage("fetch", network=True, environment=("MIRROR",))
+    room = made.room(home / "room")
     environ = {"MIRROR": form.format(home)}
     whole = f"{home}/a mirror"
     argv, _ = command.build(Engine("docker", "image", ""), stage, room, environ)

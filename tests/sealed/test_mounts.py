@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sealed import mounts
+from sealed.engines import mounts
 from sealed.errors import StageError
 
 

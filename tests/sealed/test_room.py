@@ -22,7 +22,7 @@ def refused(project: Project, name: str, message: str) -> None:
 def test_a_stage_runs_from_any_path_and_publishes_its_outs(project: Project) -> None:
     result = project.stage("copy").run("copy")
     assert result.returncode == 0, result.stderr
-    assert result.stderr == "stages/run copy: on the host (STAGE_ENGINE=host)\n"
+    assert result.stderr == "sealed copy: on the host (STAGE_ENGINE=host)\n"
     assert project.read("out.txt") == "hello!"
     assert project.rooms() == []
 
@@ -40,6 +40,7 @@ def test_a_stage_sees_its_deps_and_params_and_nothing_else(project: Project) -> 
     """
     project.stage("see", code, deps=["data"], params=["copy.times", "other"]).run("see")
     assert project.read("out.txt").splitlines() == [
+        ".dvc/config",  # the room's own: what DVC's tools look for
         "data/a.txt",
         "params.yaml",
         "stages/see.py",
@@ -237,7 +238,7 @@ def test_a_dep_that_holds_no_plain_file_is_refused(project: Project, what: str) 
 
 def test_a_record_is_published_and_never_hashed(project: Project) -> None:
     code = COPIES + "Path('metrics').mkdir(exist_ok=True); Path('metrics/env.txt').write_text('x')"
-    project.stage("copy", code, meta={"records": ["metrics/env.txt"]})
+    project.stage("copy", code, meta={"sealed": {"records": ["metrics/env.txt"]}})
     assert project.dvc("repro", "-q").returncode == 0
     assert project.read("metrics/env.txt") == "x"
     assert "env.txt" not in project.read("dvc.lock")
@@ -262,7 +263,7 @@ def test_inputs_linked_into_the_cache_stay_as_they_are(project: Project, kind: s
 
 def test_the_environment_is_clean(project: Project) -> None:
     code = "import json, os; json.dump(dict(os.environ), open('out.txt', 'w'))"
-    project.stage("see", code, meta={"environment": ["WANTED"]})
+    project.stage("see", code, meta={"sealed": {"environment": ["WANTED"]}})
     project.run("see", WANTED="1", UNWANTED="2", PYTHONSTARTUP="/x")
     seen = project.read("out.txt")
     assert '"WANTED": "1"' in seen
@@ -292,5 +293,5 @@ def test_experiments_run_sealed_too(tmp_path: Path, how: list[str]) -> None:
 
 
 def test_the_package_knows_nothing_of_digits() -> None:
-    for path in (ROOT / "src/sealed").glob("*.py"):
+    for path in (ROOT / "src/sealed").rglob("*.py"):
         assert "mnist" not in path.read_text(encoding="utf-8").lower()

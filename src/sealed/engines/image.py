@@ -1,14 +1,14 @@
 """The image that stages run in: its tag is a digest of what it is built from.
 
-`python -m sealed.image tag [LOCK]` prints the tag, `python -m sealed.image lock` the lock that this
-machine prefers.
+`python -m sealed.engines.image tag [LOCK]` prints the tag, `... lock` the lock that this machine
+prefers.
 """
 
 import sys
 from hashlib import sha256
 from pathlib import Path
 
-from sealed import gpu
+from sealed.engines import gpu
 
 DOCKERFILE = "Dockerfile"
 CPU_LOCK = "requirements.lock"

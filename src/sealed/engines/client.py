@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from sealed import image, mounts
+from sealed.engines import image, mounts
 from sealed.errors import StageError
 
 ANSWER_SECONDS = 20

@@ -5,9 +5,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from sealed import checkpoints, given, gpu, mounts
-from sealed.engine import Engine
-from sealed.room import Room
+from sealed import given
+from sealed.engines import gpu, mounts
+from sealed.engines.engine import Engine
+from sealed.rooms import answers, checkpoints
+from sealed.rooms.room import Room
 from sealed.stage import Stage
 
 MAX_PROCESSES = 4096  # threads count; TensorFlow starts a few for each core
@@ -15,16 +17,21 @@ ALWAYS = {
     "LANG": "C.UTF-8",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",
-    "PYTHONPATH": "src",
+    "SHELL": "/bin/sh",
     "TZ": "UTC",
 }
+SHELL = "/bin/sh"
+PROGRAMS = (  # by which a user's programs and their libraries are found
+    *("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV"),
+    *("PYTHONPATH", "R_HOME", "R_LIBS", "R_LIBS_USER", "JAVA_HOME"),
+)
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")  # one file; which is read is the library's
 
 
 def build(
     engine: Engine, stage: Stage, room: Room, environ: Mapping[str, str]
 ) -> tuple[list[str], dict[str, str]]:
-    """Return the command line of a stage, and the environment to start it with."""
+    """Return the command line that runs a command of a stage, and the environment for it."""
     declared = {name: environ[name] for name in stage.environment if environ.get(name)}
     declared |= _certificates(declared)
     paths = {name: str(path) for name, v in declared.items() if (path := given.path(v))}
@@ -33,13 +40,31 @@ def build(
         declared[checkpoints.VARIABLE] = "/checkpoints" if engine.image else str(room.kept)
     if engine.image:
         argv = [engine.name, "run", *_sealed(stage, room, environ), *engine.flags]
-        argv += [*_mounts(room, set(paths.values())), *_variables(declared)]
-        return [*argv, engine.image, "python", stage.script], dict(environ)
+        declared |= answers.variables("/room", stage.address)
+        argv += [*_mounts(room, set(paths.values())), *_variables(stage, declared)]
+        return [*argv, engine.image, *_program("python", stage, room)], dict(environ)
     if stage.gpu:
         declared |= gpu.for_host(environ)
     elif gpu.present():
         declared[gpu.CUDA] = "-1"
-    return [sys.executable, stage.script], {**_home(room), **declared, **ALWAYS}
+    declared |= answers.variables(str(room.path), stage.address)
+    variables = {**_home(room), **_programs(stage, environ), **declared, **_always(stage)}
+    return _program(sys.executable, stage, room), variables
+
+
+def _program(python: str, stage: Stage, room: Room) -> list[str]:
+    return [python, stage.script] if stage.script else [SHELL, "-c", room.turn]
+
+
+def _programs(stage: Stage, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what finds programs and their libraries: the user's, or for a script our Python."""
+    if stage.script:
+        return {"PATH": f"{Path(sys.executable).parent}:{os.defpath}"}
+    return {name: environ[name] for name in PROGRAMS if environ.get(name)}
+
+
+def _always(stage: Stage) -> dict[str, str]:
+    return ALWAYS | ({"PYTHONPATH": "src"} if stage.script else {})
 
 
 def _certificates(declared: Mapping[str, str]) -> dict[str, str]:
@@ -52,14 +77,14 @@ def _home(room: Room) -> dict[str, str]:
     """Return what a program on the host needs; nothing of the user's own settings."""
     return {
         "HOME": str(room.tmp),
-        "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
+        "PATH": os.defpath,
         "TMPDIR": str(room.tmp),
-        "XDG_CACHE_HOME": str(room.folder.parent.parent / "cache"),  # what can be made again
+        "XDG_CACHE_HOME": str(room.cache),  # what can be made again
     }
 
 
-def _variables(declared: Mapping[str, str]) -> list[str]:
-    variables = {**declared, **ALWAYS, "HOME": "/tmp"}  # noqa: S108  # a tmpfs of its own
+def _variables(stage: Stage, declared: Mapping[str, str]) -> list[str]:
+    variables = {**declared, **_always(stage), "HOME": "/tmp"}  # noqa: S108  # a tmpfs of its own
     return [part for item in variables.items() for part in ("--env", "=".join(item))]
 
 
@@ -73,7 +98,7 @@ def _mounts(room: Room, paths: set[str]) -> list[str]:
 
 def _sealed(stage: Stage, room: Room, environ: Mapping[str, str]) -> list[str]:
     flags = ["--rm", f"--cidfile={room.cid}", "--pull=never", "--log-driver=none"]
-    flags += ["--read-only", "--tmpfs=/tmp", "--workdir=/room"]
+    flags += ["--read-only", "--tmpfs=/tmp", f"--workdir=/room/{stage.wdir}"]
     flags += ["--cap-drop=ALL", "--security-opt=no-new-privileges", f"--pids-limit={MAX_PROCESSES}"]
     if environ.get("STAGE_MEMORY"):
         flags.append(f"--memory={environ['STAGE_MEMORY']}")

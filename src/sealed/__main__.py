@@ -1,0 +1,47 @@
+"""`python -m sealed COMMAND`, `sealed COMMAND`: a stage sees what it declares and nothing else."""
+
+import argparse
+import importlib
+import sys
+
+from sealed import verify
+from sealed.check import program as check
+from sealed.errors import StageError
+from sealed.learn import program as learn
+
+OF_DVC = {"repro": "dvc repro", "exp": "dvc exp"}  # with every stage sealed
+
+
+def main() -> int:
+    """Run the command that the command line names; a user's mistake ends in one line."""
+    words = sys.argv[1:]
+    try:
+        if words[:1] and words[0] in OF_DVC:  # what follows is DVC's to read
+            return int(importlib.import_module("sealed.repro").run(words))
+        if words[:1] == ["verify"]:
+            return verify.main()
+        options = _parser().parse_args(words)
+        return int(options.run(options))
+    except StageError as reason:
+        print(f"sealed: {reason}", file=sys.stderr)
+        return reason.status
+    except OSError as error:
+        print(f"sealed: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sealed", description="Sealed stages for any DVC project."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    check.add(commands)
+    learn.add(commands)
+    commands.add_parser("verify", help="is every output what dvc.lock says?")
+    for name, command in OF_DVC.items():
+        commands.add_parser(name, help=f"`{command}` with every stage sealed", add_help=False)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

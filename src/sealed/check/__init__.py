@@ -1,0 +1,1 @@
+"""What stages read and do not declare, found without running them."""

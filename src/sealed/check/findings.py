@@ -1,0 +1,225 @@
+"""The violations of a project's stages, found without running one."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sealed import document
+from sealed.check import closure, command, roots
+from sealed.check.closure import Search
+from sealed.check.command import Named
+from sealed.check.project import PARAMS, Declared, Project, covered, holds
+from sealed.check.reads import Read, reads
+from sealed.check.source import is_dynamic
+from sealed.violation import DEP_MISSING, DEP_UNUSED, MODULE, PARAMETER, READ
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with a stage; it has no place in dvc.yaml yet."""
+
+    kind: str
+    path: str  # relative to the project
+    reason: str
+    hint: bool = False
+    keys: tuple[str, ...] = ()  # of the params file `path`
+
+
+class Checker:
+    """Looks at the stages of one project; what they share is read once."""
+
+    def __init__(self, project: Project) -> None:
+        """Keep the project."""
+        self.project = project
+
+    @cached_property
+    def installed(self) -> tuple[str, ...]:
+        """Folders from which an editable install imports."""
+        return roots.installed(self.project.root)
+
+    @cached_property
+    def required(self) -> frozenset[str]:
+        """Words of the project's requirements."""
+        return roots.required(self.project.root)
+
+    def findings(self, stage: Declared) -> list[Finding]:
+        """Return what is wrong with a stage, each thing once."""
+        names = [name for line in stage.commands for name in command.named(line, stage.wdir)]
+        ran: dict[str, Named] = {}  # file -> the name on the command line that runs it
+        unseen = False
+        for name in names:
+            files = self._code(name)
+            unseen = unseen or (name.is_module and not files)
+            for file in files:
+                ran.setdefault(file, name)
+        found = [
+            *self._named(stage, names),
+            *self._modules(stage, names, ran),
+            *self._read(stage, names, ran),
+            *self._missing(stage),
+        ]
+        if ran and not unseen and not any(is_dynamic(self.project.root / file) for file in ran):
+            found += self._unused(stage, names, ran)
+        return list({(one.kind, one.path, one.keys): one for one in found[::-1]}.values())[::-1]
+
+    def _code(self, name: Named) -> tuple[str, ...]:
+        """Return the files of the Python code that a name on the command line runs."""
+        if not (name.is_script or name.is_module) or _leaves(name.path):
+            return ()
+        if name.is_script and not self._is_file(name.path):
+            return ()
+        first = os.path.dirname(name.path) or "." if name.is_script else name.cwd  # noqa: PTH120
+        search = Search(
+            root=self.project.root,
+            folders=tuple(dict.fromkeys([first, *name.python_path, *self.installed])),
+            perhaps=(name.cwd, ".", "src"),
+            elsewhere=self.required,
+        )
+        if name.is_script:
+            return closure.script(name.path, search)
+        return closure.module(name.path, search)
+
+    def _named(self, stage: Declared, names: list[Named]) -> Iterator[Finding]:
+        """Yield the files that the command line names and nobody declares."""
+        for name in names:
+            if name.is_module or self._is_declared(name.path, stage):
+                continue
+            if self._is_missed(name.path, stage):
+                sure = name.is_script or self._is_input(name.path)
+                reason = f"the command names it (`{name.text}`); add it to the deps"
+                yield Finding(READ, name.path, reason, hint=not sure)
+            elif self._is_folder_of_inputs(name.path, stage):
+                reason = f"the command names this folder (`{name.text}`); add it to the deps"
+                yield Finding(READ, name.path, reason)
+
+    def _is_declared(self, path: str, stage: Declared) -> bool:
+        """Tell whether a stage declares a path, as what it reads or writes, whole or in part."""
+        own = {*stage.deps, *stage.outs, *stage.params}
+        return _leaves(path) or covered(path, own) or holds(path, own)
+
+    def _is_file(self, path: str) -> bool:
+        return not _leaves(path) and (self.project.root / path).is_file()
+
+    def _is_made(self, path: str) -> bool:
+        """Tell whether DVC makes or keeps a path, which may not be here now."""
+        return not _leaves(path) and covered(path, self.project.outs)
+
+    def _is_missed(self, path: str, stage: Declared) -> bool:
+        """Tell whether a path is a file of the project that the stage does not declare."""
+        there = self._is_file(path) or self._is_made(path)
+        return there and not self._is_declared(path, stage)
+
+    def _is_input(self, path: str) -> bool:
+        """Tell whether a file is surely no result that nobody declares."""
+        if covered(path, self.project.outs):
+            return True
+        folder = os.path.dirname(path)  # noqa: PTH120
+        among_outs = bool(folder) and holds(folder, self.project.outs - self.project.imported)
+        return self.project.is_kept(path) and not among_outs
+
+    def _is_folder_of_inputs(self, path: str, stage: Declared) -> bool:
+        if path == stage.wdir or not (self.project.root / path).is_dir():
+            return False
+        inside = [known for known in self.project.known or () if known.startswith(f"{path}/")]
+        plain = [
+            known for known in inside if not known.endswith((".gitignore", ".gitkeep", ".dvc"))
+        ]
+        return bool(plain) or holds(path, self.project.outs)
+
+    def _modules(
+        self, stage: Declared, names: list[Named], ran: dict[str, Named]
+    ) -> Iterator[Finding]:
+        """Yield the files that are imported, or run as a module, and not declared."""
+        scripts = {name.path for name in names if name.is_script}
+        for path, name in sorted(ran.items()):
+            # an empty __init__.py decides nothing; once it holds something, it is told
+            empty = path.endswith("__init__.py") and not (self.project.root / path).stat().st_size
+            if path not in scripts and not empty and not covered(path, stage.deps):
+                reason = f"`{name.text}` imports it; add it to the deps"
+                yield Finding(MODULE, path, reason)
+
+    def _read(
+        self, stage: Declared, names: list[Named], ran: dict[str, Named]
+    ) -> Iterator[Finding]:
+        """Yield the files and keys that the code says that it reads and that nobody declares."""
+        scripts = {name.path for name in names if name.is_script}
+        for file, name in sorted(ran.items()):
+            every = reads(self.project.root / file)
+            keyed = {read.path for read in every if read.keys}
+            for read in every:
+                path = os.path.normpath(os.path.join(name.cwd, read.path))  # noqa: PTH118
+                hint = not (read.certain or file in scripts)
+                if read.keys:
+                    yield from self._key(stage, path, read, f"{file}:{read.line}", hint=hint)
+                elif read.path not in keyed and self._is_missed(path, stage):
+                    reason = f"{file}:{read.line} reads it; add it to the deps"
+                    hint = hint or not self.project.is_kept(path)
+                    yield Finding(READ, path, reason, hint=hint)
+
+    def _key(
+        self, stage: Declared, path: str, read: Read, where: str, *, hint: bool
+    ) -> Iterator[Finding]:
+        """Yield the key of a params file, where it is in it and not declared."""
+        declared = stage.params.get(path)
+        whole = declared is not None and not declared
+        if whole or covered(path, stage.deps) or covered(path, stage.outs):
+            return
+        keys = _there(read.keys, self._values(path))
+        if keys and not any(_meet(keys, tuple(key.split("."))) for key in declared or ()):
+            reason = f"{where} reads it; add it to the params"
+            yield Finding(PARAMETER, path, reason, hint=hint, keys=keys)
+
+    def _values(self, path: str) -> Any:
+        file = self.project.root / path
+        if not self._is_file(path) or file.suffix not in {".yaml", ".yml", ".json"}:
+            return None
+        try:
+            return document.load(file)  # JSON is YAML
+        except (OSError, ValueError):
+            return None
+
+    def _missing(self, stage: Declared) -> Iterator[Finding]:
+        """Yield the deps that are not there, and that no stage makes and no .dvc file keeps."""
+        for dep in stage.deps:
+            there = os.path.lexists(self.project.root / dep)
+            made = covered(dep, self.project.outs) or holds(dep, self.project.outs)
+            if not there and not made:
+                reason = "it is not there and no stage makes it; correct its name, or delete it"
+                hint = self.project.is_ignored(dep)  # to be fetched by hand, maybe
+                yield Finding(DEP_MISSING, dep, reason, hint=hint)
+        for path in stage.params:
+            made = covered(path, self.project.outs)
+            if path != PARAMS and not made and not self._is_file(path):
+                yield Finding(DEP_MISSING, path, "this params file is not there; correct its name")
+
+    def _unused(
+        self, stage: Declared, names: list[Named], ran: dict[str, Named]
+    ) -> Iterator[Finding]:
+        """Yield the Python files among the deps that the command does not seem to run."""
+        used = {*ran, *(name.path for name in names)}
+        for dep in stage.deps:
+            if dep.endswith(".py") and self._is_file(dep) and dep not in used:
+                reason = "neither the command nor what it imports seems to use it"
+                yield Finding(DEP_UNUSED, dep, reason, hint=True)
+
+
+def _leaves(path: str) -> bool:
+    return path.startswith("/") or path.split("/", maxsplit=1)[0] == ".."
+
+
+def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Tell whether one of two keys holds the other."""
+    return all(a == b for a, b in zip(one, other, strict=False))
+
+
+def _there(keys: tuple[str, ...], values: Any) -> tuple[str, ...]:
+    """Return the keys as far as the values hold them."""
+    found = []
+    for key in keys:
+        if not isinstance(values, dict) or key not in values:
+            break
+        found.append(key)
+        values = values[key]
+    return tuple(found)

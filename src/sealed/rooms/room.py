@@ -1,0 +1,180 @@
+"""A room: a fresh folder that stands for the project, with what a stage is given and no more.
+
+Each has a folder of its own, locked by the launcher while that lives:
+
+    SLUG-xxxxxxxx/room   stands for the project
+    SLUG-xxxxxxxx/tmp    temporary files and home, on the host
+    SLUG-xxxxxxxx/cid    the id of its container
+    SLUG-xxxxxxxx/next   between two commands of a stage: who is to go on, with what
+"""
+
+import fcntl
+import os
+import pickle
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from sealed.caller import Process, gone
+from sealed.rooms import answers
+from sealed.rooms.inputs import Inputs, furnish
+from sealed.stage import Stage
+
+Files = dict[str, tuple[int, int]]  # path in the room: inode, time of change in ns
+
+
+class Room(NamedTuple):
+    """Where one stage runs, and what it was given."""
+
+    folder: Path
+    project: Path  # that it stands for, absolute
+    path: Path  # where it stands for it; the parts of the project's own path above it may be there
+    wdir: str  # of the stage, in the room
+    given: Files
+    inputs: Inputs = Inputs({}, {}, {})
+    kept: Path | None = None  # what the stage keeps for a run after this one
+    done: int = 0  # commands of the stage that have run in it
+    turn: str = ""  # the one that is to run now
+
+    @property
+    def cwd(self) -> Path:
+        """The working directory of the stage."""
+        return self.path / self.wdir
+
+    @property
+    def tmp(self) -> Path:
+        """The place for temporary files, on the host."""
+        return self.folder / "tmp"
+
+    @property
+    def cid(self) -> Path:
+        """The file that an engine writes the container's id to."""
+        return self.folder / "cid"
+
+    @property
+    def cache(self) -> Path:
+        """A folder for what can be made again, the same for all rooms."""
+        return self.folder.parent.parent / "cache"
+
+
+class Terms(NamedTuple):
+    """What an engine asks of a room."""
+
+    rooms: Path  # the folder where it is to be
+    discard: Callable[[Path], None]  # clears away what else a killed launcher left, by its folder
+    binding: bool = False  # large files are left to the engine, see Inputs.bound
+
+
+@contextmanager
+def opened(stage: Stage, root: Path, terms: Terms, caller: Process | None = None) -> Iterator[Room]:
+    """Make a room, or go on in that of the stage's command before; clear it away at the end.
+
+    Rooms whose launcher was killed go first.
+    """
+    rooms = terms.rooms
+    with _locked(rooms, fcntl.LOCK_EX):
+        _sweep(rooms, terms.discard)
+        folder = _waiting(rooms, stage, caller)
+        fresh = folder is None
+        folder = folder or Path(tempfile.mkdtemp(prefix=f"{stage.slug}-", dir=rooms))
+        lock = _lock(folder, fcntl.LOCK_EX)
+    try:
+        yield _make(folder, stage, root, binding=terms.binding) if fresh else _go_on(folder)
+    finally:
+        if not (folder / "next").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _make(folder: Path, stage: Stage, root: Path, *, binding: bool) -> Room:
+    path = _stand_in(folder, stage, root)
+    (folder / "tmp").mkdir()
+    path.mkdir(parents=True)
+    inputs = furnish(path, stage, root, binding=binding)
+    (path / stage.wdir).mkdir(parents=True, exist_ok=True)
+    answers.put(path)
+    return Room(folder, root.absolute(), path, stage.wdir, files(path), inputs)
+
+
+def _stand_in(folder: Path, stage: Stage, root: Path) -> Path:
+    """Return the path that stands for the project, so deep that a dep `../x` is in the folder."""
+    ups = max((path.split("/").count("..") for path in _relative(stage)), default=0)
+    above = root.absolute().parts[1:][-ups:] if ups else ()
+    return Path(folder, "room", *above)
+
+
+def _relative(stage: Stage) -> list[str]:
+    return [path for path in [*stage.outside, *stage.params] if path.startswith("..")]
+
+
+def keep(made: Room, stage: Stage, caller: Process) -> None:
+    """Leave the room to the next command of the stage, which the same caller is to start."""
+    made.cid.unlink(missing_ok=True)  # an engine wants to write it anew
+    state = (stage.address, caller, made._replace(done=made.done + 1))
+    fresh = made.folder / "next.new"
+    fresh.write_bytes(pickle.dumps(state))
+    fresh.rename(made.folder / "next")
+
+
+def _waiting(rooms: Path, stage: Stage, caller: Process | None) -> Path | None:
+    """Return the folder of the room that waits for this caller's next command of the stage."""
+    for note in rooms.glob("*/next"):
+        address, awaited, _ = _state(note)
+        if (address, awaited) == (stage.address, caller):
+            return note.parent
+    return None
+
+
+def _state(note: Path) -> tuple[str, Process, Room]:
+    address, caller, made = pickle.loads(note.read_bytes())  # noqa: S301  # the launcher's own
+    return address, Process(*caller), made
+
+
+def _go_on(folder: Path) -> Room:
+    _, _, made = _state(folder / "next")
+    (folder / "next").unlink()
+    return made
+
+
+def _sweep(rooms: Path, discard: Callable[[Path], None]) -> None:
+    for folder in rooms.iterdir():
+        with suppress(OSError), _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            note = folder / "next"
+            if note.exists() and not gone(_state(note)[1]):
+                continue  # its caller is between two commands
+            discard(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lock(folder: Path, how: int) -> int:
+    """Lock a folder for as long as the returned descriptor is open."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, how)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    descriptor = _lock(folder, how)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def files(room: Path) -> Files:
+    """Return what lies in a room, by path, less what is not the stage's to declare."""
+    found = {}
+    for folder, folders, names in os.walk(room):
+        folders[:] = [name for name in folders if name not in answers.IGNORED]
+        for name in names + [name for name in folders if Path(folder, name).is_symlink()]:
+            status = Path(folder, name).lstat()
+            found[str(Path(folder, name).relative_to(room))] = (status.st_ino, status.st_mtime_ns)
+    return found
