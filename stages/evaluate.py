@@ -30,14 +30,14 @@ def main() -> None:
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
 
     test = dataset.load(TEST)
-    probabilities = model.predictor(model.load(MODEL))(test.images)
-    evaluation = metrics.evaluate(probabilities, test.labels, params.confidence)
+    network, task = model.load(MODEL)
+    probabilities = model.predictor(network)(test.images)
+    evaluation = metrics.evaluate(probabilities, test.labels, task.classes, params.confidence)
     answers = metrics.predictions(probabilities, test.labels)
     tables.write_json(evaluation, EVALUATION)
-    rows = zip(range(len(test.labels)), *(column.tolist() for column in answers), strict=True)
-    tables.write_csv(("index", *answers._fields), rows, PREDICTIONS)
-    figures.save(figures.confusion_matrix(*answers[:2], classes=dataset.CLASSES), CONFUSION)
-    figures.save(figures.worst_mistakes(test.images, *answers), MISTAKES)
+    tables.write_csv(("index", *answers._fields), metrics.rows(answers, task.classes), PREDICTIONS)
+    figures.save(figures.confusion_matrix(*answers[:2], task.classes), CONFUSION)
+    figures.save(figures.worst_mistakes(test.images, *answers, task.classes), MISTAKES)
     figures.save(figures.learning_curve(tables.read_csv(CURVE)), LEARNING)
     print(metrics.sentence(evaluation, params.confidence))
 

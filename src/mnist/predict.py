@@ -10,7 +10,7 @@ from mnist.handwriting import digit
 from mnist.machine import processor
 
 MODEL = Path("models/model.keras")
-SURE = 0.5  # probability: below, the other nine digits together are likelier
+SURE = 0.5  # probability: below, all other classes together are likelier
 
 
 def main() -> None:
@@ -22,10 +22,11 @@ def main() -> None:
     processor.prepare(reproducible="portable", device="cpu")
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
 
-    probabilities = model.predictor(model.load(MODEL))(images)
+    network, task = model.load(MODEL)
+    probabilities = model.predictor(network)(images)
     for path, row in zip(files, probabilities, strict=True):
         doubt = "" if row.max() >= SURE else ", unsure"
-        print(f"{path}: {row.argmax()} ({row.max():.1%}{doubt})")
+        print(f"{path}: {task.classes[row.argmax()]} ({row.max():.1%}{doubt})")
 
 
 if __name__ == "__main__":

@@ -17,11 +17,18 @@ from scipy.special import softmax
 from mnist.errors import UserError
 from mnist.handwriting import digit
 from mnist.source import idx
-from mnist.source.bundled import mnist_5k
-from mnist.source.catalog import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+from mnist.source.bundled import (
+    TEST_IMAGES,
+    TEST_LABELS,
+    TRAIN_IMAGES,
+    TRAIN_LABELS,
+    mnist_5k,
+)
+from mnist.task import Task
 from rephotograph import rephotograph
 
 SOURCE = Path(__file__).parents[2] / "src"
+DIGITS = Task((28, 28, 1), tuple("0123456789"), "ink")
 SOFTMAX: dict[str, Any] = {
     "blocks": (),
     "kernel_size": 5,
@@ -42,7 +49,10 @@ def digits() -> dict[str, Digits]:
         pixels = idx.parse(files[images], dimensions=3, name=images)
         return pixels[..., np.newaxis], idx.parse(files[labels], dimensions=1, name=labels)
 
-    return {"train": pair(TRAIN_IMAGES, TRAIN_LABELS), "test": pair(TEST_IMAGES, TEST_LABELS)}
+    return {
+        "train": pair(TRAIN_IMAGES, TRAIN_LABELS),
+        "test": pair(TEST_IMAGES, TEST_LABELS),
+    }
 
 
 def photographed(images: NDArray[np.uint8], folder: Path) -> NDArray[np.uint8]:
@@ -183,10 +193,10 @@ def save_least_squares(
     pixels = images.reshape(-1, 784).astype(np.float32)
     ridge = pixels.T @ pixels + 1e6 * np.eye(784, dtype=np.float32)
     weights = 20 * np.linalg.solve(ridge, pixels.T @ np.eye(10, dtype=np.float32)[labels])
-    network = model.build(ModelParams(**SOFTMAX), seed=0)
+    network = model.build(ModelParams(**SOFTMAX), DIGITS, seed=0)
     network.get_layer("logits").set_weights([255 * weights, np.zeros(10)])
     folder.mkdir()
-    model.save(network, folder / "model.keras")
+    model.save(network, DIGITS, folder / "model.keras")
     return lambda asked: asked.reshape(-1, 784).astype(np.float32) @ weights
 
 
