@@ -26,6 +26,7 @@ FILE = File(
     name="digits",
     split="train",
     holds="labels",
+    images=1,
     length=len(CONTENT),
     sha256=hashlib.sha256(CONTENT).hexdigest(),
 )

@@ -1,5 +1,9 @@
 """Files as published -> `Examples`."""
 
+import io
+import os
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +13,22 @@ from mnist.arrays import fitting
 from mnist.arrays.dataset import Examples, require_labels
 from mnist.errors import UserError
 from mnist.params.preprocess import PreprocessParams
-from mnist.source import idx
-from mnist.source.card import Card
+from mnist.source import idx, photo
+from mnist.source.card import Card, Split
 from mnist.task import Task
 
+AT_ONCE = 256  # pictures that wait to be decoded
 
-def read(folder: Path, card: Card, split: str, params: PreprocessParams) -> Examples:
+
+def read(folder: Path, card: Card, split: Split, params: PreprocessParams) -> Examples:
     """Read one split of what `fetch` brought. Raises UserError where it is not as it should be."""
+    task = Task(params.shape, card.classes, card.photo)
+    if card.format == "images":
+        path = folder / card.file(split, "examples").name
+        return Examples(*_read_pictures(path, params, card.classes), task)
     images, labels = (folder / card.file(split, part).name for part in ("images", "labels"))
     pixels, numbers = read_idx(images, labels)
     fitted = fitting.all_of(pixels[..., np.newaxis], params)
-    task = Task(params.shape, card.classes, card.photo)
     examples = Examples(fitted, numbers.astype(np.uint16), task)
     try:
         require_labels(examples)
@@ -28,6 +37,30 @@ def read(folder: Path, card: Card, split: str, params: PreprocessParams) -> Exam
             f"{labels}: expected labels of {len(card.classes)} classes, found {error}"
         ) from None
     return examples
+
+
+def _read_pictures(
+    path: Path, params: PreprocessParams, classes: tuple[str, ...]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+    """Decode an archive of CLASS/NAME, in the order of its names, side by side."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            images = np.empty((len(names), *params.shape), np.uint8)
+
+            def decode(row: int) -> None:
+                content = io.BytesIO(archive.read(names[row]))
+                picture = photo.decode(content, f"{path}: {names[row]}", least=1)
+                images[row] = fitting.one(picture, params)
+
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                for start in range(0, len(names), AT_ONCE):
+                    rows = range(start, min(start + AT_ONCE, len(names)))
+                    list(pool.map(decode, rows))
+        labels = [classes.index(name.partition("/")[0]) for name in names]
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: expected an archive of CLASS/NAME, found {error}") from None
+    return images, np.array(labels, np.uint16)
 
 
 def read_idx(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

