@@ -6,7 +6,8 @@ SIDES = range(8, 225)  # pixels
 WORDS = ("classes", "photo")
 CHANNELS = {1: "grey", 3: "rgb"}
 COUNTS = range(2, 1001)  # classes
-PHOTOS = ("ink", "resize")  # as MNIST was made; no more than scaled
+INK, DIGIT = "ink", (28, 28, 1)  # as MNIST was made, and what that gives
+PHOTOS = (INK, "stretch", "crop", "pad")  # how a photo is prepared
 LONGEST = 100  # characters of a class's name
 
 

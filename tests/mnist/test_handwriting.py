@@ -1,5 +1,6 @@
 """A photo of an MNIST digit becomes that digit again; what shows none is refused in a line."""
 
+import json
 import os
 import re
 import subprocess
@@ -178,8 +179,12 @@ def test_the_command_prints_a_digit_and_how_sure_it_is(
     done = predict(tmp_path, "105.png", "505.png", "720.png", "odd.png")
     *lines, odd = done.stdout.splitlines()
     assert [line.split(" (")[0] for line in lines] == ["105.png: 1", "505.png: 5", "720.png: 7"]
-    assert all(line.endswith("%)") for line in lines)
-    assert re.fullmatch(r"odd\.png: \d \([1-4]\d\.\d%, unsure\)", odd)
+    others = r"%\); then \d \(\d+\.\d%\), \d \(\d+\.\d%\)$"
+    assert all(re.search(others, line) for line in lines)
+    assert re.match(r"odd\.png: \d \([1-4]\d\.\d%, unsure\); then ", odd)
+    [told] = json.loads(predict(tmp_path, "--json", "505.png").stdout)
+    assert (told["file"], told["sure"], told["classes"][0]["class"]) == ("505.png", True, "5")
+    assert sum(one["probability"] for one in told["classes"]) == pytest.approx(1, abs=1e-5)
 
 
 def save_least_squares(

@@ -22,13 +22,13 @@ AT_ONCE = 256  # pictures that wait to be decoded
 
 def read(folder: Path, card: Card, split: Split, params: PreprocessParams) -> Examples:
     """Read one split of what `fetch` brought. Raises UserError where it is not as it should be."""
-    task = Task(params.shape, card.classes, card.photo)
+    task = Task(params.shape, card.classes, card.prepared(params.shape, params.fit))
     if card.format == "images":
         path = folder / card.file(split, "examples").name
         return Examples(*_read_pictures(path, params, card.classes), task)
     images, labels = (folder / card.file(split, part).name for part in ("images", "labels"))
     pixels, numbers = read_idx(images, labels)
-    fitted = fitting.all_of(pixels[..., np.newaxis], params)
+    fitted = fitting.all_of(pixels[..., np.newaxis], params.shape, params.fit)
     examples = Examples(fitted, numbers.astype(np.uint16), task)
     try:
         require_labels(examples)
@@ -44,14 +44,14 @@ def _read_pictures(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
     """Decode an archive of CLASS/NAME, in the order of its names, side by side."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with photo.silent(), zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             images = np.empty((len(names), *params.shape), np.uint8)
 
             def decode(row: int) -> None:
                 content = io.BytesIO(archive.read(names[row]))
                 picture = photo.decode(content, f"{path}: {names[row]}", least=1)
-                images[row] = fitting.one(picture, params)
+                images[row] = fitting.one(picture, params.shape, params.fit)
 
             with ThreadPoolExecutor(os.cpu_count()) as pool:
                 for start in range(0, len(names), AT_ONCE):

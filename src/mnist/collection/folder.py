@@ -53,6 +53,7 @@ def read(folder: Path, drop: frozenset[str] = frozenset()) -> list[Picture]:
     pictures: list[Picture] = []
     mistakes: list[str] = []
     with (
+        photo.silent(),
         ThreadPoolExecutor(os.cpu_count()) as pool,
         tqdm(desc="pictures", total=len(found), unit="", disable=None) as bar,
     ):

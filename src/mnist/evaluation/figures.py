@@ -12,7 +12,7 @@ DOTS_PER_INCH = 120
 GRID = (4, 6)  # rows, columns of the worst mistakes
 FEW = 20  # classes that fit at the usual size
 CELL = 0.21  # inches, of a class where they are more
-LONGEST = 14  # characters of a name
+LONGEST = 20  # characters of a name
 INK = "#1f3a5f"
 ACCENT = "#c2410c"
 

@@ -58,6 +58,7 @@ def _fit(
     chosen = card.read(fetch.dataset, cards)
     images = chosen.training_images
     train.require_batch(images - preprocess.held_out(images, len(chosen.classes)))
-    task = Task(preprocess.shape, chosen.classes, chosen.photo)
+    shape = preprocess.shape
+    task = Task(shape, chosen.classes, chosen.prepared(shape, preprocess.fit))
     model.require(task)
     memory.require(model, train, task)

