@@ -8,7 +8,7 @@ from pathlib import Path
 from mnist import tables
 from mnist.arrays import dataset
 from mnist.errors import run
-from mnist.evaluation import figures, metrics
+from mnist.evaluation import calibration, figures, metrics
 from mnist.machine import processor
 from mnist.params import read
 from mnist.params.evaluate import EvaluateParams
@@ -30,9 +30,10 @@ def main() -> None:
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
 
     test = dataset.load(TEST)
-    network, task = model.load(MODEL)
+    network, task, temperature = model.load(MODEL)
     probabilities = model.predictor(network)(test.images)
     evaluation = metrics.evaluate(probabilities, test.labels, task.classes, params.confidence)
+    evaluation |= calibration.summarize(probabilities, test.labels, temperature)
     answers = metrics.predictions(probabilities, test.labels)
     tables.write_json(evaluation, EVALUATION)
     tables.write_csv(("index", *answers._fields), metrics.rows(answers, task.classes), PREDICTIONS)

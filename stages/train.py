@@ -5,6 +5,7 @@ from pathlib import Path
 from mnist import tables
 from mnist.arrays import dataset
 from mnist.errors import run
+from mnist.evaluation import calibration
 from mnist.machine import memory, processor
 from mnist.params import read
 from mnist.params.augment import AugmentParams
@@ -32,9 +33,13 @@ def main() -> None:
 
     network = model.build(design, train.task, params.seed)
     curve = loop.fit(network, train, validation, params, distortion)
-    model.save(network, train.task, MODEL)
+    sure = model.predictor(network)(validation.images)
+    temperature = calibration.temperature(sure, validation.labels)
+    model.divide(network, temperature)
+    model.save(model.Trained(network, train.task, temperature), MODEL)
     tables.write_csv(loop.Point._fields, curve, CURVE)
-    tables.write_json(loop.summarize(network, train, validation, curve), SUMMARY)
+    summary = loop.summarize(network, train, validation, curve) | {"temperature": temperature}
+    tables.write_json(summary, SUMMARY)
     tables.write_json(environment.describe(MODEL), ENVIRONMENT)
 
 

@@ -32,7 +32,7 @@ def main() -> None:
     processor.prepare(reproducible="portable", device="cpu")
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
 
-    network, task = model.load(MODEL)
+    network, task, _ = model.load(MODEL)
     probabilities = model.predictor(network)(np.stack([read(path, task) for path in paths]))
     told = [_answer(path, row, task) for path, row in zip(paths, probabilities, strict=True)]
     if options.json:

@@ -28,7 +28,7 @@ def train(out: Path) -> None:
     network = model.build(tiny.SMALL, tiny.DIGITS, PARAMS.seed)
     examples = tiny.digits(64), tiny.digits(16)
     curve = loop.fit(network, *examples, PARAMS, tiny.DISTORTION)
-    model.save(network, tiny.DIGITS, out / "model.keras")
+    model.save(model.Trained(network, tiny.DIGITS, 1.0), out / "model.keras")
     tables.write_csv(loop.Point._fields, curve, out / "curve.csv")
     tables.write_json(loop.summarize(network, *examples, curve), out / "train.json")
 

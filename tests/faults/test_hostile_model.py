@@ -39,7 +39,7 @@ Members = dict[str, bytes]
 @pytest.fixture(scope="module")
 def members(tmp_path_factory: pytest.TempPathFactory) -> Members:
     path = tmp_path_factory.mktemp("model") / "model.keras"
-    model.save(model.build(PARAMS, DIGITS, 1), DIGITS, path)
+    model.save(model.Trained(model.build(PARAMS, DIGITS, 1), DIGITS, 1.0), path)
     with zipfile.ZipFile(path) as file:
         return {name: file.read(name) for name in file.namelist()}
 
@@ -280,9 +280,9 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
 @pytest.mark.parametrize("update", [{}, {"blocks": ()}, {"dense": ()}, {"batch_norm": False}])
 def test_what_we_save_is_let_through(tmp_path: Path, update: dict[str, Any]) -> None:
     network = model.build(PARAMS.model_copy(update=update), DIGITS, 1)
-    model.save(network, DIGITS, tmp_path / "m.keras")
-    loaded, task = model.load(tmp_path / "m.keras")
-    assert task == DIGITS
+    model.save(model.Trained(network, DIGITS, 1.0), tmp_path / "m.keras")
+    loaded, task, temperature = model.load(tmp_path / "m.keras")
+    assert (task, temperature) == (DIGITS, 1.0)
     for mine, theirs in zip(network.get_weights(), loaded.get_weights(), strict=True):
         assert np.array_equal(mine, theirs)
     assert re.match("digits", loaded.name)

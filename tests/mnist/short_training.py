@@ -103,7 +103,7 @@ def main() -> None:
     found = {"probabilities": sha256(probabilities.tobytes()).hexdigest()}
     with tempfile.TemporaryDirectory() as folder:
         saved, rows = Path(folder) / "model.keras", Path(folder) / "curve.csv"
-        model.save(network, DIGITS, saved)
+        model.save(model.Trained(network, DIGITS, 1.0), saved)
         tables.write_csv(loop.Point._fields, curve, rows)
         found |= {path.name: sha256(path.read_bytes()).hexdigest() for path in (saved, rows)}
     evaluation = metrics.evaluate(probabilities, test.labels, DIGITS.classes, 0.95)

@@ -201,7 +201,7 @@ def save_least_squares(
     network = model.build(ModelParams(**SOFTMAX), DIGITS, seed=0)
     network.get_layer("logits").set_weights([255 * weights, np.zeros(10)])
     folder.mkdir()
-    model.save(network, DIGITS, folder / "model.keras")
+    model.save(model.Trained(network, DIGITS, 1.0), folder / "model.keras")
     return lambda asked: asked.reshape(-1, 784).astype(np.float32) @ weights
 
 

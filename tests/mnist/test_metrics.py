@@ -46,3 +46,10 @@ def test_an_interval_of_any_confidence_that_is_taken_is_finite(
     EvaluateParams(confidence=confidence)
     low, high = metrics.wilson(right, 10, confidence)
     assert 0 <= low <= high <= 1
+
+
+def test_classes_out_of_balance_are_told() -> None:
+    probabilities = np.eye(3, dtype=np.float32)[[0, 0, 0, 0]]
+    found = metrics.evaluate(probabilities, np.array([0, 0, 0, 1], np.uint16), ("a", "b", "c"), 0.9)
+    assert (found["accuracy"], found["balanced_accuracy"]) == (0.75, 0.5)
+    assert found["majority_rate"] == 0.75

@@ -66,7 +66,7 @@ def train(
 ) -> tuple[bytes, list[loop.Point]]:
     network = model.build(SMALL, DIGITS, params.seed)
     curve = loop.fit(network, digits(64), digits(16), params, distortion)
-    model.save(network, DIGITS, path)
+    model.save(model.Trained(network, DIGITS, 1.0), path)
     return path.read_bytes(), curve
 
 
@@ -109,7 +109,7 @@ def test_bfloat16_trains_and_saves_float32_weights(tmp_path: Path) -> None:
         built = trainer.build(network, digits(64), params, AS_THEY_ARE)
         losses[precision] = built.run_steps(0, loop.order(64, 0, 5, params)).numpy()
         assert {variable.dtype for variable in built.variables[1:]} == {tf.float32, tf.int64}
-        model.save(network, DIGITS, tmp_path / "m.keras")
+        model.save(model.Trained(network, DIGITS, 1.0), tmp_path / "m.keras")
         assert {layer.compute_dtype for layer in model.load(tmp_path / "m.keras")[0].layers} == {
             "float32"
         }
@@ -168,7 +168,7 @@ def test_another_process_saves_the_same_bytes(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from mnist.network import model; "
         "from test_training import DIGITS, SMALL; "
-        "model.save(model.build(SMALL, DIGITS, 1), DIGITS, Path(sys.argv[1]))"
+        "model.save(model.Trained(model.build(SMALL, DIGITS, 1), DIGITS, 1.0), Path(sys.argv[1]))"
     )
     saved = []
     for name in ("a.keras", "b.keras"):
@@ -181,7 +181,7 @@ def test_another_process_saves_the_same_bytes(tmp_path: Path) -> None:
 
 def test_plain_keras_loads_the_model_and_predicts_the_same(tmp_path: Path) -> None:
     network = model.build(SMALL, DIGITS, 1)
-    model.save(network, DIGITS, tmp_path / "model.keras")
+    model.save(model.Trained(network, DIGITS, 1.0), tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     images = digits(700).images
     expected = model.predictor(network)(images)
@@ -193,7 +193,7 @@ def test_plain_keras_loads_the_model_and_predicts_the_same(tmp_path: Path) -> No
 
 @pytest.mark.fault(34)
 def test_a_truncated_model_is_refused(tmp_path: Path) -> None:
-    model.save(model.build(SMALL, DIGITS, 1), DIGITS, tmp_path / "m.keras")
+    model.save(model.Trained(model.build(SMALL, DIGITS, 1), DIGITS, 1.0), tmp_path / "m.keras")
     (tmp_path / "m.keras").write_bytes((tmp_path / "m.keras").read_bytes()[:999])
     with pytest.raises(UserError, match=r"m\.keras: expected a Keras model, found"):
         model.load(tmp_path / "m.keras")

@@ -47,13 +47,19 @@ def evaluate(
 ) -> dict[str, Any]:
     """Summarise probabilities `[N, classes]` against labels `[N]`, N at least 1.
 
-    The log loss is the mean of -ln p(label), in nats, p held above the smallest float32. Raises
-    UserError for probabilities that are none.
+    `balanced_accuracy` is the mean over classes, `majority_rate` what naming the commonest class
+    always would reach. The log loss is the mean of -ln p(label), in nats, p held above the smallest
+    float32. Raises UserError for probabilities that are none.
     """
     if not np.isfinite(probabilities).all():
         raise UserError("models/model.keras: expected probabilities, found numbers not finite")
     right = probabilities.argmax(axis=1) == labels
     low, high = wilson(int(right.sum()), len(labels), confidence)
+    counts = np.bincount(labels, minlength=len(classes))
+    of_class = {
+        classes[label]: round(float(right[labels == label].mean()), DECIMALS)
+        for label in np.flatnonzero(counts)
+    }
     of_label = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     floor = float(np.finfo(np.float32).tiny)
     return {
@@ -63,10 +69,9 @@ def evaluate(
         "errors": int((~right).sum()),
         "images": len(labels),
         "log_loss": round(float(-np.log(np.maximum(of_label, floor)).mean()), DECIMALS),
-        "accuracy_of_class": {
-            classes[label]: round(float(right[labels == label].mean()), DECIMALS)
-            for label in np.unique(labels)
-        },
+        "balanced_accuracy": round(float(np.mean(list(of_class.values()))), DECIMALS),
+        "majority_rate": round(float(counts.max() / len(labels)), DECIMALS),
+        "accuracy_of_class": of_class,
     }
 
 

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -93,23 +93,40 @@ def _line(layer: keras.layers.BatchNormalization) -> NDArray[np.float32]:  # [2,
     return np.stack([scale, offset - mean * scale])
 
 
-def save(model: keras.Sequential, task: Task, path: Path) -> None:
+class Trained(NamedTuple):
+    """A network, what it is for, and what its logits were divided by once it was trained."""
+
+    network: keras.Sequential
+    task: Task
+    temperature: float
+
+
+def divide(model: keras.Sequential, temperature: float) -> None:
+    """Divide the logits of a network, for good: it answers as before, more or less surely."""
+    for weight in model.get_layer("logits").weights:
+        weight.assign(weight.numpy() / np.float32(temperature))
+
+
+def save(trained: Trained, path: Path) -> None:
     """Save in Keras' own format, with what it is for in its metadata.
 
     The same weights, the same bytes: no dates, no addresses.
     """
     with tempfile.TemporaryDirectory() as folder:
         dated = Path(folder) / "model.keras"
-        model.save(dated)
+        trained.network.save(dated)
         members = _read_members(dated)
-    metadata = {"keras_version": keras.__version__, "date_saved": "1980-01-01@00:00:00"}
-    metadata |= words(task)
+    metadata: dict[str, Any] = {
+        "keras_version": keras.__version__,
+        "date_saved": "1980-01-01@00:00:00",
+    }
+    metadata |= words(trained.task) | {"temperature": trained.temperature}
     members["metadata.json"] = json.dumps(metadata).encode()
     members["config.json"] = _renumber(members["config.json"])
     archive.write(members, path)
 
 
-def load(path: Path) -> tuple[keras.Sequential, Task]:
+def load(path: Path) -> Trained:
     """Load a saved network and what it is for. Raises UserError for what `save` did not write.
 
     Only weights are taken from the file, by a network that is built here.
@@ -127,7 +144,7 @@ def load(path: Path) -> tuple[keras.Sequential, Task]:
         raise UserError(
             f"{path}: expected a Keras model, found {reason}; run `dvc repro`"
         ) from None
-    return model, saved.task
+    return Trained(model, saved.task, saved.temperature)
 
 
 _MALFORMED = (  # what json, h5py and Keras raise for it, and `build` for too many layers

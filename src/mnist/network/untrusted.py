@@ -25,6 +25,7 @@ MAX_SETTINGS = 1 << 20  # bytes of either of them
 MAX_WIDTH = 1 << 24  # filters or units of a layer
 OTHERS = {"InputLayer", "Rescaling", "ReLU", "Flatten", "Softmax"}  # layers without numbers
 FREE = {"seed", "shared_object_id"}  # differ from run to run, and say nothing about the network
+MAX_TEMPERATURE = 1000.0
 MAX_DEPTH = 8  # of groups in the weights: links may lead round in circles
 
 
@@ -33,6 +34,7 @@ class Saved(NamedTuple):
 
     design: ModelParams
     task: Task
+    temperature: float
     config: Any  # config.json
     weights: bytes  # HDF5, as many floats as the design asks for
 
@@ -50,13 +52,16 @@ def read(path: Path) -> Saved:
     layers = config["config"]["layers"]
     design = ModelParams(**_outline(layers))
     shape = tuple(_whole(side) for side in layers[0]["config"]["batch_shape"][1:])
-    shown = task.parse(shape, json.loads(members["metadata.json"]))
+    metadata = json.loads(members["metadata.json"])
+    shown, temperature = task.parse(shape, metadata), metadata.get("temperature")
+    if not isinstance(temperature, float) or not 0 < temperature < MAX_TEMPERATURE:
+        raise ValueError(f"a temperature of {temperature!r:.60}")
     design.require(shown)
     with h5py.File(io.BytesIO(weights), "r") as file:
         stored = sum(_weights(file, depth=0))
     if (wanted := sum(layer.weights for layer in design.layers(shown))) != stored:
         raise ValueError(f"{stored} weights where config.json asks for {wanted}")
-    return Saved(design, shown, config, weights)
+    return Saved(design, shown, temperature, config, weights)
 
 
 def compare(found: Any, expected: Any, where: str = "config.json") -> None:
