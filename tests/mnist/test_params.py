@@ -1,5 +1,6 @@
 """Rows 16 and 17 of the faults: every mistake in params.yaml is one line that names its key."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -243,10 +244,12 @@ def test_what_is_not_plain_yaml_is_refused_and_nothing_is_executed(
 
 
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("recipes/*.yaml")), ids=lambda path: path.stem)
-def test_every_recipe_loads_and_says_why_it_exists(path: Path) -> None:
+def test_every_recipe_loads_and_says_why_it_exists(path: Path, tmp_path: Path) -> None:
+    cards = shutil.copytree(PROJECT / "datasets", tmp_path / "datasets")
+    shutil.copy(cards / "mnist.yaml", cards / "mine.yaml")  # a data set of one's own
     assert path.read_text(encoding="utf-8").startswith("# ")
     assert list(document.load(path)) == list(GOOD) == list(SECTIONS)
-    check(path, PROJECT / "datasets")
+    check(path, cards)
 
 
 def test_all_sections_are_read_without_tensorflow_or_numpy() -> None:
