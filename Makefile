@@ -20,11 +20,11 @@ export DVC_SYSTEM_CONFIG_DIR := $(CURDIR)/.dvc/without-git
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev repro gate verify image review report locked spread predict check format test test-all bench lock
+.PHONY: help setup setup-dev repro gate verify image review report locked spread dataset predict check format test test-all bench lock
 
 # What a person types reaches a recipe through the environment alone, unread: pasted in, a folder, a
 # branch or a file with the name `$(date)` would run.
-TYPED := BASE BUILD_FLAGS DVC_FLAGS ENGINE GPU IMAGE LOCK PARTS PYTHON RECIPE RECIPES RETRAIN REVIEW_FLAGS SEEDS
+TYPED := BASE BUILD_FLAGS DATASET_FLAGS DVC_FLAGS ENGINE FROM GPU IMAGE LOCK NAME PARTS PYTHON RECIPE RECIPES RETRAIN REVIEW_FLAGS SEEDS
 $(foreach name,$(TYPED),$(eval override $(name) := $$(value $(name))))
 export $(foreach name,$(TYPED),$(if $(value $(name)),$(name)))
 # $(call split,NAME): the words of a variable, quoted ones whole, as the array `words`
@@ -85,6 +85,11 @@ locked: setup ## Fail unless dvc.lock is that of the code, params and metrics he
 spread: setup ## Train the recipe with several seeds, as DVC experiments [SEEDS=5]
 	@$(private)
 	@$(review) spread --param train.seed --metric accuracy --seeds="$${SEEDS:-5}"
+
+dataset: setup ## A data set of your own pictures, FOLDER/train/CLASS/*.png [FROM=folder NAME=flowers DATASET_FLAGS=...]
+	@$(private)
+	@$(call split,DATASET_FLAGS) && $(mnist).collection "$${words[@]}" -- "$$FROM" "$$NAME"
+	@$(RUN) dvc add --quiet "mirrors/$$NAME"
 
 predict: setup ## Read a digit of your own handwriting [IMAGE=my.png]
 	@$(mnist).predict -- "$$IMAGE"

@@ -8,7 +8,7 @@ from pathlib import Path
 from mnist import tables
 from mnist.arrays import dataset
 from mnist.errors import run
-from mnist.evaluation import figures, metrics
+from mnist.evaluation import calibration, figures, metrics
 from mnist.machine import processor
 from mnist.params import read
 from mnist.params.evaluate import EvaluateParams
@@ -30,14 +30,15 @@ def main() -> None:
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
 
     test = dataset.load(TEST)
-    probabilities = model.predictor(model.load(MODEL))(test.images)
-    evaluation = metrics.evaluate(probabilities, test.labels, params.confidence)
+    network, task, temperature = model.load(MODEL)
+    probabilities = model.predictor(network)(test.images)
+    evaluation = metrics.evaluate(probabilities, test.labels, task.classes, params.confidence)
+    evaluation |= calibration.summarize(probabilities, test.labels, temperature)
     answers = metrics.predictions(probabilities, test.labels)
     tables.write_json(evaluation, EVALUATION)
-    rows = zip(range(len(test.labels)), *(column.tolist() for column in answers), strict=True)
-    tables.write_csv(("index", *answers._fields), rows, PREDICTIONS)
-    figures.save(figures.confusion_matrix(*answers[:2], classes=dataset.CLASSES), CONFUSION)
-    figures.save(figures.worst_mistakes(test.images, *answers), MISTAKES)
+    tables.write_csv(("index", *answers._fields), metrics.rows(answers, task.classes), PREDICTIONS)
+    figures.save(figures.confusion_matrix(*answers[:2], task.classes), CONFUSION)
+    figures.save(figures.worst_mistakes(test.images, *answers, task.classes), MISTAKES)
     figures.save(figures.learning_curve(tables.read_csv(CURVE)), LEARNING)
     print(metrics.sentence(evaluation, params.confidence))
 

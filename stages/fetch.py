@@ -1,4 +1,4 @@
-"""Bring the data set `fetch.dataset` into data/raw/: four IDX files, exactly as published.
+"""Bring the data set `fetch.dataset` into data/raw/, its files exactly as published.
 
 DATASET_MIRROR, a folder or URL with `<data set>/<file>.gz`, is tried before the public mirrors.
 Where the data comes from changes no result, so it is no parameter.
@@ -10,23 +10,25 @@ from pathlib import Path
 from mnist.errors import run
 from mnist.params import read
 from mnist.params.fetch import FetchParams
-from mnist.source import catalog, download, mirror
+from mnist.source import card, download, mirror
 from mnist.source.bundled import mnist_5k
 
+CARDS = Path("datasets")
 RAW = Path("data/raw")
 
 
 def main() -> None:
-    """Write every file of the data set, each verified against the catalog."""
-    data_set = catalog.DATA_SETS[read("fetch", FetchParams).dataset]
+    """Write every file of the data set, each verified against its card, and what is on that."""
+    chosen = card.read(read("fetch", FetchParams).dataset, CARDS)
     RAW.mkdir(parents=True, exist_ok=True)
-    if not data_set.mirrors:
+    card.save(chosen, RAW / "card.yaml")
+    if chosen.mirrors == (card.BUNDLED,):
         contents = mnist_5k()
-        for file in data_set.files:
+        for file in chosen.files:
             download.write(file, iter([contents[file.name]]), RAW)
         return
-    places = mirror.places(data_set, os.environ.get(mirror.VARIABLE))
-    for file in data_set.files:
+    places = mirror.places(chosen, os.environ.get(mirror.VARIABLE))
+    for file in chosen.files:
         download.fetch(file, places, RAW)
 
 

@@ -1,4 +1,4 @@
-"""Read the IDX files strictly; write training, validation and test examples."""
+"""Read the files strictly; write training, validation and test examples."""
 
 from pathlib import Path
 
@@ -6,7 +6,8 @@ from mnist.arrays import dataset, published
 from mnist.arrays.split import split
 from mnist.errors import run
 from mnist.params import read
-from mnist.params.preprocess import SplitParams
+from mnist.params.preprocess import PreprocessParams
+from mnist.source import card
 
 RAW = Path("data/raw")
 TRAIN = Path("data/prepared/train.npz")
@@ -16,14 +17,11 @@ TEST = Path("data/prepared/test.npz")
 
 def main() -> None:
     """Split the training set; keep the test set as it is."""
-    params = read("preprocess", SplitParams)
-    whole = published.read_idx(RAW / "train-images-idx3-ubyte", RAW / "train-labels-idx1-ubyte")
-    train, validation = split(whole, params)
+    params, described = read("preprocess", PreprocessParams), card.read("card", RAW)
+    train, validation = split(published.read(RAW, described, "train", params), params)
     dataset.save(train, TRAIN)
     dataset.save(validation, VALIDATION)
-    dataset.save(
-        published.read_idx(RAW / "t10k-images-idx3-ubyte", RAW / "t10k-labels-idx1-ubyte"), TEST
-    )
+    dataset.save(published.read(RAW, described, "test", params), TEST)
 
 
 if __name__ == "__main__":

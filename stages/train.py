@@ -5,6 +5,7 @@ from pathlib import Path
 from mnist import tables
 from mnist.arrays import dataset
 from mnist.errors import run
+from mnist.evaluation import calibration
 from mnist.machine import memory, processor
 from mnist.params import read
 from mnist.params.augment import AugmentParams
@@ -23,18 +24,22 @@ def main() -> None:
     """Write the model, its learning curve, and what it ran on."""
     params, distortion = read("train", TrainParams), read("augment", AugmentParams)
     design = read("model", ModelParams)
-    memory.require(design, params)
+    train, validation = dataset.load(TRAIN), dataset.load(VALIDATION)
+    memory.require(design, params, train.task)
     processor.prepare(reproducible=params.reproducible, device=params.device, shards=params.shards)
     from mnist.machine import environment  # noqa: PLC0415  # TensorFlow reads its environment at import
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
     from mnist.training import loop  # noqa: PLC0415  # TensorFlow reads its environment at import
 
-    network = model.build(design, params.seed)
-    train, validation = dataset.load(TRAIN), dataset.load(VALIDATION)
+    network = model.build(design, train.task, params.seed)
     curve = loop.fit(network, train, validation, params, distortion)
-    model.save(network, MODEL)
+    sure = model.predictor(network)(validation.images)
+    temperature = calibration.temperature(sure, validation.labels)
+    model.divide(network, temperature)
+    model.save(model.Trained(network, train.task, temperature), MODEL)
     tables.write_csv(loop.Point._fields, curve, CURVE)
-    tables.write_json(loop.summarize(network, train, validation, curve), SUMMARY)
+    summary = loop.summarize(network, train, validation, curve) | {"temperature": temperature}
+    tables.write_json(summary, SUMMARY)
     tables.write_json(environment.describe(MODEL), ENVIRONMENT)
 
 

@@ -25,8 +25,8 @@ def main() -> None:
     from mnist.network import model  # noqa: PLC0415
     from mnist.training import loop, trainer  # noqa: PLC0415
 
-    network = model.build(read("model", ModelParams, path), params.seed)
     train = dataset.load(Path(sys.argv[1]) / "train.npz")
+    network = model.build(read("model", ModelParams, path), train.task, params.seed)
     distortion = read("augment", AugmentParams, path)
     built = trainer.build(network, train, params, distortion)
     predict = model.predictor(network)

@@ -12,7 +12,7 @@ from mnist.errors import UserError
 def write_json(summary: Mapping[str, Any], path: Path) -> None:
     """Write an indented JSON file that ends in a newline."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def write_csv(header: Iterable[str], rows: Iterable[Iterable[Any]], path: Path) -> None:

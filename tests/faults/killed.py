@@ -25,10 +25,10 @@ PARAMS = tiny.FEW.model_copy(update=tiny.EVERYTHING | {"steps": 1000, "precision
 
 def train(out: Path) -> None:
     """Write model, summary and curve below `out`, as the stage does."""
-    network = model.build(tiny.SMALL, PARAMS.seed)
+    network = model.build(tiny.SMALL, tiny.DIGITS, PARAMS.seed)
     examples = tiny.digits(64), tiny.digits(16)
     curve = loop.fit(network, *examples, PARAMS, tiny.DISTORTION)
-    model.save(network, out / "model.keras")
+    model.save(model.Trained(network, tiny.DIGITS, 1.0), out / "model.keras")
     tables.write_csv(loop.Point._fields, curve, out / "curve.csv")
     tables.write_json(loop.summarize(network, *examples, curve), out / "train.json")
 

@@ -16,12 +16,20 @@ from bounded import bounded
 from mnist.arrays import archive, dataset
 from mnist.errors import UserError
 from mnist.source import download, idx, transfer
-from mnist.source.catalog import File
+from mnist.source.card import File
+from mnist.task import Task
 
 INPUTS = 3_000  # a test
 CONTENT = random.Random(0).randbytes(20_000) + bytes(80_000)  # some that packs badly, some well
 PACKED = gzip.compress(CONTENT, mtime=0)
-FILE = File("digits", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+FILE = File(
+    name="digits",
+    split="train",
+    holds="labels",
+    images=1,
+    length=len(CONTENT),
+    sha256=hashlib.sha256(CONTENT).hexdigest(),
+)
 IDX = idx.serialize(np.arange(60, dtype=np.uint8).reshape(3, 4, 5))
 
 
@@ -94,7 +102,11 @@ def changed(whole: bytes, rng: random.Random) -> bytes:
 def test_any_bytes_are_examples_or_are_refused_in_bounded_memory(tmp_path: Path) -> None:
     """1,000 archives changed anywhere, 1,000 whole ones with other headers of their arrays."""
     rng, path = random.Random(0), tmp_path / "x.npz"
-    examples = dataset.Examples(np.zeros((7, 28, 28, 1), np.uint8), np.arange(7, dtype=np.uint8))
+    examples = dataset.Examples(
+        np.zeros((7, 28, 28, 1), np.uint8),
+        np.arange(7, dtype=np.uint16),
+        Task((28, 28, 1), tuple("0123456789"), "ink"),
+    )
     dataset.save(examples, path)
     whole = path.read_bytes()
     with zipfile.ZipFile(path) as file:
@@ -110,6 +122,6 @@ def test_any_bytes_are_examples_or_are_refused_in_bounded_memory(tmp_path: Path)
 
 def load_or_refuse(path: Path) -> None:
     with suppress(UserError):
-        images, labels = dataset.load(path)
-        assert images.shape == (len(labels), 28, 28, 1)
+        images, labels, task = dataset.load(path)
+        assert images.shape == (len(labels), *task.shape)
         assert max(labels) < 10

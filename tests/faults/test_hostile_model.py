@@ -20,8 +20,10 @@ from mnist.arrays import archive
 from mnist.errors import UserError
 from mnist.network import model
 from mnist.params.model import ModelParams
+from mnist.task import Task
 from test_fuzz import changed
 
+DIGITS = Task((28, 28, 1), tuple("0123456789"), "ink")
 PARAMS = ModelParams(
     blocks=((4, 4), (4,)),
     kernel_size=3,
@@ -37,7 +39,7 @@ Members = dict[str, bytes]
 @pytest.fixture(scope="module")
 def members(tmp_path_factory: pytest.TempPathFactory) -> Members:
     path = tmp_path_factory.mktemp("model") / "model.keras"
-    model.save(model.build(PARAMS, 1), path)
+    model.save(model.Trained(model.build(PARAMS, DIGITS, 1), DIGITS, 1.0), path)
     with zipfile.ZipFile(path) as file:
         return {name: file.read(name) for name in file.namelist()}
 
@@ -129,7 +131,7 @@ def top(members: Members, **values: Any) -> Members:
         (set_in("dense_1", "config.units", "9"), "found 9 where a layer has a width"),
         (
             set_in("pixels", "config.batch_shape", [None, 10**6, 10**6, 1]),
-            "batch_shape.1 of 1000000",
+            "images of 1000000 x 1000000 x 1",
         ),
         (set_in("pixels", "config.batch_shape", [10**6, 28, 28, 1]), "batch_shape.0 of 1000000"),
         (
@@ -233,7 +235,7 @@ def test_any_bytes_are_a_model_or_are_refused_in_bounded_memory(
                 case _:
                     archive.write(members | {part: changed(members[part], rng)}, path)
             with suppress(UserError):
-                assert model.load(path).output_shape == (None, 10)
+                assert model.load(path)[0].output_shape == (None, 10)
 
 
 VALUES: list[Any] = [
@@ -277,9 +279,10 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 @pytest.mark.parametrize("update", [{}, {"blocks": ()}, {"dense": ()}, {"batch_norm": False}])
 def test_what_we_save_is_let_through(tmp_path: Path, update: dict[str, Any]) -> None:
-    network = model.build(PARAMS.model_copy(update=update), 1)
-    model.save(network, tmp_path / "m.keras")
-    loaded = model.load(tmp_path / "m.keras")
+    network = model.build(PARAMS.model_copy(update=update), DIGITS, 1)
+    model.save(model.Trained(network, DIGITS, 1.0), tmp_path / "m.keras")
+    loaded, task, temperature = model.load(tmp_path / "m.keras")
+    assert (task, temperature) == (DIGITS, 1.0)
     for mine, theirs in zip(network.get_weights(), loaded.get_weights(), strict=True):
         assert np.array_equal(mine, theirs)
     assert re.match("digits", loaded.name)

@@ -19,6 +19,7 @@ from mnist.machine import processor
 from mnist.params.augment import AugmentParams
 from mnist.params.model import ModelParams
 from mnist.params.train import TrainParams
+from mnist.task import Task
 
 MODEL = {
     "tutorial": {
@@ -72,14 +73,17 @@ AUGMENT = {
 }
 
 
+DIGITS = Task((28, 28, 1), tuple("0123456789"), "ink")
+
+
 def digits(count: int) -> Examples:
     """Draw noisy bars whose height tells the label."""
     generator = np.random.Generator(np.random.PCG64(0))
-    labels = generator.integers(0, 10, count, np.uint8)
+    labels = generator.integers(0, 10, count, np.uint8).astype(np.uint16)
     images = generator.integers(0, 99, (count, 28, 28, 1), np.uint8)
     for row, label in enumerate(labels):
         images[row, 2 * label : 2 * label + 5] += np.uint8(150)
-    return Examples(images, labels)
+    return Examples(images, labels, DIGITS)
 
 
 def main() -> None:
@@ -92,17 +96,17 @@ def main() -> None:
     name = sys.argv[1]
     params = TrainParams.model_validate(TRAIN[name])
     distortion = AugmentParams.model_validate(AUGMENT[name])
-    network = model.build(ModelParams.model_validate(MODEL[name]), params.seed)
+    network = model.build(ModelParams.model_validate(MODEL[name]), DIGITS, params.seed)
     train, test = digits(200), digits(100)
     curve = loop.fit(network, train, test, params, distortion)
     probabilities = model.predictor(network)(test.images)
     found = {"probabilities": sha256(probabilities.tobytes()).hexdigest()}
     with tempfile.TemporaryDirectory() as folder:
         saved, rows = Path(folder) / "model.keras", Path(folder) / "curve.csv"
-        model.save(network, saved)
+        model.save(model.Trained(network, DIGITS, 1.0), saved)
         tables.write_csv(loop.Point._fields, curve, rows)
         found |= {path.name: sha256(path.read_bytes()).hexdigest() for path in (saved, rows)}
-    evaluation = metrics.evaluate(probabilities, test.labels, 0.95)
+    evaluation = metrics.evaluate(probabilities, test.labels, DIGITS.classes, 0.95)
     summary = loop.summarize(network, train, test, curve)
     print(json.dumps({**found, "evaluation": evaluation, "summary": summary}))
 

@@ -55,7 +55,7 @@ def training_of(chance: random.Random) -> TrainParams:
 
 def train(shape: ModelParams, params: TrainParams, distortion: AugmentParams) -> bytes:
     """Return the digest of all that some steps leave behind."""
-    network, examples = model.build(shape, params.seed), tiny.digits(64)
+    network, examples = model.build(shape, tiny.DIGITS, params.seed), tiny.digits(64)
     built = trainer.build(network, examples, params, distortion)
     losses = built.run_steps(0, loop.order(64, 0, STEPS, params)).numpy()
     probabilities = model.predictor(network)(tiny.digits(1100).images)

@@ -1,8 +1,11 @@
 """The split is stratified and seeded; saving is byte-stable; row 35: hostile npz files."""
 
 import hashlib
+import io
 import struct
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +14,18 @@ from mnist.arrays import archive, dataset
 from mnist.arrays.dataset import Examples
 from mnist.arrays.split import split
 from mnist.errors import UserError
-from mnist.params.preprocess import SplitParams
+from mnist.params.preprocess import PreprocessParams
+from mnist.task import Task
 
-LABELS = np.random.Generator(np.random.PCG64(0)).integers(0, 10, 6000, np.uint8)
+LABELS = np.random.Generator(np.random.PCG64(0)).integers(0, 10, 6000, np.uint16)
 NUMBERS = np.arange(6000, dtype=np.uint32).view(np.uint8).reshape(6000, 4)
 IMAGES = np.zeros((6000, 28, 28, 1), np.uint8)
 IMAGES[:, 0, :4, 0] = NUMBERS
-EXAMPLES = Examples(IMAGES, LABELS)
-TWELFTH = SplitParams(validation_one_in=12, seed=1)
+DIGITS = Task((28, 28, 1), tuple("0123456789"), "ink")
+EXAMPLES = Examples(IMAGES, LABELS, DIGITS)
+TWELFTH = PreprocessParams(
+    size=(28, 28), colour="grey", fit="stretch", validation_one_in=12, seed=1
+)
 
 
 def test_every_class_gives_its_share_and_no_example_is_lost() -> None:
@@ -31,7 +38,7 @@ def test_every_class_gives_its_share_and_no_example_is_lost() -> None:
 
 
 def test_the_seed_decides_the_split() -> None:
-    again, other = (SplitParams(validation_one_in=12, seed=seed) for seed in (1, 2))
+    again, other = (TWELFTH.model_copy(update={"seed": seed}) for seed in (1, 2))
     first = split(EXAMPLES, TWELFTH)[1].images
     assert np.array_equal(first, split(EXAMPLES, again)[1].images)
     assert not np.array_equal(first, split(EXAMPLES, other)[1].images)
@@ -44,8 +51,9 @@ def test_a_validation_set_that_has_not_one_of_each_class_is_refused() -> None:
         "leave one of each class for validation, found 601"
     )
     with pytest.raises(UserError, match=message):
-        split(EXAMPLES, SplitParams(validation_one_in=601, seed=1))
-    assert len(split(EXAMPLES, SplitParams(validation_one_in=600, seed=1))[1].labels) == 10
+        split(EXAMPLES, TWELFTH.model_copy(update={"validation_one_in": 601}))
+    most = TWELFTH.model_copy(update={"validation_one_in": 600})
+    assert len(split(EXAMPLES, most)[1].labels) == 10
 
 
 def test_the_same_examples_are_the_same_bytes_and_load_again(tmp_path: Path) -> None:
@@ -59,9 +67,9 @@ def test_the_same_examples_are_the_same_bytes_and_load_again(tmp_path: Path) -> 
 
 def test_the_bytes_do_not_depend_on_the_version_of_python(tmp_path: Path) -> None:
     """Python 3.11.2 and 3.11.7 wrote other headers for the archives of `numpy.savez`."""
-    dataset.save(Examples(IMAGES[:3], LABELS[:3]), tmp_path / "a.npz")
+    dataset.save(Examples(IMAGES[:3], LABELS[:3], DIGITS), tmp_path / "a.npz")
     digest = hashlib.sha256((tmp_path / "a.npz").read_bytes()).hexdigest()
-    assert digest == "cdb358289691d0f497dc427062b0db0deee8df090c9cd6c7d2e6b24ddb78c63e"
+    assert digest == "72d6bed4ac1487ce22e4d69273897a67d33188e3ac59d56e4630d495720ed285"
 
 
 def npy(shape: str, *, kind: str = "|u1", values: bytes = b"") -> bytes:
@@ -69,35 +77,53 @@ def npy(shape: str, *, kind: str = "|u1", values: bytes = b"") -> bytes:
     return b"\x93NUMPY\1\0" + struct.pack("<H", len(header) + 1) + f"{header}\n".encode() + values
 
 
+def members(path: Path) -> dict[str, bytes]:
+    dataset.save(Examples(IMAGES[:3], LABELS[:3], DIGITS), path)
+    with zipfile.ZipFile(path) as file:
+        return {name: file.read(name) for name in file.namelist()}
+
+
+def array(values: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=True)
+    return buffer.getvalue()
+
+
+def task_of(text: str) -> dict[str, bytes]:
+    return {"task.json": text.encode()}
+
+
 @pytest.mark.fault(35)
 @pytest.mark.parametrize(
-    ("arrays", "message"),
+    ("changed", "message"),
     [
-        (
-            {"images": IMAGES},
-            "expected uint8 `images` .* and `labels` .*, found the members images",
-        ),
-        (
-            {"images": IMAGES.astype(float), "labels": LABELS},
-            "expected uint8 .*, found float64 6000",
-        ),
-        ({"images": IMAGES[1:], "labels": LABELS}, "found 5999 x 28 x 28 x 1 and 6000"),
-        ({"images": np.array([{}]), "labels": LABELS}, "found object 1"),
-        ({"images": np.uint8(1), "labels": LABELS}, "found a single value and 6000"),
-        ({"images": IMAGES[:9], "labels": LABELS[:0]}, "found 9 x 28 x 28 x 1 and 0"),
-        ({"images": IMAGES[:0], "labels": LABELS[:0]}, "expected at least one image, found none"),
-        (
-            {"images": IMAGES[:3], "labels": np.array([1, 77, 2], np.uint8)},
-            "expected labels 0 to 9, found 77 at index 1",
-        ),
-        ({"images": np.asfortranarray(IMAGES[:3]), "labels": LABELS}, "found an array of the kind"),
+        ({"other.npy": b""}, "found the members images.npy, labels.npy, other.npy, task.json"),
+        ({"images.npy": array(IMAGES[:3].astype(float))}, "found float64 3 x 28"),
+        ({"images.npy": array(IMAGES[1:3])}, "found 2 x 28 x 28 x 1 and 3"),
+        ({"images.npy": array(np.array([{}]))}, "found object 1"),
+        ({"images.npy": array(np.uint8(1))}, "found a single value and 3"),
+        ({"images.npy": array(np.asfortranarray(IMAGES[:3]))}, "found an array of the kind"),
+        ({"images.npy": array(np.zeros((3, 7, 28, 1), np.uint8))}, "images of 7 x 28 x 1"),
+        ({"images.npy": array(np.zeros((3, 28, 28, 2), np.uint8))}, "images of 28 x 28 x 2"),
+        ({"labels.npy": array(LABELS[:3].astype(np.uint8))}, "found uint8 3"),
+        ({"labels.npy": array(LABELS[:0])}, "found 3 x 28 x 28 x 1 and 0"),
+        ({"images.npy": array(IMAGES[:0]), "labels.npy": array(LABELS[:0])}, "found no image"),
+        ({"labels.npy": array(np.array([1, 77, 2], np.uint16))}, "the label 77 at index 1"),
+        (task_of("[" * 9000), "task.json of many levels"),
+        (task_of(" " * 2_000_000), "task.json of 2000000 bytes"),
+        (task_of("[]"), "classes that are no list of names"),
+        (task_of('{"classes": [1, 2], "photo": "ink"}'), "classes that are no list of names"),
+        (task_of('{"classes": ["a"], "photo": "ink"}'), "1 classes"),
+        (task_of('{"classes": ["a", "a"], "photo": "ink"}'), "two classes of one name"),
+        (task_of('{"classes": ["a", "\\n"], "photo": "ink"}'), "a class called"),
+        (task_of('{"classes": ["a", "b"], "photo": "hologram"}'), "photo 'hologram'"),
     ],
 )
-def test_other_arrays_are_refused(
-    tmp_path: Path, arrays: dict[str, np.ndarray], message: str
+def test_what_is_no_set_of_examples_is_refused(
+    tmp_path: Path, changed: dict[str, bytes], message: str
 ) -> None:
-    np.savez(tmp_path / "x.npz", allow_pickle=True, **arrays)
-    with pytest.raises(UserError, match=message):
+    archive.write(members(tmp_path / "a.npz") | changed, tmp_path / "x.npz")
+    with pytest.raises(UserError, match=rf"x\.npz: expected uint8 .*{message}"):
         dataset.load(tmp_path / "x.npz")
 
 
@@ -105,9 +131,9 @@ def test_other_arrays_are_refused(
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (npy("(99999999999, 28, 28, 1)"), "99999999999 x 28 x 28 x 1 values claimed and 0 there"),
-        (npy("(1, 28, 28, 1)", values=bytes(783)), "values claimed and 783 there"),
-        (npy("(1, 28, 28, 1)", values=bytes(785)), "values claimed and 785 there"),
+        (npy("(99999999999, 28, 28, 1)"), "99999999999 x 28 x 28 x 1 values claimed and 0 bytes"),
+        (npy("(1, 28, 28, 1)", values=bytes(783)), "values claimed and 783 bytes there"),
+        (npy("(1, 28, 28, 1)", values=bytes(785)), "values claimed and 785 bytes there"),
         (npy("(1,", values=bytes(785)), "an array of the kind"),  # a TokenError, to numpy
         (npy("(" * 9000, values=bytes(785)), "an array of the kind"),  # a MemoryError
         (npy("(" + "9" * 9000 + ",)"), "an array of the kind"),
@@ -120,9 +146,7 @@ def test_other_arrays_are_refused(
 def test_an_array_of_any_size_or_header_is_refused_before_memory_is_taken(
     tmp_path: Path, images: bytes, message: str
 ) -> None:
-    archive.write(
-        {"images.npy": images, "labels.npy": npy("(1,)", values=b"1")}, tmp_path / "x.npz"
-    )
+    archive.write(members(tmp_path / "a.npz") | {"images.npy": images}, tmp_path / "x.npz")
     with pytest.raises(UserError, match=f"x.npz: expected uint8 .*, found .*{message}"):
         dataset.load(tmp_path / "x.npz")
 
@@ -134,6 +158,8 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         dataset.load(tmp_path / "x.npz")
     with pytest.raises(UserError, match=r"y\.npz: no such file; run `dvc repro`"):
         dataset.load(tmp_path / "y.npz")
-    np.savez_compressed(tmp_path / "z.npz", images=np.zeros((10**5, 28, 28, 1), np.uint8), labels=1)
+    with zipfile.ZipFile(tmp_path / "z.npz", "w", zipfile.ZIP_DEFLATED) as packed:
+        for name in dataset.MEMBERS:
+            packed.writestr(name, bytes(10**6))
     with pytest.raises(UserError, match=r"found images\.npy compressed, of any size"):
         dataset.load(tmp_path / "z.npz")

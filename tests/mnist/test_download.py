@@ -16,16 +16,28 @@ from pathlib import Path
 import pytest
 
 from mnist.errors import UserError
-from mnist.source import catalog, download, mirror, transfer
+from mnist.source import card, download, mirror, transfer
 from mnist.source.bundled import mnist_5k
-from mnist.source.catalog import DataSet, File
+from mnist.source.card import File
 from mnist.source.mirror import Place
 
 CONTENT = random.Random(0).randbytes(409_600)
 PACKED = gzip.compress(CONTENT)
-FILE = File("digits", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
-IDX = File("digits-idx1-ubyte", FILE.length, FILE.sha256)
-DIGITS = DataSet("digits", (IDX, IDX, IDX, IDX), (), ("digits", "DIGITS/raw"))
+FILE = File(
+    name="digits",
+    split="train",
+    holds="labels",
+    images=1,
+    length=len(CONTENT),
+    sha256=hashlib.sha256(CONTENT).hexdigest(),
+)
+IDX = FILE.model_copy(update={"name": "digits-idx1-ubyte"})
+CARDS = Path(__file__).parents[2] / "datasets"
+MNIST = card.read("mnist", CARDS)
+DIGITS = MNIST.model_copy(
+    update={"name": "digits", "files": (IDX,), "mirrors": (), "folders": ("digits", "DIGITS/raw")}
+)
+
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -317,7 +329,7 @@ def test_a_dataset_mirror_that_is_none_is_refused_with_what_is_expected(
 ) -> None:
     expected = "a folder or URL (http, https, file) that holds mnist/train-images-idx3-ubyte.gz"
     with pytest.raises(UserError) as caught:
-        mirror.places(catalog.MNIST, own)
+        mirror.places(MNIST, own)
     message = f"DATASET_MIRROR: expected {expected} and so on, found {found}"
     assert str(caught.value).startswith(message)
 
@@ -325,6 +337,7 @@ def test_a_dataset_mirror_that_is_none_is_refused_with_what_is_expected(
 @pytest.mark.fault(50)
 def test_the_stage_refuses_a_wrong_dataset_mirror_at_once(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("fetch: {dataset: mnist}\n", encoding="utf-8")
+    (tmp_path / "datasets").symlink_to(CARDS)
     command = [sys.executable, str(Path(__file__).parents[2] / "stages/fetch.py")]
     env = {"PYTHONPATH": os.pathsep.join(sys.path), "DATASET_MIRROR": "s3://bucket/data"}
     started = time.monotonic()
@@ -468,13 +481,13 @@ def test_two_fetches_at_once_leave_one_valid_file(
 
 
 def test_the_mirror_of_the_environment_comes_first() -> None:
-    places = mirror.places(catalog.MNIST, "http://here/sets/")
-    assert places == ["http://here/sets/mnist", *catalog.MNIST.mirrors]
-    assert mirror.places(catalog.MNIST, None) == list(catalog.MNIST.mirrors)
+    places = mirror.places(MNIST, "http://here/sets/")
+    assert places == ["http://here/sets/mnist", *MNIST.mirrors]
+    assert mirror.places(MNIST, None) == list(MNIST.mirrors)
 
 
-def test_the_bundled_digits_are_those_of_the_catalog() -> None:
+def test_the_bundled_digits_are_those_of_their_card() -> None:
     contents = mnist_5k()
-    for file in catalog.MNIST_5K.files:
+    for file in card.read("mnist-5k", CARDS).files:
         assert hashlib.sha256(contents[file.name]).hexdigest() == file.sha256
         assert len(contents[file.name]) == file.length

@@ -13,18 +13,19 @@ from mnist.evaluation import figures
 ACTUAL = np.array([0, 1, 2, 3, 3])
 PREDICTED = np.array([0, 1, 3, 3, 8])
 PROBABILITY = np.array([0.9, 0.8, 0.6, 0.9, 0.7])
+CLASSES = tuple("0123456789")
 IMAGES = np.zeros((5, 28, 28, 1), np.uint8)
 
 
 def test_the_confusion_matrix_counts_every_cell() -> None:
-    [axes] = figures.confusion_matrix(ACTUAL, PREDICTED, classes=10).axes
+    [axes] = figures.confusion_matrix(ACTUAL, PREDICTED, CLASSES).axes
     cells = {text.get_position()[::-1]: text.get_text() for text in axes.texts}
     assert cells == {(0, 0): "1", (1, 1): "1", (2, 3): "1", (3, 3): "1", (3, 8): "1"}
     assert axes.get_title() == "2 mistakes on 5 test images"
 
 
 def test_the_worst_mistakes_come_first_and_right_ones_not_at_all() -> None:
-    figure = figures.worst_mistakes(IMAGES, ACTUAL, PREDICTED, PROBABILITY)
+    figure = figures.worst_mistakes(IMAGES, ACTUAL, PREDICTED, PROBABILITY, CLASSES)
     captions = [axes.get_title() for axes in figure.axes]
     assert captions[:3] == ["3 read as 8\n70.0%, #4", "2 read as 3\n60.0%, #2", ""]
 
@@ -43,7 +44,7 @@ def test_the_learning_curve_shows_error_rates() -> None:
 
 def test_a_picture_has_the_same_bytes_twice_and_is_one(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
-        figures.save(figures.confusion_matrix(ACTUAL, PREDICTED, classes=10), tmp_path / name)
+        figures.save(figures.confusion_matrix(ACTUAL, PREDICTED, CLASSES), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert matplotlib.image.imread(tmp_path / "a.png").shape[:2] == (720, 768)
 

@@ -1,5 +1,6 @@
 """A photo of an MNIST digit becomes that digit again; what shows none is refused in a line."""
 
+import json
 import os
 import re
 import subprocess
@@ -17,11 +18,18 @@ from scipy.special import softmax
 from mnist.errors import UserError
 from mnist.handwriting import digit
 from mnist.source import idx
-from mnist.source.bundled import mnist_5k
-from mnist.source.catalog import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+from mnist.source.bundled import (
+    TEST_IMAGES,
+    TEST_LABELS,
+    TRAIN_IMAGES,
+    TRAIN_LABELS,
+    mnist_5k,
+)
+from mnist.task import Task
 from rephotograph import rephotograph
 
 SOURCE = Path(__file__).parents[2] / "src"
+DIGITS = Task((28, 28, 1), tuple("0123456789"), "ink")
 SOFTMAX: dict[str, Any] = {
     "blocks": (),
     "kernel_size": 5,
@@ -42,7 +50,10 @@ def digits() -> dict[str, Digits]:
         pixels = idx.parse(files[images], dimensions=3, name=images)
         return pixels[..., np.newaxis], idx.parse(files[labels], dimensions=1, name=labels)
 
-    return {"train": pair(TRAIN_IMAGES, TRAIN_LABELS), "test": pair(TEST_IMAGES, TEST_LABELS)}
+    return {
+        "train": pair(TRAIN_IMAGES, TRAIN_LABELS),
+        "test": pair(TEST_IMAGES, TEST_LABELS),
+    }
 
 
 def photographed(images: NDArray[np.uint8], folder: Path) -> NDArray[np.uint8]:
@@ -168,8 +179,12 @@ def test_the_command_prints_a_digit_and_how_sure_it_is(
     done = predict(tmp_path, "105.png", "505.png", "720.png", "odd.png")
     *lines, odd = done.stdout.splitlines()
     assert [line.split(" (")[0] for line in lines] == ["105.png: 1", "505.png: 5", "720.png: 7"]
-    assert all(line.endswith("%)") for line in lines)
-    assert re.fullmatch(r"odd\.png: \d \([1-4]\d\.\d%, unsure\)", odd)
+    others = r"%\); then \d \(\d+\.\d%\), \d \(\d+\.\d%\)$"
+    assert all(re.search(others, line) for line in lines)
+    assert re.match(r"odd\.png: \d \([1-4]\d\.\d%, unsure\); then ", odd)
+    [told] = json.loads(predict(tmp_path, "--json", "505.png").stdout)
+    assert (told["file"], told["sure"], told["classes"][0]["class"]) == ("505.png", True, "5")
+    assert sum(one["probability"] for one in told["classes"]) == pytest.approx(1, abs=1e-5)
 
 
 def save_least_squares(
@@ -183,10 +198,10 @@ def save_least_squares(
     pixels = images.reshape(-1, 784).astype(np.float32)
     ridge = pixels.T @ pixels + 1e6 * np.eye(784, dtype=np.float32)
     weights = 20 * np.linalg.solve(ridge, pixels.T @ np.eye(10, dtype=np.float32)[labels])
-    network = model.build(ModelParams(**SOFTMAX), seed=0)
+    network = model.build(ModelParams(**SOFTMAX), DIGITS, seed=0)
     network.get_layer("logits").set_weights([255 * weights, np.zeros(10)])
     folder.mkdir()
-    model.save(network, folder / "model.keras")
+    model.save(model.Trained(network, DIGITS, 1.0), folder / "model.keras")
     return lambda asked: asked.reshape(-1, 784).astype(np.float32) @ weights
 
 

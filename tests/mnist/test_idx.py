@@ -15,8 +15,13 @@ from mlxtend.data import loadlocal_mnist
 
 from mnist.arrays import published
 from mnist.errors import UserError
-from mnist.source import idx
+from mnist.params.preprocess import PreprocessParams
+from mnist.source import card, idx
 
+CARDS = Path(__file__).parents[2] / "datasets"
+AS_THEY_ARE = PreprocessParams(
+    size=(28, 28), colour="grey", fit="stretch", validation_one_in=2, seed=1
+)
 DIGITS = np.arange(3 * 28 * 28, dtype=np.uint32).astype(np.uint8).reshape(3, 28, 28)
 
 
@@ -72,16 +77,23 @@ def test_any_bytes_give_an_array_or_our_own_error(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
-        (DIGITS, [1, 2], "labels: expected 3 labels, found 2"),
-        (DIGITS, [1, 10, 2], "labels: expected labels 0 to 9, found 10 at index 1"),
-        (DIGITS[:0], [], "images: expected at least one image, found none"),
-        (DIGITS[:, 1:], [1, 2, 3], "images: expected 28 x 28 pixels, found 27 x 28"),
+        (DIGITS, [1, 2], "t10k-labels-idx1-ubyte: expected 3 labels, found 2"),
+        (DIGITS, [1, 10, 2], "labels of 10 classes, found the label 10 at index 1"),
+        (DIGITS[:0], [], "expected labels of 10 classes, found no image"),
     ],
 )
 def test_images_and_labels_must_fit(
     tmp_path: Path, images: np.ndarray, labels: list[int], message: str
 ) -> None:
-    (tmp_path / "images").write_bytes(idx.serialize(images))
-    (tmp_path / "labels").write_bytes(idx.serialize(np.array(labels, np.uint8)))
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx.serialize(images))
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx.serialize(np.array(labels, np.uint8)))
     with pytest.raises(UserError, match=message):
-        published.read_idx(tmp_path / "images", tmp_path / "labels")
+        published.read(tmp_path, card.read("mnist", CARDS), "test", AS_THEY_ARE)
+
+
+def test_images_of_another_size_are_made_to_fit(tmp_path: Path) -> None:
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx.serialize(DIGITS[:, 1:]))
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx.serialize(np.zeros(3, np.uint8)))
+    found = published.read(tmp_path, card.read("mnist", CARDS), "test", AS_THEY_ARE)
+    assert found.images.shape == (3, 28, 28, 1)
+    assert found.images.any()

@@ -1,5 +1,6 @@
 """Rows 16 and 17 of the faults: every mistake in params.yaml is one line that names its key."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +14,12 @@ from ruamel.yaml import YAML
 
 from mnist import document
 from mnist.errors import UserError
-from mnist.params import Params, read
+from mnist.params import Params, pick, read
 from mnist.params.evaluate import EvaluateParams
 from mnist.params.model import ModelParams
-from mnist.params.preprocess import SplitParams
 from mnist.params.sections import SECTIONS, check
 from mnist.params.train import TrainParams
+from mnist.task import Task
 
 PROJECT = Path(__file__).parents[2]
 GOOD: dict[str, Any] = document.load(PROJECT / "params.yaml")
@@ -55,7 +56,12 @@ def edited(section: str, key: str, value: str) -> str:
         ("train", "device", "tpu", "expected 'auto', 'cpu' or 'gpu', found the text 'tpu'"),
         ("train", "setps", "7", "unknown key; known are reproducible, device, steps, "),
         ("train", "precision", "bfloat16", "expected float32, found bfloat16, whose bits differ"),
-        ("fetch", "dataset", "digits", "expected one of mnist-5k, mnist, fashion-mnist, found 'di"),
+        (
+            "fetch",
+            "dataset",
+            "../x",
+            "expected a text of the form ^[\\w-]+$, found the text '..",
+        ),
         ("model", "dense", "1024", "expected a list, found 1024"),
         ("model", "dense.0", "[0]", "expected greater than or equal to 1, found 0"),
         ("model", "blocks.1", "[[32], []]", "expected the filters of one convolution or more, "),
@@ -80,12 +86,23 @@ def test_a_wrong_value_is_named_with_what_was_expected(
     ],
 )
 def test_a_network_that_leaves_nothing_of_the_image_is_refused(
-    tmp_path: Path, update: dict[str, Any], message: str
+    update: dict[str, Any], message: str
 ) -> None:
-    path = tmp_path / "p.yaml"
-    YAML(typ="safe").dump({"model": GOOD["model"] | update}, path)
-    found = mistake(path, path.read_text(encoding="utf-8"), "model", ModelParams)
-    assert found.startswith(f"model: expected 2 x 2 or more pixels to pool, found {message}")
+    params = pick({"model": GOOD["model"] | update}, "model", ModelParams)
+    message = f"model: expected 2 x 2 or more pixels to pool, found {message}"
+    with pytest.raises(UserError, match=message):
+        params.require(Task((28, 28, 1), tuple("0123456789"), "ink"))
+
+
+@pytest.mark.fault(16)
+def test_a_data_set_without_a_card_is_refused_with_those_that_have_one(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    YAML(typ="safe").dump(GOOD | {"fetch": {"dataset": "digits"}}, path)
+    message = (
+        r"fetch\.dataset: expected a card in .*, fashion-mnist, mnist, mnist-5k, found 'digits'"
+    )
+    with pytest.raises(UserError, match=message):
+        check(path, PROJECT / "datasets")
 
 
 @pytest.mark.fault(38)
@@ -113,8 +130,8 @@ def test_every_mistake_of_a_section_has_a_line(tmp_path: Path) -> None:
 @pytest.mark.fault(16)
 def test_a_missing_key_and_a_missing_section_are_named(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
-    found = mistake(path, "preprocess: {seed: 1}", "preprocess", SplitParams)
-    assert found == "preprocess.validation_one_in: the key is missing; add it"
+    found = mistake(path, "evaluate: {}", "evaluate", EvaluateParams)
+    assert found == "evaluate.confidence: the key is missing; add it"
     found = mistake(path, "fetch: {}", "evaluate", EvaluateParams)
     assert found == "evaluate: the section is missing; see recipes/ for examples"
 
@@ -134,11 +151,11 @@ def test_the_check_knows_how_many_images_there_are(
     params = {name: dict(values) for name, values in GOOD.items()}
     params["fetch"]["dataset"], params["preprocess"]["validation_one_in"] = "mnist-5k", 10
     YAML(typ="safe").dump(params, path)
-    check(path)
+    check(path, PROJECT / "datasets")
     params[section][key] = value
     YAML(typ="safe").dump(params, path)
     with pytest.raises(UserError, match=rf"^params.yaml: {section}.{key}: {told}"):
-        check(path)
+        check(path, PROJECT / "datasets")
 
 
 @pytest.mark.fault(16, 44)
@@ -176,7 +193,7 @@ def test_of_very_many_mistakes_the_first_are_told(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text("\n".join(f"k{i}: 1" for i in range(5000)), encoding="utf-8")
     with pytest.raises(UserError) as caught:
-        check(path)
+        check(path, PROJECT / "datasets")
     assert len(str(caught.value).splitlines()) == 21
     assert str(caught.value).endswith("... and 4987 more")
 
@@ -198,11 +215,13 @@ def test_any_change_of_params_yaml_is_taken_or_told(changes: list[tuple[int, int
         path = Path(folder) / "params.yaml"
         path.write_bytes(text.encode(errors="surrogatepass"))
         try:
-            check(path)
+            check(path, PROJECT / "datasets")
         except UserError as error:
             lines = str(error).splitlines()
             assert 0 < len(lines) <= 21
-            assert all(line.startswith((f"{path}: ", "... and ")) for line in lines)
+            assert all(
+                line.startswith((f"{path}: ", "params.yaml: ", "... and ")) for line in lines
+            )
             assert max(map(len, lines)) < 1000
 
 
@@ -225,10 +244,12 @@ def test_what_is_not_plain_yaml_is_refused_and_nothing_is_executed(
 
 
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("recipes/*.yaml")), ids=lambda path: path.stem)
-def test_every_recipe_loads_and_says_why_it_exists(path: Path) -> None:
+def test_every_recipe_loads_and_says_why_it_exists(path: Path, tmp_path: Path) -> None:
+    cards = shutil.copytree(PROJECT / "datasets", tmp_path / "datasets")
+    shutil.copy(cards / "mnist.yaml", cards / "mine.yaml")  # a data set of one's own
     assert path.read_text(encoding="utf-8").startswith("# ")
     assert list(document.load(path)) == list(GOOD) == list(SECTIONS)
-    check(path)
+    check(path, cards)
 
 
 def test_all_sections_are_read_without_tensorflow_or_numpy() -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnist.errors import UserError
-from mnist.handwriting import photo
+from mnist.source import photo
 
 EXPECTED = "expected an image, PNG or JPEG, found "
 

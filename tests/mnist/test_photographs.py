@@ -20,7 +20,7 @@ import no_digits
 import photographs
 from mnist.errors import UserError
 from mnist.handwriting import digit
-from mnist.source import catalog, idx
+from mnist.source import bundled, idx
 from mnist.source.bundled import mnist_5k
 from sheets import Kind
 
@@ -66,7 +66,7 @@ def read(path: Path, content: bytes) -> NDArray[np.uint8] | None:
 def test_a_photograph_of_each_kind_is_prepared_as_the_digit_was(
     files: dict[str, bytes], tmp_path: Path
 ) -> None:
-    images, _ = digits(files, catalog.TEST_IMAGES, catalog.TEST_LABELS)
+    images, _ = digits(files, bundled.TEST_IMAGES, bundled.TEST_LABELS)
     alike = {}
     for kind, number, content in draw(photographs.KINDS, images, 20, strength=0.5):
         found = read(tmp_path / kind, content)
@@ -86,14 +86,14 @@ def likeness(found: NDArray[np.uint8], digit: NDArray[np.uint8]) -> float:
 @pytest.mark.fault(60)
 @pytest.mark.parametrize("kind", no_digits.KINDS)
 def test_what_is_no_digit_is_refused(kind: str, files: dict[str, bytes], tmp_path: Path) -> None:
-    images, _ = digits(files, catalog.TEST_IMAGES, catalog.TEST_LABELS)
+    images, _ = digits(files, bundled.TEST_IMAGES, bundled.TEST_LABELS)
     (found,) = draw({kind: no_digits.KINDS[kind]}, images, 1)
     assert read(tmp_path / "x.png", found[2]) is None
 
 
 @pytest.mark.fault(60)
 def test_two_digits_are_counted(files: dict[str, bytes], tmp_path: Path) -> None:
-    images, _ = digits(files, catalog.TEST_IMAGES, catalog.TEST_LABELS)
+    images, _ = digits(files, bundled.TEST_IMAGES, bundled.TEST_LABELS)
     random = np.random.Generator(np.random.PCG64(SEED))
     (tmp_path / "x.png").write_bytes(no_digits.two(images[720], random, 1))
     message = r"x\.png: expected one digit, found 2 shapes; crop to one digit$"
@@ -117,8 +117,8 @@ def test_thousands_of_shapes_are_refused_before_each_is_looked_at(tmp_path: Path
 def test_nine_in_ten_photographs_are_read_and_nine_in_ten_non_digits_refused(
     files: dict[str, bytes], tmp_path: Path
 ) -> None:
-    network = trained(digits(files, catalog.TRAIN_IMAGES, catalog.TRAIN_LABELS))
-    images, labels = digits(files, catalog.TEST_IMAGES, catalog.TEST_LABELS)
+    network = trained(digits(files, bundled.TRAIN_IMAGES, bundled.TRAIN_LABELS))
+    images, labels = digits(files, bundled.TEST_IMAGES, bundled.TEST_LABELS)
     plain = network.predict(images, verbose=0).argmax(axis=1) == labels
     images, labels = images[plain], labels[plain]
     assert len(images) > 940

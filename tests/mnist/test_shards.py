@@ -45,7 +45,7 @@ def test_a_step_in_shards_is_that_of_the_whole_batch_but_for_rounding(count: int
     weights = []
     for number in (1, count):
         params = tiny.FEW.model_copy(update={"batch_size": 10, "shards": number})
-        network = model.build(tiny.SMALL.model_copy(update={"batch_norm": False}), 3)
+        network = model.build(tiny.SMALL.model_copy(update={"batch_norm": False}), tiny.DIGITS, 3)
         built = trainer.build(network, tiny.digits(64), params, tiny.DISTORTION)
         built.run_steps(0, loop.order(64, 0, 5, params))
         weights.append(network.get_weights())
@@ -54,7 +54,10 @@ def test_a_step_in_shards_is_that_of_the_whole_batch_but_for_rounding(count: int
 
 
 def test_statistics_move_by_the_mean_of_the_shards_weighted_by_their_images() -> None:
-    network, pixels = model.build(tiny.SMALL, 3), tiny.digits(5).images.astype(np.float32)
+    network, pixels = (
+        model.build(tiny.SMALL, tiny.DIGITS, 3),
+        tiny.digits(5).images.astype(np.float32),
+    )
     kept = forward.draw_kept(network, 5, [0, 0])
     parts = zip(shards.split(tf.constant(pixels), 2), shards.split(kept, 2), strict=True)
     passes = [forward.run(network, *part, tf.reduce_sum) for part in parts]

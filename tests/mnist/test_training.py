@@ -47,25 +47,26 @@ FEW = TrainParams(
 )
 
 EVERYTHING = short_training.EVERYTHING | {"precision": "bfloat16"}
+DIGITS = short_training.DIGITS
 DISTORTION = AugmentParams.model_validate(short_training.DISTORTION)
 AS_THEY_ARE = AugmentParams(rotation=0, shear=0, zoom=0, shift=0, flip=False)
 
 
 def digits(count: int) -> Examples:
     generator = np.random.Generator(np.random.PCG64(0))
-    labels = generator.integers(0, 10, count, np.uint8)
+    labels = generator.integers(0, 10, count, np.uint8).astype(np.uint16)
     images = np.zeros((count, 28, 28, 1), np.uint8)
     for row, label in enumerate(labels):
         images[row, 2 * label : 2 * label + 5] = generator.integers(99, 256, (5, 28, 1))
-    return Examples(images, labels)
+    return Examples(images, labels, DIGITS)
 
 
 def train(
     params: TrainParams, path: Path, distortion: AugmentParams = AS_THEY_ARE
 ) -> tuple[bytes, list[loop.Point]]:
-    network = model.build(SMALL, params.seed)
+    network = model.build(SMALL, DIGITS, params.seed)
     curve = loop.fit(network, digits(64), digits(16), params, distortion)
-    model.save(network, path)
+    model.save(model.Trained(network, DIGITS, 1.0), path)
     return path.read_bytes(), curve
 
 
@@ -95,7 +96,7 @@ def test_each_feature_changes_the_result(key: str, tmp_path: Path) -> None:
 
 
 def test_without_padding_kernels_stay_inside_the_image() -> None:
-    network = model.build(SMALL.model_copy(update={"padding": "valid"}), 1)
+    network = model.build(SMALL.model_copy(update={"padding": "valid"}), DIGITS, 1)
     sides = [layer.output.shape[1] for layer in network.layers if "conv" in layer.name]
     assert sides == [26, 11, 9]
 
@@ -103,13 +104,13 @@ def test_without_padding_kernels_stay_inside_the_image() -> None:
 def test_bfloat16_trains_and_saves_float32_weights(tmp_path: Path) -> None:
     losses = {}
     for precision in ("float32", "bfloat16"):
-        network = model.build(SMALL.model_copy(update={"dropout": 0}), 3)
+        network = model.build(SMALL.model_copy(update={"dropout": 0}), DIGITS, 3)
         params = FEW.model_copy(update={"precision": precision})
         built = trainer.build(network, digits(64), params, AS_THEY_ARE)
         losses[precision] = built.run_steps(0, loop.order(64, 0, 5, params)).numpy()
         assert {variable.dtype for variable in built.variables[1:]} == {tf.float32, tf.int64}
-        model.save(network, tmp_path / "m.keras")
-        assert {layer.compute_dtype for layer in model.load(tmp_path / "m.keras").layers} == {
+        model.save(model.Trained(network, DIGITS, 1.0), tmp_path / "m.keras")
+        assert {layer.compute_dtype for layer in model.load(tmp_path / "m.keras")[0].layers} == {
             "float32"
         }
     assert not np.array_equal(losses["float32"], losses["bfloat16"])
@@ -119,7 +120,9 @@ def test_bfloat16_trains_and_saves_float32_weights(tmp_path: Path) -> None:
 def test_training_computes_what_keras_does() -> None:
     """Batch norm in one operation, whose variance has n - 1 below, and dropout set aside."""
     pixels = digits(64).images.astype(np.float32)
-    ours, keras_s = (model.build(SMALL.model_copy(update={"dropout": 0}), 3) for _ in range(2))
+    ours, keras_s = (
+        model.build(SMALL.model_copy(update={"dropout": 0}), DIGITS, 3) for _ in range(2)
+    )
     passed = forward.run(ours, pixels, None, tf.reduce_sum)
     forward.move_moments(ours, [passed])
     outputs = tf.nn.softmax(passed.way.logits).numpy()
@@ -129,7 +132,7 @@ def test_training_computes_what_keras_does() -> None:
 
 
 def test_the_saved_weights_and_batch_statistics_are_the_mean_of_those_trained() -> None:
-    network = model.build(SMALL, 3)
+    network = model.build(SMALL, DIGITS, 3)
     params = FEW.model_copy(update={"average": 0.9})
     built = trainer.build(network, digits(64), params, AS_THEY_ARE)
     count = len(network.weights)
@@ -148,11 +151,11 @@ def test_the_saved_weights_and_batch_statistics_are_the_mean_of_those_trained() 
 def test_the_variables_are_the_whole_state() -> None:
     """Where they are put back, the steps that follow give the same bits."""
     params = FEW.model_copy(update=EVERYTHING)
-    built = trainer.build(model.build(SMALL, 3), digits(64), params, AS_THEY_ARE)
+    built = trainer.build(model.build(SMALL, DIGITS, 3), digits(64), params, AS_THEY_ARE)
     built.run_steps(0, loop.order(64, 0, 5, params))
     state = [variable.numpy() for variable in built.variables]
     losses = built.run_steps(5, loop.order(64, 5, 5, params)).numpy()
-    again = trainer.build(model.build(SMALL, 4), digits(64), params, AS_THEY_ARE)
+    again = trainer.build(model.build(SMALL, DIGITS, 4), digits(64), params, AS_THEY_ARE)
     for variable, value in zip(again.variables, state, strict=True):
         variable.assign(value)
     assert np.array_equal(losses, again.run_steps(5, loop.order(64, 5, 5, params)).numpy())
@@ -164,7 +167,8 @@ def test_another_process_saves_the_same_bytes(tmp_path: Path) -> None:
     """Keras writes addresses in memory into its config: one process alone does not show it."""
     code = (
         "import sys; from pathlib import Path; from mnist.network import model; "
-        "from test_training import SMALL; model.save(model.build(SMALL, 1), Path(sys.argv[1]))"
+        "from test_training import DIGITS, SMALL; "
+        "model.save(model.Trained(model.build(SMALL, DIGITS, 1), DIGITS, 1.0), Path(sys.argv[1]))"
     )
     saved = []
     for name in ("a.keras", "b.keras"):
@@ -176,18 +180,20 @@ def test_another_process_saves_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_plain_keras_loads_the_model_and_predicts_the_same(tmp_path: Path) -> None:
-    network = model.build(SMALL, 1)
-    model.save(network, tmp_path / "model.keras")
+    network = model.build(SMALL, DIGITS, 1)
+    model.save(model.Trained(network, DIGITS, 1.0), tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     images = digits(700).images
     expected = model.predictor(network)(images)
     assert np.allclose(loaded.predict(images, verbose=0), expected, atol=1e-6)
-    assert np.array_equal(model.predictor(model.load(tmp_path / "model.keras"))(images), expected)
+    assert np.array_equal(
+        model.predictor(model.load(tmp_path / "model.keras")[0])(images), expected
+    )
 
 
 @pytest.mark.fault(34)
 def test_a_truncated_model_is_refused(tmp_path: Path) -> None:
-    model.save(model.build(SMALL, 1), tmp_path / "m.keras")
+    model.save(model.Trained(model.build(SMALL, DIGITS, 1), DIGITS, 1.0), tmp_path / "m.keras")
     (tmp_path / "m.keras").write_bytes((tmp_path / "m.keras").read_bytes()[:999])
     with pytest.raises(UserError, match=r"m\.keras: expected a Keras model, found"):
         model.load(tmp_path / "m.keras")
@@ -205,14 +211,14 @@ def test_every_epoch_is_a_permutation_and_any_step_is_known_alone() -> None:
 def test_a_batch_larger_than_the_set_is_refused() -> None:
     params = FEW.model_copy(update={"batch_size": 65})
     with pytest.raises(UserError, match=r"train\.batch_size: expected at most the 64 training"):
-        loop.fit(model.build(SMALL, 1), digits(64), digits(9), params, AS_THEY_ARE)
+        loop.fit(model.build(SMALL, DIGITS, 1), digits(64), digits(9), params, AS_THEY_ARE)
 
 
 @pytest.mark.fault(33)
 def test_a_gpu_that_is_not_there_is_not_replaced_in_silence() -> None:
     params = FEW.model_copy(update={"device": "gpu"})
     with pytest.raises(UserError, match=r"train\.device: expected a GPU, found none"):
-        loop.fit(model.build(SMALL, 1), digits(9), digits(9), params, AS_THEY_ARE)
+        loop.fit(model.build(SMALL, DIGITS, 1), digits(9), digits(9), params, AS_THEY_ARE)
 
 
 @pytest.mark.fault(32)
@@ -220,4 +226,4 @@ def test_a_gpu_that_is_not_there_is_not_replaced_in_silence() -> None:
 def test_a_loss_that_is_not_finite_stops_and_names_the_step(steps: int, rate: float) -> None:
     params = FEW.model_copy(update={"learning_rate": rate, "steps": steps})
     with pytest.raises(UserError, match=r"the loss of step \d+ is (nan|inf); lower train.learning"):
-        loop.fit(model.build(SMALL, 1), digits(64), digits(9), params, AS_THEY_ARE)
+        loop.fit(model.build(SMALL, DIGITS, 1), digits(64), digits(9), params, AS_THEY_ARE)

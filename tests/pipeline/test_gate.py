@@ -102,7 +102,8 @@ def test_make_repro_judges_params_yaml_before_dvc_starts(tmp_path: Path) -> None
     assert done.returncode == 2
     assert done.stderr.splitlines()[:4] == [
         "params.yaml: preprocess.seed: the key is missing; add it",
-        "params.yaml: preprocess.sead: unknown key; known are validation_one_in, seed",
+        "params.yaml: preprocess.sead: unknown key; known are size, colour, fit, "
+        "validation_one_in, seed",
         "params.yaml: train.seed: the key is missing; add it",
         next(line for line in done.stderr.splitlines() if "train.sead: unknown key" in line),
     ]

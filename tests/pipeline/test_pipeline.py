@@ -126,7 +126,7 @@ def test_light_stages_import_no_tensorflow(name: str) -> None:
 def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build a repository with this dvc.yaml, whose stages only touch their outs, up to date."""
     root = tmp_path_factory.mktemp("pipeline")
-    for name in ("src", "stages", "recipes"):
+    for name in ("src", "stages", "recipes", "datasets"):
         shutil.copytree(PROJECT / name, root / name)
     for name in ("dvc.yaml", "params.yaml", "requirements.lock"):
         shutil.copy(PROJECT / name, root / name)

@@ -6,6 +6,7 @@ and numbers without end come out of that in half a dozen ways.
 
 import math
 import re
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,14 @@ HEADER = re.compile(
 )
 
 
-def parse(content: bytes) -> NDArray[np.uint8]:
+N = TypeVar("N", np.uint8, np.uint16)
+
+
+def parse(content: bytes, kind: type[N]) -> NDArray[N]:
     """Npy bytes -> the array, a read-only view of `content`.
 
-    Raises ValueError, with what was found, unless it is unsigned bytes and exactly as many of them
-    as the header says.
+    Raises ValueError, with what was found, unless it is of this kind, and as long as its header
+    says.
     """
     if not content.startswith(MAGIC):
         raise ValueError(f"{content[:8]!r} where an array starts")
@@ -30,11 +34,12 @@ def parse(content: bytes) -> NDArray[np.uint8]:
     if header is None:
         raise ValueError(f"an array of the kind {content[10:end][:60]!r}")
     shape = tuple(int(length) for length in re.findall(r"\d+", header[2]))
-    if header[1] != "|u1":
+    if header[1] != np.dtype(kind).newbyteorder("<").str:
         raise ValueError(f"{_name(header[1])} {by(shape)}")
-    if math.prod(shape) != len(content) - end:
-        raise ValueError(f"{by(shape)} values claimed and {len(content) - end} there")
-    return np.frombuffer(content, np.uint8, offset=end).reshape(shape)
+    there, rest = divmod(len(content) - end, np.dtype(kind).itemsize)
+    if math.prod(shape) != there or rest:
+        raise ValueError(f"{by(shape)} values claimed and {len(content) - end} bytes there")
+    return np.frombuffer(content, kind, offset=end).reshape(shape)
 
 
 def by(shape: tuple[int, ...]) -> str:

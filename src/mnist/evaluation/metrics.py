@@ -1,5 +1,6 @@
 """Probabilities and labels -> what they are worth, with intervals."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,14 +17,20 @@ class Predictions(NamedTuple):
 
     actual: NDArray[np.int64]  # [N]
     predicted: NDArray[np.int64]  # [N]
-    probability: NDArray[np.float64]  # [N], of the predicted digit
+    probability: NDArray[np.float64]  # [N], of the predicted class
 
 
-def predictions(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> Predictions:
-    """Take the likeliest digit of each row of `[N, 10]`; the lower one where two are equal."""
+def predictions(probabilities: NDArray[np.float32], labels: NDArray[np.uint16]) -> Predictions:
+    """Take the likeliest class of each row of `[N, classes]`; the lower one where two are equal."""
     likeliest = probabilities.argmax(axis=1)
     confidence = probabilities.max(axis=1).astype(np.float64)
     return Predictions(labels.astype(np.int64), likeliest, confidence)
+
+
+def rows(answers: Predictions, classes: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    """Yield a row an image: its index, both classes by name, the probability."""
+    for index, (actual, predicted, probability) in enumerate(zip(*answers, strict=True)):
+        yield index, classes[actual], classes[predicted], float(probability)
 
 
 def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float]:
@@ -33,17 +40,26 @@ def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float
 
 
 def evaluate(
-    probabilities: NDArray[np.float32], labels: NDArray[np.uint8], confidence: float
+    probabilities: NDArray[np.float32],
+    labels: NDArray[np.uint16],
+    classes: tuple[str, ...],
+    confidence: float,
 ) -> dict[str, Any]:
-    """Summarise probabilities `[N, 10]` against labels `[N]`, N at least 1.
+    """Summarise probabilities `[N, classes]` against labels `[N]`, N at least 1.
 
-    The log loss is the mean of -ln p(label), in nats, p held above the smallest float32. Raises
-    UserError for probabilities that are none.
+    `balanced_accuracy` is the mean over classes, `majority_rate` what naming the commonest class
+    always would reach. The log loss is the mean of -ln p(label), in nats, p held above the smallest
+    float32. Raises UserError for probabilities that are none.
     """
     if not np.isfinite(probabilities).all():
         raise UserError("models/model.keras: expected probabilities, found numbers not finite")
     right = probabilities.argmax(axis=1) == labels
     low, high = wilson(int(right.sum()), len(labels), confidence)
+    counts = np.bincount(labels, minlength=len(classes))
+    of_class = {
+        classes[label]: round(float(right[labels == label].mean()), DECIMALS)
+        for label in np.flatnonzero(counts)
+    }
     of_label = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     floor = float(np.finfo(np.float32).tiny)
     return {
@@ -53,10 +69,9 @@ def evaluate(
         "errors": int((~right).sum()),
         "images": len(labels),
         "log_loss": round(float(-np.log(np.maximum(of_label, floor)).mean()), DECIMALS),
-        "accuracy_of_class": {
-            str(digit): round(float(right[labels == digit].mean()), DECIMALS)
-            for digit in np.unique(labels)
-        },
+        "balanced_accuracy": round(float(np.mean(list(of_class.values()))), DECIMALS),
+        "majority_rate": round(float(counts.max() / len(labels)), DECIMALS),
+        "accuracy_of_class": of_class,
     }
 
 

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from mnist.arrays.dataset import SIDE
 from mnist.errors import UserError
-from mnist.handwriting import ink, lines, photo, shapes
+from mnist.handwriting import ink, lines, shapes
+from mnist.source import photo
 
+SIDE = 28  # pixels
 BOX = 20  # pixels
 THINNEST = 0.09  # of the longer side: the strokes of a pen, as MNIST's are
 EVEN = 0.1  # of the longer side: within it, ink is as dark as its darkest

@@ -6,6 +6,7 @@ from pathlib import Path
 from mnist.errors import UserError
 from mnist.params.model import ModelParams
 from mnist.params.train import TrainParams
+from mnist.task import Task
 
 COPIES = 4  # of the weights: themselves, their gradients, two moments
 BYTES = 4  # a float32
@@ -13,30 +14,33 @@ GROUPS = {"": ("sys/fs/cgroup", "memory.max")}  # version 2 of Linux' control gr
 GROUPS |= {"memory": ("sys/fs/cgroup/memory", "memory.limit_in_bytes")}  # version 1
 
 
-def require(model: ModelParams, train: TrainParams, *, there: int | None = None) -> None:
+def require(
+    model: ModelParams, train: TrainParams, task: Task, *, there: int | None = None
+) -> None:
     """Raise UserError for a training that cannot fit into the memory that is `there`, in bytes.
 
     A GPU has memory of its own; a training that asks for one is not judged.
     """
-    wanted, there = needed(model, train), available() if there is None else there
+    wanted, there = needed(model, train, task), available() if there is None else there
     if train.device != "gpu" and wanted > there:
         raise UserError(
             f"params.yaml: model, train.batch_size: expected a training that fits into the "
             f"{_say(there)} of memory here, found one that takes {_say(wanted)} or more: "
-            f"{COPIES} times the weights, {_say(weights(model))}, and what {train.batch_size:,} "
-            "images become in every layer; take from model.blocks, model.dense or train.batch_size"
+            f"{COPIES} times the weights, {_say(weights(model, task))}, and what "
+            f"{train.batch_size:,} images become in every layer; take from model.blocks, "
+            "model.dense or train.batch_size"
         )
 
 
-def needed(model: ModelParams, train: TrainParams) -> int:
+def needed(model: ModelParams, train: TrainParams, task: Task) -> int:
     """Return the bytes that a step holds at least: rough, and never too much."""
-    values = sum(layer.values for layer in model.layers())
-    return COPIES * weights(model) + BYTES * train.batch_size * values
+    values = sum(layer.values for layer in model.layers(task))
+    return COPIES * weights(model, task) + BYTES * train.batch_size * values
 
 
-def weights(model: ModelParams) -> int:
+def weights(model: ModelParams, task: Task) -> int:
     """Return the bytes of the network's weights."""
-    return BYTES * sum(layer.weights for layer in model.layers())
+    return BYTES * sum(layer.weights for layer in model.layers(task))
 
 
 def available(root: Path = Path("/")) -> int:

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -18,22 +18,23 @@ from mnist.arrays import archive
 from mnist.errors import UserError
 from mnist.machine import processor
 from mnist.network import untrusted
-from mnist.params.model import CLASSES, MOST_LAYERS, POOL, ModelParams
+from mnist.params.model import MOST_LAYERS, POOL, ModelParams
+from mnist.task import Task, words
 
-INPUT = (28, 28, 1)
 PREDICT_BATCH = 500
 Predictor = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
-def build(params: ModelParams, seed: int) -> keras.Sequential:
-    """Build the network: pixels 0 to 255 `[N, 28, 28, 1]` -> probabilities `[N, 10]`.
+def build(params: ModelParams, task: Task, seed: int) -> keras.Sequential:
+    """Build the network: pixels 0 to 255 `[N, H, W, C]` -> probabilities `[N, classes]`.
 
     `tutorial` draws convolutions from a normal of stddev sqrt(2 / fan-in) with bias 0, dense
     layers from a truncated normal of stddev 0.1 with bias 0.1. ReLU and batch norm come after the
     max-pool, which leaves a quarter of the values; ReLU and max-pool commute exactly.
     """
+    params.require(task)
     seeds = (int(word) for word in np.random.SeedSequence(seed).generate_state(MOST_LAYERS + 2))
-    layers = [keras.Input(INPUT, name="pixels"), keras.layers.Rescaling(1 / 255, name="scale")]
+    layers = [keras.Input(task.shape, name="pixels"), keras.layers.Rescaling(1 / 255, name="scale")]
     for block, filters in enumerate(params.blocks, start=1):
         for position, width in enumerate(filters, start=1):
             layers.append(_convolution(params, width, f"{block}_{position}", seed=next(seeds)))
@@ -48,20 +49,20 @@ def build(params: ModelParams, seed: int) -> keras.Sequential:
         layers.append(keras.layers.ReLU(name=f"relu_dense_{position}"))
     if params.dropout:
         layers.append(keras.layers.Dropout(params.dropout, seed=next(seeds), name="dropout"))
-    layers.append(_dense(params, CLASSES, "logits", seed=next(seeds)))
+    layers.append(_dense(params, len(task.classes), "logits", seed=next(seeds)))
     layers.append(keras.layers.Softmax(name="probabilities"))
     return keras.Sequential(layers, name="digits")
 
 
 def predictor(model: keras.Sequential) -> Predictor:
-    """Compile the network once: uint8 images `[N, 28, 28, 1]` -> probabilities `[N, 10]`.
+    """Compile the network once: uint8 images `[N, H, W, C]` -> probabilities `[N, classes]`.
 
     Batches of a fixed size run side by side, so how many threads there are changes no bit.
     """
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     lines = [tf.TensorSpec((2, layer.gamma.shape[0]), tf.float32) for layer in norms]
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *INPUT), tf.uint8), lines])
+    @tf.function(input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8), lines])
     def run(images: Any, lines: Any) -> Any:
         values = tf.cast(images, tf.float32)
         for layer in model.layers:
@@ -92,20 +93,41 @@ def _line(layer: keras.layers.BatchNormalization) -> NDArray[np.float32]:  # [2,
     return np.stack([scale, offset - mean * scale])
 
 
-def save(model: keras.Sequential, path: Path) -> None:
-    """Save in Keras' own format; the same weights, the same bytes: no dates, no addresses."""
+class Trained(NamedTuple):
+    """A network, what it is for, and what its logits were divided by once it was trained."""
+
+    network: keras.Sequential
+    task: Task
+    temperature: float
+
+
+def divide(model: keras.Sequential, temperature: float) -> None:
+    """Divide the logits of a network, for good: it answers as before, more or less surely."""
+    for weight in model.get_layer("logits").weights:
+        weight.assign(weight.numpy() / np.float32(temperature))
+
+
+def save(trained: Trained, path: Path) -> None:
+    """Save in Keras' own format, with what it is for in its metadata.
+
+    The same weights, the same bytes: no dates, no addresses.
+    """
     with tempfile.TemporaryDirectory() as folder:
         dated = Path(folder) / "model.keras"
-        model.save(dated)
+        trained.network.save(dated)
         members = _read_members(dated)
-    metadata = {"keras_version": keras.__version__, "date_saved": "1980-01-01@00:00:00"}
+    metadata: dict[str, Any] = {
+        "keras_version": keras.__version__,
+        "date_saved": "1980-01-01@00:00:00",
+    }
+    metadata |= words(trained.task) | {"temperature": trained.temperature}
     members["metadata.json"] = json.dumps(metadata).encode()
     members["config.json"] = _renumber(members["config.json"])
     archive.write(members, path)
 
 
-def load(path: Path) -> keras.Sequential:
-    """Load a saved network; whatever is not as `save` writes it raises UserError.
+def load(path: Path) -> Trained:
+    """Load a saved network and what it is for. Raises UserError for what `save` did not write.
 
     Only weights are taken from the file, by a network that is built here.
     """
@@ -113,7 +135,7 @@ def load(path: Path) -> keras.Sequential:
         raise UserError(f"{path}: no such file; run `dvc repro`")
     try:
         saved = untrusted.read(path)
-        model = build(ModelParams(**saved.outline), seed=0)
+        model = build(saved.design, saved.task, seed=0)
         ours = json.dumps(keras.saving.serialize_keras_object(model))
         untrusted.compare(saved.config, json.loads(ours))
         _fill(model, saved.weights)
@@ -122,7 +144,7 @@ def load(path: Path) -> keras.Sequential:
         raise UserError(
             f"{path}: expected a Keras model, found {reason}; run `dvc repro`"
         ) from None
-    return model
+    return Trained(model, saved.task, saved.temperature)
 
 
 _MALFORMED = (  # what json, h5py and Keras raise for it, and `build` for too many layers

@@ -14,23 +14,29 @@ from typing import Any, NamedTuple
 
 import h5py
 
+from mnist import task
 from mnist.arrays import archive
+from mnist.params.model import ModelParams
+from mnist.task import Task
 
-MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
-MAX_SETTINGS = 1 << 20  # bytes of config.json
+SETTINGS = ("config.json", "metadata.json")
+MEMBERS = (*SETTINGS, "model.weights.h5")
+MAX_SETTINGS = 1 << 20  # bytes of either of them
 MAX_WIDTH = 1 << 24  # filters or units of a layer
 OTHERS = {"InputLayer", "Rescaling", "ReLU", "Flatten", "Softmax"}  # layers without numbers
 FREE = {"seed", "shared_object_id"}  # differ from run to run, and say nothing about the network
+MAX_TEMPERATURE = 1000.0
 MAX_DEPTH = 8  # of groups in the weights: links may lead round in circles
-SIDE, POOL, CLASSES = 28, 2, 10
 
 
 class Saved(NamedTuple):
     """What a model file holds."""
 
-    outline: dict[str, Any]  # the fields of ModelParams
+    design: ModelParams
+    task: Task
+    temperature: float
     config: Any  # config.json
-    weights: bytes  # HDF5, as many floats as the outline asks for
+    weights: bytes  # HDF5, as many floats as the design asks for
 
 
 def read(path: Path) -> Saved:
@@ -39,15 +45,23 @@ def read(path: Path) -> Saved:
     Raises ValueError, and what json and h5py raise for malformed input. Executes nothing.
     """
     members = archive.read(path, MEMBERS)
-    if len(members["config.json"]) > MAX_SETTINGS:
-        raise ValueError(f"config.json of {len(members['config.json'])} bytes")
+    for name in SETTINGS:
+        if len(members[name]) > MAX_SETTINGS:
+            raise ValueError(f"{name} of {len(members[name])} bytes")
     config, weights = json.loads(members["config.json"]), members["model.weights.h5"]
-    outline = _outline(config["config"]["layers"])
+    layers = config["config"]["layers"]
+    design = ModelParams(**_outline(layers))
+    shape = tuple(_whole(side) for side in layers[0]["config"]["batch_shape"][1:])
+    metadata = json.loads(members["metadata.json"])
+    shown, temperature = task.parse(shape, metadata), metadata.get("temperature")
+    if not isinstance(temperature, float) or not 0 < temperature < MAX_TEMPERATURE:
+        raise ValueError(f"a temperature of {temperature!r:.60}")
+    design.require(shown)
     with h5py.File(io.BytesIO(weights), "r") as file:
         stored = sum(_weights(file, depth=0))
-    if (wanted := sum(_wanted(outline))) != stored:
+    if (wanted := sum(layer.weights for layer in design.layers(shown))) != stored:
         raise ValueError(f"{stored} weights where config.json asks for {wanted}")
-    return Saved(outline, config, weights)
+    return Saved(design, shown, temperature, config, weights)
 
 
 def compare(found: Any, expected: Any, where: str = "config.json") -> None:
@@ -102,25 +116,6 @@ def _whole(value: Any) -> int:
     if type(value) is not int or not 1 <= value <= MAX_WIDTH:
         raise ValueError(f"{str(value)[:60]} where a layer has a width")
     return value
-
-
-def _wanted(outline: dict[str, Any]) -> Iterator[int]:
-    """Yield how many weights each layer has, by the arithmetic of its shapes."""
-    side, width = SIDE, 1
-    for filters in outline["blocks"]:
-        for count in filters:
-            if outline["padding"] == "valid":
-                side -= outline["kernel_size"] - 1
-            yield outline["kernel_size"] ** 2 * width * count
-            yield 4 * count if outline["batch_norm"] else count  # which makes a bias superfluous
-            width = count
-        side //= POOL
-    if side < 1:
-        raise ValueError("convolutions and poolings that leave nothing of the image")
-    width *= side * side
-    for units in (*outline["dense"], CLASSES):
-        yield width * units + units
-        width = units
 
 
 def _weights(group: Any, *, depth: int) -> Iterator[int]:

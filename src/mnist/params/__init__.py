@@ -83,6 +83,8 @@ def _explain(section: str, kind: type[Params], details: Any) -> str:
         case "value_error":
             return f"{where}: {details['ctx']['error']}"
     expected = _EXPECTED.get(details["type"]) or details["msg"].removeprefix("Input should be ")
+    if details["type"] == "string_pattern_mismatch":
+        expected = f"a text of the form {details['ctx']['pattern']}"
     if details["type"] == "too_long":
         expected = f"a list of {details['ctx']['max_length']}"
     return f"{where}: expected {expected}, found {_describe(details['input'])}"

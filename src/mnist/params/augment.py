@@ -11,5 +11,5 @@ class AugmentParams(Params):
     rotation: float = Field(ge=0, le=180)  # degrees, either way
     shear: float = Field(ge=0, lt=90)  # degrees, either way
     zoom: float = Field(ge=0, lt=1)  # share of the size, in or out, each axis on its own
-    shift: float = Field(ge=0, le=28)  # pixels, either way, each axis on its own
+    shift: float = Field(ge=0, le=224)  # pixels, either way, each axis on its own
     flip: bool  # left and right, half of the images

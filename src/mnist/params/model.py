@@ -1,15 +1,15 @@
 """`ModelParams`: what the network looks like, and how large that is."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
+from mnist.errors import UserError
 from mnist.params import Params
+from mnist.task import SIDES, Task
 
-SIDE = 28  # pixels
 POOL = 2  # pixels a side
-CLASSES = 10
 MOST_LAYERS = 97  # of weights, beside the last; each draws its own from the seed
 MOST_WEIGHTS = 2**31
 
@@ -35,58 +35,60 @@ class ModelParams(Params):
     """Section `model`: blocks of convolutions, each ended by a 2x2 max-pool; then dense layers."""
 
     blocks: tuple[Block, ...]  # filters
-    kernel_size: int = Field(ge=1, le=SIDE)
+    kernel_size: int = Field(ge=1, le=SIDES[-1])
     padding: Literal["same", "valid"]  # valid: kernels stay inside the image, which shrinks
     batch_norm: bool  # after each convolution
     dense: tuple[Width, ...]  # units of the hidden layers
     dropout: float = Field(ge=0, lt=1)  # share dropped before the last layer, in training only
     initializer: Literal["tutorial", "glorot"]
 
-    @model_validator(mode="after")
-    def _leaves_pixels(self) -> Self:
-        """Refuse convolutions and poolings that leave nothing of the image."""
-        side = SIDE
-        for block, filters in enumerate(self.blocks, start=1):
-            if self.padding == "valid":
-                side -= len(filters) * (self.kernel_size - 1)
-            if side < POOL:
-                left = max(side, 0)
-                raise ValueError(
-                    f"expected {POOL} x {POOL} or more pixels to pool, found {left} x {left} in "
-                    f"block {block}; take from model.blocks or model.kernel_size, or write "
-                    "model.padding: same"
-                )
-            side //= POOL
-        return self
-
-    @model_validator(mode="after")
-    def _can_be(self) -> Self:
-        """Refuse what no machine here is for."""
+    def require(self, task: Task) -> None:
+        """Raise UserError for a network that no machine here is for, or that leaves no pixel."""
         count = sum(map(len, self.blocks)) + len(self.dense)
         if count > MOST_LAYERS:
-            raise ValueError(
-                f"expected at most {MOST_LAYERS} convolutions and hidden layers, found {count}; "
-                "take from model.blocks or model.dense"
+            raise UserError(
+                f"params.yaml: model: expected at most {MOST_LAYERS} convolutions and hidden "
+                f"layers, found {count}; take from model.blocks or model.dense"
             )
-        weights = sum(layer.weights for layer in self.layers())
+        self._require_pixels(min(task.shape[:2]))
+        weights = sum(layer.weights for layer in self.layers(task))
         if weights > MOST_WEIGHTS:
-            raise ValueError(
-                f"expected at most {MOST_WEIGHTS:,} weights, found {weights:,}, which take "
-                f"{4 * weights / 1e9:,.0f} GB; take from model.blocks or model.dense"
+            raise UserError(
+                f"params.yaml: model: expected at most {MOST_WEIGHTS:,} weights, found "
+                f"{weights:,}, which take {4 * weights / 1e9:,.0f} GB; take from model.blocks or "
+                "model.dense"
             )
-        return self
 
-    def layers(self) -> Iterator[Layer]:
+    def _require_pixels(self, side: int) -> None:
+        if self.kernel_size > side:
+            raise UserError(
+                f"params.yaml: model.kernel_size: expected at most the {side} pixels of an image, "
+                f"found {self.kernel_size}"
+            )
+        for block, filters in enumerate(self.blocks, start=1):
+            side -= len(filters) * (self.kernel_size - 1) * (self.padding == "valid")
+            if side < POOL:
+                left = max(side, 0)
+                raise UserError(
+                    f"params.yaml: model: expected {POOL} x {POOL} or more pixels to pool, found "
+                    f"{left} x {left} in block {block}; take from model.blocks or "
+                    "model.kernel_size, or write model.padding: same"
+                )
+            side //= POOL
+
+    def layers(self, task: Task) -> Iterator[Layer]:
         """Yield every layer that has weights, in order, the last one included."""
-        side, width = SIDE, 1
+        height, width, channels = task.shape
+        lost = (self.kernel_size - 1) * (self.padding == "valid")
+        beside = 4 if self.batch_norm else 1  # weights a filter: batch norm's, or a bias
         for filters in self.blocks:
             for count in filters:
-                side -= (self.kernel_size - 1) * (self.padding == "valid")
-                beside = 4 if self.batch_norm else 1  # weights a filter: batch norm's, or a bias
-                yield Layer((self.kernel_size**2 * width + beside) * count, side * side * count)
-                width = count
-            side //= POOL
-        width *= side * side
-        for units in (*self.dense, CLASSES):
-            yield Layer((width + 1) * units, units)
-            width = units
+                height, width = height - lost, width - lost
+                weights = (self.kernel_size**2 * channels + beside) * count
+                yield Layer(weights, height * width * count)
+                channels = count
+            height, width = height // POOL, width // POOL
+        inputs = height * width * channels
+        for units in (*self.dense, len(task.classes)):
+            yield Layer((inputs + 1) * units, units)
+            inputs = units

@@ -4,19 +4,21 @@ from pathlib import Path
 from typing import Any
 
 from mnist.errors import UserError
+from mnist.machine import memory
 from mnist.params import PARAMS, Params, load, pick, told
 from mnist.params.augment import AugmentParams
 from mnist.params.evaluate import EvaluateParams
 from mnist.params.fetch import FetchParams
 from mnist.params.gate import GateParams
-from mnist.params.model import CLASSES, ModelParams
-from mnist.params.preprocess import SplitParams
+from mnist.params.model import ModelParams
+from mnist.params.preprocess import PreprocessParams
 from mnist.params.train import TrainParams
-from mnist.source.catalog import DATA_SETS
+from mnist.source import card
+from mnist.task import Task
 
 SECTIONS: dict[str, type[Params]] = {
     "fetch": FetchParams,
-    "preprocess": SplitParams,
+    "preprocess": PreprocessParams,
     "model": ModelParams,
     "augment": AugmentParams,
     "train": TrainParams,
@@ -25,7 +27,7 @@ SECTIONS: dict[str, type[Params]] = {
 }
 
 
-def check(path: Path = PARAMS) -> None:
+def check(path: Path = PARAMS, cards: Path = card.CARDS) -> None:
     """Raise UserError, a line a mistake, unless every section is right and none is unknown."""
     sections = load(path)
     found: dict[str, Any] = {}
@@ -41,10 +43,22 @@ def check(path: Path = PARAMS) -> None:
             mistakes += str(error).splitlines()
     if mistakes:
         raise told(mistakes)
-    _fit(**found)
+    _fit(cards, **found)
 
 
-def _fit(fetch: FetchParams, preprocess: SplitParams, train: TrainParams, **_: Params) -> None:
-    """Raise UserError where the data set has too few images for its split or a batch."""
-    images = DATA_SETS[fetch.dataset].training_images
-    train.require_batch(images - preprocess.held_out(images, CLASSES))
+def _fit(
+    cards: Path,
+    fetch: FetchParams,
+    preprocess: PreprocessParams,
+    model: ModelParams,
+    train: TrainParams,
+    **_: Params,
+) -> None:
+    """Raise UserError where the data set is not known, or does not fit its split or network."""
+    chosen = card.read(fetch.dataset, cards)
+    images = chosen.training_images
+    train.require_batch(images - preprocess.held_out(images, len(chosen.classes)))
+    shape = preprocess.shape
+    task = Task(shape, chosen.classes, chosen.prepared(shape, preprocess.fit))
+    model.require(task)
+    memory.require(model, train, task)

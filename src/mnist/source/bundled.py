@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from mnist.errors import UserError
-from mnist.source import catalog, idx
+from mnist.source import idx
 
 TRAIN_OF_EACH, OF_EACH = 400, 500
+TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 
 
 def mnist_5k() -> dict[str, bytes]:
@@ -22,10 +24,10 @@ def mnist_5k() -> dict[str, bytes]:
     images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1]  # sorted by label
     train = np.arange(len(labels)) % OF_EACH < TRAIN_OF_EACH
     return {
-        catalog.TRAIN_IMAGES: idx.serialize(images[train]),
-        catalog.TRAIN_LABELS: idx.serialize(labels[train]),
-        catalog.TEST_IMAGES: idx.serialize(images[~train]),
-        catalog.TEST_LABELS: idx.serialize(labels[~train]),
+        TRAIN_IMAGES: idx.serialize(images[train]),
+        TRAIN_LABELS: idx.serialize(labels[train]),
+        TEST_IMAGES: idx.serialize(images[~train]),
+        TEST_LABELS: idx.serialize(labels[~train]),
     }
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mnist.errors import UserError
-from mnist.source.catalog import File
+from mnist.source.card import File
 from mnist.source.mirror import VARIABLE, Address, Place, addresses, names, shown
 from mnist.source.transfer import CHUNK, InterruptedTransferError, UnfitError, read
 

@@ -6,19 +6,20 @@ from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from mnist.errors import UserError
-from mnist.source.catalog import DataSet, File
+from mnist.source.card import Card, File
 
 VARIABLE = "DATASET_MIRROR"
 Place = str | Path  # a URL below which `<file>.gz` lies; a folder
 Address = str | Path  # a URL; a file
 
 
-def places(data_set: DataSet, own: str | None) -> list[Place]:
+def places(data_set: Card, own: str | None) -> list[Place]:
     """List the places to try, in order; `own` (`DATASET_MIRROR`) holds data sets.
 
     Raises UserError where `own` is no folder that is there and no URL that can be read.
     """
-    return (_own(data_set, own) if own else []) + list(data_set.mirrors)
+    mirrors = [place if "://" in place else Path(place) for place in data_set.mirrors]
+    return (_own(data_set, own) if own else []) + mirrors
 
 
 def addresses(place: Place, file: File) -> list[Address]:
@@ -47,7 +48,7 @@ def shown(address: Address) -> str:
     return f"{bare.scheme}://{bare.netloc}{bare.path}"
 
 
-def _own(data_set: DataSet, value: str) -> list[Place]:
+def _own(data_set: Card, value: str) -> list[Place]:
     try:
         url = urlsplit(value)
         if url.scheme in {"http", "https"}:
@@ -65,7 +66,7 @@ def _own(data_set: DataSet, value: str) -> list[Place]:
     return [*(place for place in below if place.is_dir()), folder]
 
 
-def _web(data_set: DataSet, url: SplitResult) -> str:
+def _web(data_set: Card, url: SplitResult) -> str:
     if not url.hostname or url.port == 0:  # reading `port` raises ValueError for what is no number
         raise ValueError("no server is named")
     return url._replace(path=f"{url.path.rstrip('/')}/{data_set.name}").geturl()

@@ -11,7 +11,7 @@ STREAM = 1  # the randomness of a step, apart from its dropout
 
 
 def distort(images: Any, transforms: Any) -> Any:
-    """Distort float images `[N, H, W, 1]`, each by its row of `transforms`; None: as they are.
+    """Distort float images `[N, H, W, C]`, each by its row of `transforms`; None: as they are.
 
     Bilinear, one operation for all of them; what comes in from outside is background.
     """

@@ -52,7 +52,7 @@ def run(network: keras.Sequential, pixels: Any, kept: Any, loss: Callable[[Any],
 
 
 def forward(network: keras.Sequential, pixels: Any, kept: Any) -> Forward:
-    """Take float pixels `[n, H, W, 1]` to logits; `kept` is what dropout keeps `[n, units]`."""
+    """Take float pixels `[n, H, W, C]` to logits; `kept` is what dropout keeps `[n, units]`."""
     values, dense, moments = pixels, {}, {}
     for layer in network.layers[:-1]:  # the last is the softmax
         if isinstance(layer, Dropout):

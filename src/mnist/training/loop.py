@@ -51,7 +51,7 @@ def fit(
 
     def batch(step: int) -> Examples:
         rows = order(len(train.labels), step, 1, params)[0]
-        return Examples(train.images[rows], train.labels[rows])
+        return train._replace(images=train.images[rows], labels=train.labels[rows])
 
     def point(step: int, measured: tuple[float, float]) -> Point:
         return Point(step, *measured, _measure(predict, validation)[1])

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from mnist.arrays.dataset import CLASSES, Examples
+from mnist.arrays.dataset import Examples
 from mnist.params.augment import AugmentParams
 from mnist.params.train import StepParams
 from mnist.training import augment, forward, optimizer, shards
@@ -99,12 +99,13 @@ def _decay(step: Any, highest: float) -> Any:
     return tf.minimum(highest, (1 + done) / (10 + done))
 
 
-def _loss(digits: Any, params: StepParams, logits: Any) -> Any:
+def _loss(labels: Any, params: StepParams, logits: Any) -> Any:
     """Return the part that some images have in their batch's mean cross-entropy, in nats."""
     if not params.label_smoothing:
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(digits, logits)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     else:
         smoothing = params.label_smoothing
-        wanted = tf.one_hot(digits, CLASSES) * (1 - smoothing) + smoothing / CLASSES
+        count = logits.shape[-1]
+        wanted = tf.one_hot(labels, count) * (1 - smoothing) + smoothing / count
         losses = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
     return tf.reduce_sum(losses) / params.batch_size

@@ -1,11 +1,14 @@
 """A file that somebody took for a picture -> its colours, or one line that says what it is."""
 
+import logging
 import os
 import struct
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,60 +41,80 @@ def read(path: Path) -> NDArray[np.float32]:  # [H, W, 3], 0: black, 255: white
 
     Raises UserError for what is no picture, and before decoding for one that is too large.
     """
+    pixels = np.asarray(open_file(path), np.float32)
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., np.newaxis], 3, axis=2)
+
+
+def open_file(path: Path) -> Image.Image:
+    """Decode the picture in a file: RGB, or grey as floats. Raises UserError as `read` does."""
+    _require_file(path)
+    with silent():
+        return decode(path, str(path))
+
+
+def decode(file: Path | BinaryIO, name: str, *, least: int = LEAST_SIDE) -> Image.Image:
+    """Decode as `read` does, what lies in a file or an archive: colours, or grey as floats.
+
+    Raises UserError, which starts with `name`; `least`: pixels of its shorter side. For threads,
+    inside of one `silent`.
+    """
     try:
-        _require_file(path)
-        with _quiet(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Pillow: of sizes, which are checked here, and EXIF
-            Image.init()  # all formats, else it knows five
-            with Image.open(path, formats=FORMATS) as image:
-                _check(path, image)
-                image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # a JPEG is decoded as reduced
-                return _colours(ImageOps.exif_transpose(image))
+        Image.init()  # all formats, else it knows five
+        with Image.open(file, formats=FORMATS) as image:
+            _check(name, image, least)
+            image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # a JPEG is decoded as reduced
+            with _quiet() if image.format == "TIFF" else nullcontext():
+                image.load()
+            return _colours(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError:  # of more than twice Pillow's limit
-        raise UserError(f"{path}: {_TOO_LARGE}, found more; save it smaller") from None
+        raise UserError(f"{name}: {_TOO_LARGE}, found more; save it smaller") from None
     except BROKEN as error:
-        reason = _kind(path) or " ".join(str(error).split())[:200] or type(error).__name__
-        raise UserError(f"{path}: expected an image, PNG or JPEG, found {reason}") from None
+        reason = _kind(file) or " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"{name}: expected an image, PNG or JPEG, found {reason}") from None
 
 
 def _require_file(path: Path) -> None:
     """Refuse what cannot be opened, or would be waited for: a pipe, a device."""
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:  # a name that is too long, say
+        raise UserError(f"{path}: expected an image, PNG or JPEG, found {error}") from None
+    if not there:
         raise UserError(f"{path}: no such file")
     if not path.is_file():
         found = "a directory" if path.is_dir() else "a pipe or a device"
         raise UserError(f"{path}: expected an image, PNG or JPEG, found {found}")
 
 
-def _check(path: Path, image: Image.Image) -> None:
+def _check(name: str, image: Image.Image, least: int) -> None:
     """Look at what the header tells, before anything is decoded."""
     width, height = image.size
-    if min(image.size) < LEAST_SIDE:
+    if min(image.size) < least:
         raise UserError(
-            f"{path}: expected {LEAST_SIDE} x {LEAST_SIDE} pixels or more, found {width} x {height}"
+            f"{name}: expected {least} x {least} pixels or more, found {width} x {height}"
         )
     if width * height > MOST_PIXELS:
-        raise UserError(f"{path}: {_TOO_LARGE}, found {width} x {height} pixels; save it smaller")
+        raise UserError(f"{name}: {_TOO_LARGE}, found {width} x {height} pixels; save it smaller")
     if image.format != "MPO" and getattr(image, "is_animated", False):
-        raise UserError(f"{path}: expected one picture, found several in one file; save one")
+        raise UserError(f"{name}: expected one picture, found several in one file; save one")
 
 
-def _colours(image: Image.Image) -> NDArray[np.float32]:
+def _colours(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):
-        return np.repeat(_deep(image)[..., np.newaxis], 3, axis=2)
+        return _deep(image)
     if image.has_transparency_data:
         image = _on_paper(_reduce(image.convert("RGBA")))
-    return np.asarray(_reduce(image.convert("RGB")), np.float32)
+    return _reduce(image.convert("RGB"))
 
 
-def _deep(image: Image.Image) -> NDArray[np.float32]:
+def _deep(image: Image.Image) -> Image.Image:
     """Stretch 16 or 32 bits a pixel, of which scanners use any part, to 0 to 255."""
     values = np.asarray(image, np.float32)
     if not np.isfinite(values).all():
         raise ValueError("pixels that are not finite")
     top = max(float(values.max()), 1)
     grey = Image.fromarray(np.clip(values / top * 255, 0, 255))
-    return np.asarray(_reduce(grey), np.float32)
+    return _reduce(grey)
 
 
 def _on_paper(image: Image.Image) -> Image.Image:
@@ -113,23 +136,42 @@ def _reduce(image: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep off standard error what Pillow logs, and libtiff, which is no Python, writes itself."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+def silent() -> Iterator[None]:
+    """Keep back Pillow's warnings: of sizes, which are checked here, and of EXIF."""
+    logger = logging.getLogger("PIL")
+    before, logger.level = logger.level, logging.CRITICAL
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        logger.level = before
 
 
-def _kind(path: Path) -> str | None:
+_ALONE = Lock()  # there is one standard error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep off standard error what libtiff, which is no Python, writes there itself."""
+    with _ALONE:
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
+
+
+def _kind(file: Path | BinaryIO) -> str | None:
     """Name what people take for a picture and Pillow does not."""
+    if not isinstance(file, Path):
+        return None
     try:
-        with path.open("rb") as file:
-            start = file.read(32)
+        with file.open("rb") as opened:
+            start = opened.read(32)
     except OSError:
         return None
     kinds = [kind for (at, sign), kind in SIGNATURES.items() if start[at:].startswith(sign)]

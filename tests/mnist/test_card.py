@@ -1,0 +1,66 @@
+"""A card says all that is known of a data set before it is there; a mistake is a line."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from mnist import document
+from mnist.errors import UserError
+from mnist.source import card
+
+CARDS = Path(__file__).parents[2] / "datasets"
+GOOD: dict[str, Any] = document.load(CARDS / "mnist.yaml")
+FILE: dict[str, Any] = GOOD["files"][0]
+
+
+@pytest.mark.parametrize("path", sorted(CARDS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_card_is_whole_and_survives_the_fetch(path: Path, tmp_path: Path) -> None:
+    known = card.read(path.stem, CARDS)
+    card.save(known, tmp_path / "card.yaml")
+    kept = {"name": "card", "mirrors": (), "folders": ()}
+    assert card.read("card", tmp_path) == known.model_copy(update=kept)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"format": "idx3"}, "format: expected 'idx' or 'images', found the text 'idx3'"),
+        ({"licence": ""}, "licence: expected "),
+        ({"classes": ["0"]}, "classes: 1 classes"),
+        ({"classes": ["0", "0"]}, "classes: two classes of one name"),
+        ({"classes": ["0", 1]}, "classes.1: expected a text, found 1"),
+        ({"classes": "digits"}, "classes: expected a list, found the text 'digits'"),
+        (
+            {"files": []},
+            "files: expected one each of train images, train labels, test images, ",
+        ),
+        ({"files": [FILE, FILE]}, "test labels, found train images, train images"),
+        ({"files": [FILE | {"name": "../x"}]}, "files.0.name: expected a text of the form "),
+        ({"files": [FILE | {"sha256": "x"}]}, "files.0.sha256: expected a text of the form "),
+        ({"files": [FILE | {"length": 0}]}, "files.0.length: expected greater than or equal to 1"),
+        ({"color": "grey"}, "color: unknown key; known are name, title, source, licence, "),
+    ],
+)
+def test_a_malformed_card_is_a_line_with_the_key_and_what_is_expected(
+    tmp_path: Path, changed: dict[str, Any], message: str
+) -> None:
+    YAML(typ="safe").dump(GOOD | changed, tmp_path / "mine.yaml")
+    with pytest.raises(UserError) as caught:
+        card.read("mine", tmp_path)
+    [line] = str(caught.value).splitlines()
+    assert line.startswith(f"{tmp_path / 'mine.yaml'}: ")
+    assert message in line
+
+
+def test_a_missing_key_and_no_yaml_are_told(tmp_path: Path) -> None:
+    YAML(typ="safe").dump({key: GOOD[key] for key in GOOD if key != "mirrors"}, tmp_path / "a.yaml")
+    with pytest.raises(UserError, match=r"a\.yaml: mirrors: the key is missing; add it"):
+        card.read("a", tmp_path)
+    (tmp_path / "b.yaml").write_text("[")
+    with pytest.raises(UserError, match=r"b\.yaml: expected plain YAML, found"):
+        card.read("b", tmp_path)
+    (tmp_path / "c.yaml").write_text("- 1")
+    with pytest.raises(UserError, match=r"c\.yaml: expected `key: value`, found list"):
+        card.read("c", tmp_path)
