@@ -96,10 +96,12 @@ predict: setup ## Read a digit of your own handwriting [IMAGE=my.png]
 mnist = PYTHONPATH=src $(RUN) mnist
 review = PYTHONPATH=src $(RUN) review
 
-check: setup-dev ## Format, lint, types, hashes
+check: setup-dev ## Format, lint, types, what the stages read and do not declare, hashes
 	$(RUN) ruff format --check
 	$(RUN) ruff check
 	$(RUN) mypy
+	@$(private)
+	@PYTHONPATH=src $(RUN) sealed check --strict
 	.venv/bin/python tests/pipeline/check_locks.py
 
 format: setup-dev ## Format the code

@@ -1,10 +1,9 @@
 """`python -m sealed COMMAND`, `sealed COMMAND`: a stage sees what it declares and nothing else."""
 
 import argparse
-import importlib
 import sys
 
-from sealed import verify
+from sealed import repro, verify
 from sealed.check import program as check
 from sealed.errors import StageError
 from sealed.learn import program as learn
@@ -17,7 +16,7 @@ def main() -> int:
     words = sys.argv[1:]
     try:
         if words[:1] and words[0] in OF_DVC:  # what follows is DVC's to read
-            return int(importlib.import_module("sealed.repro").run(words))
+            repro.run(words)
         if words[:1] == ["verify"]:
             return verify.main()
         options = _parser().parse_args(words)

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from sealed import address, caller
 from sealed.address import Address
-from sealed.advice import advise
+from sealed.advice import advise, unnoticed, watched
 from sealed.engines import command, engine, process
 from sealed.engines.engine import Engine
 from sealed.errors import StageError
@@ -46,9 +46,13 @@ def launch(of: Address, words: str | None = None) -> None:
             made = bare._replace(turn=_turn(stage, words, bare), kept=kept)
             if made.done == 0:
                 _say_what_is_special(stage, chosen, of)
-            _run(chosen, stage, made, of)
+            last_words = _run(chosen, stage, made, of)
             if made.done + 1 == len(stage.commands):
+                with _advising(last_words, stage, made, of):
+                    inspection.inspect(made, stage)
                 _publish(stage, made, of)
+                for line in unnoticed(stage, made, of.root).lines(stage):
+                    say(of, f"it did without what the project has: {line}")
             elif starter:
                 room.keep(made, stage, starter)
 
@@ -85,20 +89,32 @@ def _say_what_is_special(stage: Stage, chosen: Engine, of: Address) -> None:
         say(of, f"{', '.join(found)}: `persist`, so it finds what its last run left there")
 
 
-def _run(chosen: Engine, stage: Stage, made: Room, of: Address) -> None:
-    """Run a command in the room. Raises StageError where it fails."""
+def _run(chosen: Engine, stage: Stage, made: Room, of: Address) -> str:
+    """Run a command in the room, return its last words. Raises StageError where it fails."""
     argv, environ = command.build(chosen, stage, made, os.environ)
+    if chosen.name == engine.HOST:
+        environ = watched(made, environ)
     status, last_words = process.run(argv, environ, chosen, made)
-    if status:
+    with _advising(last_words, stage, made, of):
+        if status:
+            reason = engine.explain(status, chosen, stage, os.environ, last_words)
+            raise StageError(reason, status if status > 0 else 128 - status)
+    return last_words
+
+
+@contextmanager
+def _advising(last_words: str, stage: Stage, made: Room, of: Address) -> Iterator[None]:
+    """Say what may have been missing, before why it failed."""
+    try:
+        yield
+    except StageError:
         for line in advise(last_words, stage, made, of.root):
             say(of, line)
-        reason = engine.explain(status, chosen, stage, os.environ, last_words)
-        raise StageError(reason, status if status > 0 else 128 - status)
+        raise
 
 
 def _publish(stage: Stage, made: Room, of: Address) -> None:
     """Put the outs into the workspace, if they are whole and it still holds what they are of."""
-    inspection.inspect(made, stage)
     checkpoints.note(stage, made)
     with delivery.delivered(made, stage, of.root, place.known(of.root, os.environ)) as put:
         if found := inputs.changed(made.inputs, made.path, stage, of.root):

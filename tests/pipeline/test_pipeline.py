@@ -5,12 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from sealed.check import project, violations
+from sealed.check.findings import Checker
 
 PROJECT = Path(__file__).parents[2]
 STAGES: dict[str, Any] = yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))[
@@ -36,30 +39,6 @@ def outs(stage: dict[str, Any]) -> set[str]:
     return set().union(*(names(stage.get(kind, [])) for kind in ("outs", "metrics", "plots")))
 
 
-def imported(path: Path) -> Iterator[Path]:
-    """Yield every file of the project that one of its files imports, packages included."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        modules: list[str] = []
-        if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for module in modules:
-            whole = Path(*module.split("."))
-            for base in (PROJECT / "src" / part for part in (whole, *whole.parents)):
-                yield from filter(Path.is_file, (base.with_suffix(".py"), base / "__init__.py"))
-
-
-def closure(script: Path) -> set[Path]:
-    found, todo = set(), [script]
-    while todo:
-        path = todo.pop()
-        if path not in found:
-            found.add(path)
-            todo += imported(path)
-    return found
-
-
 def constants(script: Path) -> set[str]:
     """Return the paths that a stage script names at its top."""
     return {
@@ -72,10 +51,20 @@ def constants(script: Path) -> set[str]:
     }
 
 
+def test_the_code_a_stage_depends_on_is_what_its_script_imports() -> None:
+    count, found = violations.check(PROJECT, repairs=False)
+    assert (count, found) == (len(STAGES), [])  # no module is missing, none is too many
+
+
 @pytest.mark.parametrize("name", STAGES)
-def test_the_code_a_stage_depends_on_is_what_its_script_imports(name: str) -> None:
-    expected = {str(path.relative_to(PROJECT)) for path in closure(PROJECT / f"stages/{name}.py")}
-    assert {dep for dep in names(STAGES[name]["deps"]) if dep.endswith(".py")} == expected
+def test_without_one_of_its_modules_a_stage_would_be_told(name: str) -> None:
+    read = project.read(PROJECT)
+    stage = next(stage for stage in read.stages if stage.name == name)
+    for dep in (dep for dep in stage.deps if dep.endswith(".py")):
+        deps = tuple(other for other in stage.deps if other != dep)
+        found = Checker(read).findings(replace(stage, deps=deps))
+        empty = not (PROJECT / dep).stat().st_size
+        assert [one.path for one in found] == [dep] * (not empty)
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -116,7 +105,7 @@ def test_only_evaluate_sees_the_test_set() -> None:
 
 @pytest.mark.parametrize("name", ["fetch", "preprocess"])
 def test_light_stages_import_no_tensorflow(name: str) -> None:
-    assert not TENSORFLOW & {path.stem for path in closure(PROJECT / f"stages/{name}.py")}
+    assert not TENSORFLOW & {Path(dep).stem for dep in names(STAGES[name]["deps"])}
     code = f"import sys, {name}; sys.exit('tensorflow' in sys.modules)"
     env = {"PYTHONPATH": f"{PROJECT / 'src'}:{PROJECT / 'stages'}", "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", code], env=env, check=True)

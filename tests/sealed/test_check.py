@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from sealed.check import command, source, violations
+from sealed.errors import StageError
 from sealed.violation import DEP_MISSING, DEP_UNUSED, MODULE, PARAMETER, READ, Violation
 
 PRIVATE = {"DVC_NO_ANALYTICS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -431,3 +432,20 @@ def test_a_stage_takes_milliseconds(project: Project) -> None:
 def test_words_of_a_command() -> None:
     found = command.named("cd a && (cd b; python x.py < y) && ./z 2> w", ".")
     assert [one.path for one in found] == ["a/b/y", "a/b/x.py", "a/z"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stages: [1]",
+        "stages: {one: 1}",
+        "stages: {one: {cmd: x, deps: {a: b}}}",
+        "a: [",
+        "\0",
+        "é: *",
+    ],
+)
+def test_a_spoilt_dvc_yaml_ends_in_a_line(project: Project, text: str) -> None:
+    project.put({"dvc.yaml": text})
+    with pytest.raises(StageError, match="DVC cannot read the project: "):
+        project.every()

@@ -65,15 +65,14 @@ def holds(folder: str, paths: frozenset[str] | tuple[str, ...] | set[str]) -> bo
 
 def read(root: Path) -> Project:
     """Read the project in `root`. Raises StageError with DVC's own reason in a line."""
-    from dvc.exceptions import DvcException  # noqa: PLC0415  # a third of a second
-    from dvc.repo import Repo  # noqa: PLC0415
+    from dvc.repo import Repo  # noqa: PLC0415  # a third of a second
 
     try:
         index = Repo(str(root), config={"core": {"no_scm": True}}).index
         stages = tuple(_declared(stage, root) for stage in index.stages if stage.cmd)
         outs = _outs(index.stages, root)
         imported = _outs([stage for stage in index.stages if not stage.cmd], root)
-    except (DvcException, OSError, ValueError) as error:
+    except Exception as error:  # whatever DVC raises is its answer
         raise StageError(f"DVC cannot read the project: {_reason(error):.400}") from None
     return Project(root, stages, outs, imported, _known(root))
 
