@@ -33,7 +33,7 @@ def launch(name: str, root: Path) -> None:
         say(name, str(chosen))
         with room.opened(stage, root, engine.discard) as bare:
             made = bare._replace(kept=checkpoints.opened(stage, bare, chosen.image, root))
-            argv, environ = command.build(chosen, stage, made, os.environ)
+            argv, environ = command.build(chosen, stage, made, root, os.environ)
             status, last_words = process.run(argv, environ, chosen, made)
             if status:
                 for line in advise(last_words, stage, made, root):
@@ -85,6 +85,7 @@ def _stoppable() -> Iterator[None]:
         name = signal.Signals(number).name
         raise StageError(f"stopped by {name}; nothing is published", 128 + number)
 
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, exit statuses would be lost
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)

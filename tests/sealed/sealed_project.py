@@ -11,7 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+
+from sealed.engines import bwrap
+from sealed.errors import StageError
 
 ROOT = Path(__file__).parents[2]
 COPIES = "from pathlib import Path\nPath('out.txt').write_text(Path('in.txt').read_text() + '!')\n"
@@ -97,6 +101,22 @@ class Project:
         return list(folder.iterdir()) if folder.exists() else []
 
 
+def on(engine: str, project: Project) -> Project:
+    """Have the stages of a project run there, if that can be had."""
+    if engine == bwrap.NAME:
+        require_bwrap()
+    project.engine = engine
+    return project
+
+
+def require_bwrap() -> None:
+    """Skip a test where bubblewrap cannot run; in CI it has to."""
+    try:
+        bwrap.require()
+    except StageError as reason:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(reason))
+
+
 class Running:
     """A command in a process group of its own, its output in a file."""
 
@@ -113,7 +133,11 @@ class Running:
         """Wait until the stage says that it has started; return the number that it says."""
         wait_until(lambda: "started" in self.said() or self.process.poll() is not None)
         assert "started" in self.said(), self.said()
-        return int(self.said().split("started")[1].split()[0])
+        return self.outside(int(self.said().split("started")[1].split()[0]))
+
+    def outside(self, pid: int) -> int:
+        """Return the number of a process that knows itself as `pid`, in a namespace perhaps."""
+        return next(found for found in descendants(self.process.pid) if names(found)[-1] == pid)
 
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
@@ -135,6 +159,21 @@ def wait_until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
+
+
+def names(pid: int) -> list[int]:
+    """Return the numbers of a process, from this namespace inwards."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return [0]
+    return [int(word) for word in status.split("NSpid:")[1].splitlines()[0].split()]
+
+
+def descendants(pid: int) -> list[int]:
+    """Return all that a process has started, and what that has."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    return [found for child in map(int, children) for found in (child, *descendants(child))]
 
 
 def alive(pid: int) -> bool:

@@ -139,7 +139,7 @@ def test_outs_belong_to_the_caller(
     (tmp_path / "room/stages/own.py").write_text("open('out.txt', 'w')")
     stage = Stage("own", (), (), ("out.txt",), (), network=False, environment=())
     chosen = Engine("docker", built, "", client.flags(client.find("docker", ROOT)))
-    argv, environ = command.build(chosen, stage, Room(tmp_path, {}), os.environ)
+    argv, environ = command.build(chosen, stage, Room(tmp_path, {}), tmp_path, os.environ)
     subprocess.run(argv, env=environ, check=True)
     status = (tmp_path / "room/out.txt").stat()
     assert (status.st_uid, status.st_gid) == (1234, 1234)

@@ -31,10 +31,10 @@ def test_a_dataset_mirror_in_any_form_is_mounted_and_named_by_its_whole_path(
     room = Room(home / "room", {})
     environ = {"MIRROR": form.format(home)}
     whole = f"{home}/a mirror"
-    argv, _ = command.build(Engine("docker", "image", ""), stage, room, environ)
+    argv, _ = command.build(Engine("docker", "image", ""), stage, room, Path(home), environ)
     assert f"MIRROR={whole}" in argv
     assert f"type=bind,source={whole},target={whole},readonly" in argv
-    _, variables = command.build(Engine("host", "", ""), stage, room, environ)
+    _, variables = command.build(Engine("host", "", ""), stage, room, Path(home), environ)
     assert variables["MIRROR"] == whole
 
 

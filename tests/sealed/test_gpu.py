@@ -73,7 +73,9 @@ def test_on_the_host_only_a_stage_that_wants_a_gpu_sees_one(
     monkeypatch.setattr(gpu, "present", lambda: True)
     stage = Stage("s", (), (), ("o",), (), network=False, environment=(), gpu=wants)
     host = Engine("host", "", "")
-    _, environ = command.build(host, stage, Room(tmp_path, {}), {"CUDA_VISIBLE_DEVICES": "1"})
+    _, environ = command.build(
+        host, stage, Room(tmp_path, {}), tmp_path, {"CUDA_VISIBLE_DEVICES": "1"}
+    )
     assert environ["CUDA_VISIBLE_DEVICES"] == sees
 
 
@@ -91,5 +93,7 @@ def test_certificates_are_given_under_both_names(tmp_path: Path) -> None:
         ({"SSL_CERT_FILE": "/a", "REQUESTS_CA_BUNDLE": "/b"}, ["/a", "/b"]),
         ({}, [None, None]),
     ):
-        _, given = command.build(Engine("host", "", ""), stage, Room(tmp_path, {}), environ)
+        _, given = command.build(
+            Engine("host", "", ""), stage, Room(tmp_path, {}), tmp_path, environ
+        )
         assert [given.get(name) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")] == expected

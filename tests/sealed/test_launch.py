@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,12 @@ import pytest
 from sealed_project import COPIES, WAITS, Project, alive, wait_until
 
 FULL = "open('out.txt', 'wb').write(bytes(9 << 20))"
+
+
+@pytest.fixture(params=["host", "bwrap"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Run each of these tests on both."""
+    return str(request.param)
 
 
 def in_order_again(project: Project) -> None:
@@ -80,14 +87,35 @@ def test_a_stage_that_ignores_sigterm_is_killed(project: Project) -> None:
 
 
 def test_what_a_stage_leaves_running_ends_with_it(project: Project) -> None:
+    seconds = f"6{os.getpid()}"  # by which the process is known, in any namespace
     code = COPIES + (
-        "import subprocess, sys\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        "print('started', child.pid, file=sys.stderr)\n"
+        "import subprocess\n"
+        f"subprocess.Popen(['sleep', '{seconds}'])\n"
+        "print('started', file=__import__('sys').stderr)\n"
     )
     result = project.stage("leave", code).run("leave")
     assert result.returncode == 0
-    wait_until(lambda: not alive(int(result.stderr.split("started")[1])))
+    assert "started" in result.stderr
+    wait_until(lambda: not running(["sleep", seconds]))
+
+
+def running(command: list[str]) -> bool:
+    """Tell whether a process of this command is there."""
+    words = "\0".join([*command, ""]).encode()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if path.read_bytes() == words:
+                return True
+    return False
+
+
+def test_a_stage_that_is_ended_may_clear_up(project: Project) -> None:
+    code = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit('cleared up'))\n"
+    project.stage("wait", WAITS.replace("import os, sys, time\n", "import os, sys, time\n" + code))
+    running = project.start("stages/run", "wait")
+    running.stage_pid()
+    assert running.send(signal.SIGTERM) == 128 + signal.SIGTERM
+    assert "cleared up" in running.said()
 
 
 WITHOUT_PIDFD = """

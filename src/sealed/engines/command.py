@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sealed import given
-from sealed.engines import gpu, mounts
+from sealed.engines import bwrap, gpu, mounts
 from sealed.engines.engine import Engine
 from sealed.rooms import checkpoints
 from sealed.rooms.room import Room
@@ -24,7 +24,7 @@ CERTIFICATES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")  # one file; which is rea
 
 
 def build(
-    engine: Engine, stage: Stage, room: Room, environ: Mapping[str, str]
+    engine: Engine, stage: Stage, room: Room, root: Path, environ: Mapping[str, str]
 ) -> tuple[list[str], dict[str, str]]:
     """Return the command line of a stage, and the environment to start it with."""
     declared = {name: environ[name] for name in stage.environment if environ.get(name)}
@@ -32,7 +32,8 @@ def build(
     paths = {name: str(path) for name, v in declared.items() if (path := given.path(v))}
     declared |= paths
     if room.kept:
-        declared[checkpoints.VARIABLE] = "/checkpoints" if engine.image else str(room.kept)
+        own = bwrap.CHECKPOINTS if engine.name == bwrap.NAME else str(room.kept)
+        declared[checkpoints.VARIABLE] = "/checkpoints" if engine.image else own
     if engine.image:
         argv = [engine.name, "run", *_sealed(stage, room, environ), *engine.flags]
         argv += [*_mounts(room, set(paths.values())), *_variables(declared)]
@@ -41,7 +42,12 @@ def build(
         declared |= gpu.for_host(environ)
     elif gpu.present():
         declared[gpu.CUDA] = "-1"
-    return [sys.executable, stage.script], {**_home(room), **declared, **ALWAYS}
+    argv = [sys.executable, stage.script]
+    if engine.name != bwrap.NAME:
+        return argv, {**_home(room), **declared, **ALWAYS}
+    home = {"HOME": bwrap.TEMPORARY, "PATH": _path(), "TMPDIR": bwrap.TEMPORARY}
+    before = bwrap.prefix(stage, room, root, _path(), paths.values())
+    return [*before, *argv], {**home, **declared, **ALWAYS}
 
 
 def _certificates(declared: Mapping[str, str]) -> dict[str, str]:
@@ -54,10 +60,14 @@ def _home(room: Room) -> dict[str, str]:
     """Return what a program on the host needs; nothing of the user's own settings."""
     return {
         "HOME": str(room.tmp),
-        "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
+        "PATH": _path(),
         "TMPDIR": str(room.tmp),
         "XDG_CACHE_HOME": str(room.folder.parent.parent / "cache"),  # what can be made again
     }
+
+
+def _path() -> str:
+    return f"{Path(sys.executable).parent}:{os.defpath}"
 
 
 def _variables(declared: Mapping[str, str]) -> list[str]:

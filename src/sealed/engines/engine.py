@@ -1,4 +1,4 @@
-"""Where a stage runs: docker, podman or the host's Python; and what its end there means."""
+"""Where a stage runs: docker, podman, bwrap or the plain host; and what its end there means."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from sealed.engines import client, gpu, image
+from sealed.engines import bwrap, client, gpu, image
 from sealed.engines.client import ANSWER_SECONDS, Client
 from sealed.errors import StageError
 from sealed.stage import PROXIES, Stage
@@ -35,31 +35,41 @@ class Engine(NamedTuple):
 
     def __str__(self) -> str:
         """Say it in a line."""
-        project = Path(sys.prefix).name == ".venv"
-        host = "on the host" if project else f"on the host, with {sys.executable}"
-        where = f"in {self.name}, image {self.image}" if self.image else host
+        if self.image:
+            return f"in {self.name}, image {self.image} ({self.reason})"
+        where = "on the host" if self.name == HOST else f"in {self.name}"
+        if Path(sys.prefix).name != ".venv":
+            where += f", with {sys.executable}"
         return f"{where} ({self.reason})"
 
 
 def choose(stage: Stage, root: Path, environ: Mapping[str, str]) -> Engine:
-    """Choose by STAGE_ENGINE; unset: a container if one can be had now, else the host.
+    """Choose by STAGE_ENGINE; unset: a container if one can be had now, else bwrap, else the host.
 
     Raises StageError where the engine that was asked for cannot run the stage.
     """
     asked = environ.get("STAGE_ENGINE", "")
     if asked == HOST:
         return Engine(HOST, "", "STAGE_ENGINE=host")
+    if asked == bwrap.NAME:
+        bwrap.require()
+        return Engine(bwrap.NAME, "", "STAGE_ENGINE=bwrap")
     local = _local(stage, environ)
     if asked in CONTAINERS:
         return _container(asked, stage, root, environ, ["STAGE_ENGINE=" + asked, *local])
     if asked:
-        raise StageError(f"STAGE_ENGINE: expected docker, podman or host, found {asked!r}")
+        raise StageError(f"STAGE_ENGINE: expected docker, podman, bwrap or host, found {asked!r}")
     reasons = [reason.partition(";")[0] for reason in local]
     for name in CONTAINERS if not local else ():
         try:
             return _container(name, stage, root, environ, ["STAGE_ENGINE unset, image built"])
         except StageError as reason:
             reasons.append(str(reason).partition(";")[0])
+    try:
+        bwrap.require()
+        return Engine(bwrap.NAME, "", "; ".join(["STAGE_ENGINE unset", *reasons]))
+    except StageError as reason:
+        reasons.append(str(reason).partition(";")[0])
     return Engine(HOST, "", "; ".join(["STAGE_ENGINE unset", *reasons]))
 
 
@@ -108,6 +118,10 @@ def explain(
         return f"{stage.script} was killed (SIGKILL), most often for want of memory; {bound}"
     if engine.image and status in {125, 126, 127}:
         return _not_started(status, engine, last_words)
+    if engine.name == bwrap.NAME and bwrap.failed(status, last_words):
+        return "bwrap could not start the stage; its own message is above"
+    if engine.name == bwrap.NAME and status > 128:
+        status = 128 - status  # how it says that
     if status < 0:
         return f"{stage.script} was ended by signal {-status}"
     return f"{stage.script} failed with exit status {status}"

@@ -1,0 +1,138 @@
+"""Bubblewrap: a stage in namespaces of its own, the room mounted over the project's own path.
+
+What is declared lies where it always lies, so whatever leads into the project by an absolute path,
+an editable install say, finds that and nothing else. Of the rest the stage can read what you can,
+and write nothing. No daemon, no image, no privileges, about 10 ms.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from sealed.engines import mounts
+from sealed.errors import StageError
+from sealed.rooms.room import Room
+from sealed.stage import Stage
+
+NAME = "bwrap"
+ANSWER_SECONDS = 20
+CHECKPOINTS = "/run/checkpoints"
+TEMPORARY = "/tmp"  # noqa: S108  # the room's own is mounted there
+OWN = (TEMPORARY, "/var/tmp", "/run", "/dev")  # noqa: S108  # not the machine's: sockets lie there
+OF_RUN = (  # which hold no sockets, and programs look for
+    *("/run/current-system", "/run/opengl-driver"),  # NixOS
+    *("/run/systemd/resolve/resolv.conf", "/run/systemd/resolve/stub-resolv.conf"),
+    *("/run/resolvconf/resolv.conf", "/run/NetworkManager/resolv.conf"),
+)
+DEVICES = ("nvidia*", "dri", "kfd", "dxg")  # how a GPU is reached
+ALONE = ("--unshare-pid", "--unshare-ipc", "--die-with-parent", "--cap-drop", "ALL")
+
+
+def require() -> None:
+    """Raise StageError unless bubblewrap is here and may do its work."""
+    if shutil.which(NAME) is None:
+        raise StageError(f"{NAME}: not on PATH; install bubblewrap, or set STAGE_ENGINE=host")
+    try:
+        done = subprocess.run(  # noqa: S603
+            [NAME, *_machine(), *ALONE, "--unshare-net", "true"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=ANSWER_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise StageError(
+            f"{NAME}: no answer in {ANSWER_SECONDS} s; set STAGE_ENGINE=host"
+        ) from None
+    if done.returncode:
+        said = done.stderr.strip().removeprefix(f"{NAME}: ").partition(",")[0]
+        raise StageError(
+            f"{NAME}: may not make namespaces here ({said or f'status {done.returncode}'}); "
+            "allow unprivileged user namespaces, or set STAGE_ENGINE=host"
+        )
+
+
+def prefix(stage: Stage, room: Room, root: Path, path: str, shown: Iterable[str]) -> list[str]:
+    """Return what to put before a command so that it runs in `room` as if that were `root`.
+
+    Of what is hidden, the environments of the programs on `path` are shown again, and `shown`.
+    """
+    tops = list(_tops(root))
+    words = [NAME, *_machine(), *ALONE, *([] if stage.network else ["--unshare-net"])]
+    words += _devices() if stage.gpu else []
+    for own in (TEMPORARY, "/var/tmp"):  # noqa: S108
+        words += ["--bind", str(room.tmp), own]
+    words += ["--tmpfs", "/run", *(word for at in OF_RUN for word in ("--ro-bind-try", at, at))]
+    words += [word for top in tops for word in ("--tmpfs", str(top))]
+    words += ["--bind", str(room.path), str(root)]
+    words += ["--bind", str(room.kept), CHECKPOINTS] if room.kept else []
+    hidden = [*map(Path, OWN), *tops, root]
+    for place, source in sorted(_shown_again(hidden, path, shown).items()):
+        words += ["--ro-bind", str(source), str(place)]
+    words += [word for made in ["/run", *tops] for word in ("--remount-ro", str(made))]
+    return [*words, "--chdir", str(root), "--"]
+
+
+def failed(status: int, last_words: str) -> bool:
+    """Tell whether it was bubblewrap that failed, not what it was to run."""
+    return status == 1 and last_words.startswith(f"{NAME}: ")
+
+
+def _machine() -> list[str]:
+    return ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+
+
+def _devices() -> Iterator[str]:
+    for pattern in DEVICES:
+        for device in sorted(Path("/dev").glob(pattern)):
+            yield from ("--dev-bind-try", str(device), str(device))
+
+
+def _tops(root: Path) -> Iterator[Path]:
+    """Yield the repositories around the project, the outermost first, less the project itself.
+
+    DVC's experiments run in a copy that lies below the project which they are of.
+    """
+    if ".dvc" in root.parts:
+        around = Path(*root.parts[: root.parts.index(".dvc")])
+        yield from _tops(around)
+        yield around
+    for folder in (root, *root.parents[:-1]):
+        if (folder / ".git").exists():
+            if folder != root:
+                yield folder
+            return
+
+
+def _shown_again(hidden: list[Path], path: str, shown: Iterable[str]) -> dict[Path, Path]:
+    """Return what of the hidden is to be seen, read-only: place -> where it is from."""
+    found: dict[Path, Path] = {}
+    for folder in _environments(path):
+        found[folder.parent.resolve() / folder.name] = folder
+    for name in shown:
+        found |= {Path(at): source for at, source in mounts.shown(name, needed=()).items()}
+    return {
+        place: source
+        for place, source in found.items()
+        if any(place.is_relative_to(folder) for folder in hidden)
+    }
+
+
+def _environments(path: str) -> Iterator[Path]:
+    """Yield the environments of programs on `path`: Python's, conda's."""
+    for prefix in dict.fromkeys((sys.prefix, sys.base_prefix)):
+        yield Path(prefix)
+    for entry in path.split(os.pathsep):
+        folder = Path(entry).parent
+        if (folder / "conda-meta").exists():
+            yield folder
+        elif (settings := folder / "pyvenv.cfg").exists():
+            yield folder
+            lines = settings.read_text(encoding="utf-8").splitlines()
+            pairs = [line.partition("=") for line in lines]
+            homes = [value.strip() for key, _, value in pairs if key.strip() == "home"]
+            yield from (Path(home).parent for home in homes)
