@@ -1,5 +1,6 @@
 """A small DVC project whose stages run sealed: nothing of digits in it, as `sealed` promises."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sealed.engines import bwrap
+from sealed.engines import bwrap, image
 from sealed.errors import StageError
 
 ROOT = Path(__file__).parents[2]
@@ -102,9 +103,13 @@ class Project:
 
 
 def on(engine: str, project: Project) -> Project:
-    """Have the stages of a project run there, if that can be had."""
+    """Have the stages of a project run there, in the image of this project, if that can be had."""
     if engine == bwrap.NAME:
         require_bwrap()
+    elif engine == "docker":
+        require_image()
+        for name in ("Dockerfile", "requirements.lock"):
+            shutil.copy(ROOT / name, project.root)
     project.engine = engine
     return project
 
@@ -115,6 +120,17 @@ def require_bwrap() -> None:
         bwrap.require()
     except StageError as reason:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(str(reason))
+
+
+def require_image() -> str:
+    """Return the image of this project's lock; skip a test without it; in CI it has to be."""
+    tag = image.tag(image.CPU_LOCK, ROOT)
+    with contextlib.suppress(FileNotFoundError):
+        command = ["docker", "image", "inspect", tag]
+        if subprocess.run(command, check=False, capture_output=True).returncode == 0:
+            return tag
+    reason = f"no Docker engine with image {tag}; run `.ci/engine FOLDER`, or `make image`"
+    raise (pytest.fail if os.environ.get("CI") else pytest.skip).Exception(reason)
 
 
 class Running:

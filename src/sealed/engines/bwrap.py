@@ -9,10 +9,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sealed.engines import mounts
 from sealed.errors import StageError
 from sealed.rooms.room import Room
 from sealed.stage import Stage
@@ -21,7 +20,8 @@ NAME = "bwrap"
 ANSWER_SECONDS = 20
 CHECKPOINTS = "/run/checkpoints"
 TEMPORARY = "/tmp"  # noqa: S108  # the room's own is mounted there
-OWN = (TEMPORARY, "/var/tmp", "/run", "/dev")  # noqa: S108  # not the machine's: sockets lie there
+GIVEN = "/run/given"
+OWN = (TEMPORARY, "/var/tmp", "/run", "/dev/shm")  # noqa: S108  # not the machine's
 OF_RUN = (  # which hold no sockets, and programs look for
     *("/run/current-system", "/run/opengl-driver"),  # NixOS
     *("/run/systemd/resolve/resolv.conf", "/run/systemd/resolve/stub-resolv.conf"),
@@ -56,10 +56,11 @@ def require() -> None:
         )
 
 
-def prefix(stage: Stage, room: Room, root: Path, path: str, shown: Iterable[str]) -> list[str]:
+def prefix(stage: Stage, room: Room, root: Path, path: str, shown: Mapping[str, Path]) -> list[str]:
     """Return what to put before a command so that it runs in `room` as if that were `root`.
 
-    Of what is hidden, the environments of the programs on `path` are shown again, and `shown`.
+    What is hidden so is shown again, read-only, where it is the environment of a program on `path`
+    or, by its place, in `shown`.
     """
     tops = list(_tops(root))
     words = [NAME, *_machine(), *ALONE, *([] if stage.network else ["--unshare-net"])]
@@ -68,11 +69,13 @@ def prefix(stage: Stage, room: Room, root: Path, path: str, shown: Iterable[str]
         words += ["--bind", str(room.tmp), own]
     words += ["--tmpfs", "/run", *(word for at in OF_RUN for word in ("--ro-bind-try", at, at))]
     words += [word for top in tops for word in ("--tmpfs", str(top))]
+    again = {place: Path(source) for place, source in _environments(path)}
+    again |= {Path(place): source for place, source in shown.items()}
+    around = [*map(Path, OWN), *tops]
+    words += _again({at: of for at, of in again.items() if not at.is_relative_to(root)}, around)
     words += ["--bind", str(room.path), str(root)]
+    words += _again({at: of for at, of in again.items() if at != root}, [root])
     words += ["--bind", str(room.kept), CHECKPOINTS] if room.kept else []
-    hidden = [*map(Path, OWN), *tops, root]
-    for place, source in sorted(_shown_again(hidden, path, shown).items()):
-        words += ["--ro-bind", str(source), str(place)]
     words += [word for made in ["/run", *tops] for word in ("--remount-ro", str(made))]
     return [*words, "--chdir", str(root), "--"]
 
@@ -108,31 +111,24 @@ def _tops(root: Path) -> Iterator[Path]:
             return
 
 
-def _shown_again(hidden: list[Path], path: str, shown: Iterable[str]) -> dict[Path, Path]:
-    """Return what of the hidden is to be seen, read-only: place -> where it is from."""
-    found: dict[Path, Path] = {}
-    for folder in _environments(path):
-        found[folder.parent.resolve() / folder.name] = folder
-    for name in shown:
-        found |= {Path(at): source for at, source in mounts.shown(name, needed=()).items()}
-    return {
-        place: source
-        for place, source in found.items()
-        if any(place.is_relative_to(folder) for folder in hidden)
-    }
+def _again(places: Mapping[Path, Path], hidden: list[Path]) -> Iterator[str]:
+    """Yield what shows places again, place -> where it is from, that lie in what is hidden."""
+    for place, source in sorted(places.items()):
+        if any(place.is_relative_to(folder) and str(place) not in OWN for folder in hidden):
+            yield from ("--ro-bind", str(source), str(place))
 
 
-def _environments(path: str) -> Iterator[Path]:
-    """Yield the environments of programs on `path`: Python's, conda's."""
-    for prefix in dict.fromkeys((sys.prefix, sys.base_prefix)):
-        yield Path(prefix)
+def _environments(path: str) -> Iterator[tuple[Path, Path]]:
+    """Yield place and path of the environments of the programs on `path`: Python's, conda's."""
+    found = [Path(sys.prefix), Path(sys.base_prefix)]
     for entry in path.split(os.pathsep):
         folder = Path(entry).parent
         if (folder / "conda-meta").exists():
-            yield folder
+            found.append(folder)
         elif (settings := folder / "pyvenv.cfg").exists():
-            yield folder
-            lines = settings.read_text(encoding="utf-8").splitlines()
+            lines = settings.read_text(encoding="utf-8", errors="replace").splitlines()
             pairs = [line.partition("=") for line in lines]
             homes = [value.strip() for key, _, value in pairs if key.strip() == "home"]
-            yield from (Path(home).parent for home in homes)
+            found += [folder, *(Path(home).parent for home in homes)]
+    for folder in dict.fromkeys(found):
+        yield folder.parent.resolve() / folder.name, folder

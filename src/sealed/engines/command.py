@@ -8,6 +8,7 @@ from pathlib import Path
 from sealed import given
 from sealed.engines import bwrap, gpu, mounts
 from sealed.engines.engine import Engine
+from sealed.errors import StageError
 from sealed.rooms import checkpoints
 from sealed.rooms.room import Room
 from sealed.stage import Stage
@@ -46,8 +47,33 @@ def build(
     if engine.name != bwrap.NAME:
         return argv, {**_home(room), **declared, **ALWAYS}
     home = {"HOME": bwrap.TEMPORARY, "PATH": _path(), "TMPDIR": bwrap.TEMPORARY}
-    before = bwrap.prefix(stage, room, root, _path(), paths.values())
-    return [*before, *argv], {**home, **declared, **ALWAYS}
+    shown, moved = _shown(paths, root)
+    before = bwrap.prefix(stage, room, root, _path(), shown)
+    return [*before, *argv], {**home, **declared, **moved, **ALWAYS}
+
+
+def _shown(paths: Mapping[str, str], root: Path) -> tuple[dict[str, Path], dict[str, str]]:
+    """Return what bwrap is to show of the paths in variables, and which of these are others there.
+
+    A file of the project cannot be mounted in its place: the room would hold an empty one.
+    """
+    shown, moved = {}, {}
+    for name, path in paths.items():
+        found = mounts.shown(path, needed=())
+        for place in [place for place in found if _is_file_of(root, place)]:
+            if place != path:
+                raise StageError(
+                    f"{name}: {path} holds a link to {place}, a file of the project; "
+                    "add it to the stage's deps, or name a folder without this link"
+                )
+            moved[name] = f"{bwrap.GIVEN}/{name}"
+            shown[moved[name]] = found.pop(place)
+        shown |= found
+    return shown, moved
+
+
+def _is_file_of(root: Path, place: str) -> bool:
+    return Path(place).is_relative_to(root) and Path(place).is_file()
 
 
 def _certificates(declared: Mapping[str, str]) -> dict[str, str]:
