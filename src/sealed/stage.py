@@ -13,7 +13,7 @@ PARAMS = "params.yaml"
 UNDERSTOOD = {"cmd", "deps", "params", "outs", "metrics", "plots", "meta"}
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 NETWORK_VARIABLES = (*PROXIES, "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
-META = {"network", "environment", "records", "checkpoints", "gpu"}
+META = {"network", "environment", "records", "checkpoints", "gpu", "image", "python"}
 IRRELEVANT = {"desc", "frozen", "always_changed"}  # to what happens once DVC runs the stage
 
 
@@ -30,6 +30,8 @@ class Stage:
     environment: tuple[str, ...]  # names of variables that the stage sees where they are set
     checkpoints: bool = False  # a folder that outlives a run that was killed, until one succeeds
     gpu: bool = False  # may ask for one; it runs without where there is none
+    image: str = ""  # what it runs in: an image's name, or a dep, a folder with a Dockerfile
+    python: str = ""  # a dep, the lock of an environment of its own
 
     @property
     def script(self) -> str:
@@ -63,6 +65,8 @@ def read(name: str, root: Path) -> Stage:
         records=_paths(name, "meta.records", meta.get("records")),
         network=network,
         gpu=meta.get("gpu", False) is True,
+        image=_text(name, "image", meta),
+        python=_text(name, "python", meta),
         checkpoints=meta.get("checkpoints", False) is True,
         environment=_texts(name, "meta.environment", meta.get("environment"))
         + NETWORK_VARIABLES * network,
@@ -112,8 +116,8 @@ def _refuse_what_is_not_understood(name: str, entry: dict[str, Any]) -> None:
     if not isinstance(meta, dict) or not meta.keys() <= META:
         found = ", ".join(map(str, meta.keys() - META)) if isinstance(meta, dict) else repr(meta)
         raise StageError(
-            f"dvc.yaml: {name}.meta: expected network, environment, records, checkpoints or gpu, "
-            f"found {found}"
+            f"dvc.yaml: {name}.meta: expected network, environment, records, checkpoints, gpu, "
+            f"image or python, found {found}"
         )
 
 
@@ -135,6 +139,13 @@ def _texts(name: str, kind: str, entries: Any) -> tuple[str, ...]:
         if not isinstance(entry, str):
             raise StageError(f"dvc.yaml: {name}.{kind}: expected a text, found {entry!r:.80}")
     return tuple(entries or ())
+
+
+def _text(name: str, key: str, meta: dict[str, Any]) -> str:
+    found = meta.get(key, "")
+    if not isinstance(found, str):
+        raise StageError(f"dvc.yaml: {name}.meta.{key}: expected a text, found {found!r:.80}")
+    return found
 
 
 def _list(name: str, kind: str, entries: Any) -> list[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sealed import given
-from sealed.engines import bwrap, gpu, mounts
+from sealed.engines import bwrap, environment, gpu, mounts
 from sealed.engines.engine import Engine
 from sealed.errors import StageError
 from sealed.rooms import checkpoints
@@ -43,13 +43,25 @@ def build(
         declared |= gpu.for_host(environ)
     elif gpu.present():
         declared[gpu.CUDA] = "-1"
-    argv = [sys.executable, stage.script]
+    python = _python(stage, room, environ)
+    programs = f"{python.parent}:{os.defpath}"
+    argv = [str(python), stage.script]
     if engine.name != bwrap.NAME:
-        return argv, {**_home(room), **declared, **ALWAYS}
-    home = {"HOME": bwrap.TEMPORARY, "PATH": _path(), "TMPDIR": bwrap.TEMPORARY}
+        return argv, {**_home(room), "PATH": programs, **declared, **ALWAYS}
+    home = {"HOME": bwrap.TEMPORARY, "PATH": programs, "TMPDIR": bwrap.TEMPORARY}
     shown, moved = _shown(paths, root)
-    before = bwrap.prefix(stage, room, root, _path(), shown)
+    before = bwrap.prefix(stage, room, root, programs, shown)
     return [*before, *argv], {**home, **declared, **moved, **ALWAYS}
+
+
+def _python(stage: Stage, room: Room, environ: Mapping[str, str]) -> Path:
+    """Return the Python of a stage: this one, or that of its own environment."""
+    if not stage.python:
+        return Path(sys.executable)
+    lock = room.path / stage.python
+    if not lock.is_file():
+        raise StageError(f"{stage.python}: the stage runs in what it describes; add it to its deps")
+    return environment.python(lock, environ)
 
 
 def _shown(paths: Mapping[str, str], root: Path) -> tuple[dict[str, Path], dict[str, str]]:
@@ -86,14 +98,9 @@ def _home(room: Room) -> dict[str, str]:
     """Return what a program on the host needs; nothing of the user's own settings."""
     return {
         "HOME": str(room.tmp),
-        "PATH": _path(),
         "TMPDIR": str(room.tmp),
         "XDG_CACHE_HOME": str(room.folder.parent.parent / "cache"),  # what can be made again
     }
-
-
-def _path() -> str:
-    return f"{Path(sys.executable).parent}:{os.defpath}"
 
 
 def _variables(declared: Mapping[str, str]) -> list[str]:
