@@ -104,11 +104,8 @@ def _container(
 
 def _without(found: Client, root: Path, gpus: str, *, own: bool) -> str:
     """Say why this engine has no GPU for a stage; nothing where it has."""
-    if (
-        not own
-        and (root / image.GPU_LOCK).exists()
-        and found.image != image.tag(image.GPU_LOCK, root)
-    ):
+    lock = root / image.GPU_LOCK
+    if not own and lock.exists() and found.image != image.tag(image.GPU_LOCK, root):
         return f"the image is not that of {image.GPU_LOCK}"
     refusal = client.refusal(found, gpus)
     return f"{refusal}, see NVIDIA's Container Toolkit" if refusal else ""
