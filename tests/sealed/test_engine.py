@@ -145,6 +145,7 @@ def test_each_exit_status_has_its_message(status: int, message: str) -> None:
         (1, "bwrap: Can't mkdir /x: y", "bwrap could not start the stage; its own message is abo"),
         (1, "ValueError: bwrap: no", "stages/train.py failed with exit status 1"),
         (139, "", "stages/train.py was ended by signal 11"),
+        (255, "", "stages/train.py failed with exit status 255"),
         (137, "", "stages/train.py was killed (SIGKILL), most often for want of memory; see `dme"),
     ],
 )

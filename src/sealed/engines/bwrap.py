@@ -65,9 +65,10 @@ def prefix(stage: Stage, room: Room, root: Path, path: str, shown: Mapping[str, 
     tops = list(_tops(root))
     words = [NAME, *_machine(), *ALONE, *([] if stage.network else ["--unshare-net"])]
     words += _devices() if stage.gpu else []
-    for own in (TEMPORARY, "/var/tmp"):  # noqa: S108
-        words += ["--bind", str(room.tmp), own]
-    words += ["--tmpfs", "/run", *(word for at in OF_RUN for word in ("--ro-bind-try", at, at))]
+    for own in (Path(TEMPORARY), Path("/var/tmp")):  # noqa: S108
+        if own.is_dir() and not own.is_symlink():
+            words += ["--bind", str(room.tmp), str(own)]
+    words += [word for at in OF_RUN for word in ("--ro-bind-try", at, at)]
     words += [word for top in tops for word in ("--tmpfs", str(top))]
     again = {place: Path(source) for place, source in _environments(path)}
     again |= {Path(place): source for place, source in shown.items()}
@@ -86,7 +87,7 @@ def failed(status: int, last_words: str) -> bool:
 
 
 def _machine() -> list[str]:
-    return ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+    return ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/run"]
 
 
 def _devices() -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Where a stage runs: docker, podman, bwrap or the plain host; and what its end there means."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -140,7 +141,7 @@ def explain(
         return _not_started(status, engine, last_words)
     if engine.name == bwrap.NAME and bwrap.failed(status, last_words):
         return "bwrap could not start the stage; its own message is above"
-    if engine.name == bwrap.NAME and status > 128:
+    if engine.name == bwrap.NAME and 128 < status <= 128 + signal.SIGRTMAX:
         status = 128 - status  # how it says that
     if status < 0:
         return f"{stage.script} was ended by signal {-status}"
