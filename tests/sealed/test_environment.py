@@ -54,6 +54,7 @@ def kept(tmp_path: Path) -> list[Path]:
     return sorted((tmp_path / "cache/sealed/environments").iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["host", "bwrap"])
 def test_an_environment_is_made_once_for_each_content_of_its_lock(
     project: Project, index: Path, tmp_path: Path
@@ -72,6 +73,7 @@ def test_an_environment_is_made_once_for_each_content_of_its_lock(
     assert len(kept(tmp_path)) == 2
 
 
+@pytest.mark.slow
 def test_an_environment_that_cannot_be_made_is_refused_and_made_the_next_time(
     project: Project, index: Path
 ) -> None:
