@@ -153,8 +153,9 @@ class Running:
         return self.outside(int(self.said().split("started")[1].split()[0]))
 
     def outside(self, pid: int) -> int:
-        """Return the number of a process that knows itself as `pid`, in a namespace perhaps."""
-        return next(found for found in descendants(self.process.pid) if names(found)[-1] == pid)
+        """Return the number here of a process that knows itself as `pid`; not a container's."""
+        here = (found for found in descendants(self.process.pid) if names(found)[-1] == pid)
+        return next(here, pid)
 
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")

@@ -231,7 +231,7 @@ def test_an_image_without_a_python_that_runs_is_named(
 def test_an_image_that_is_not_built_is_named(docker: Project) -> None:
     docker.write("requirements.lock", "# another\n")
     result = docker.stage("copy").run("copy")
-    assert "is not built; run `make image ENGINE=docker`" in result.stderr
+    assert "is not built; run `docker build --tag localhost/stages:" in result.stderr
     assert result.returncode == 2
 
 
