@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sealed.rooms.inputs import load_params
+from sealed.rooms.parameters import load
 from sealed.rooms.room import Room
 from sealed.stage import PARAMS, Stage
 
@@ -15,11 +15,11 @@ LINES = 20
 
 def advise(last_words: str, stage: Stage, room: Room, root: Path) -> list[str]:
     """Return a line of advice for each undeclared file and parameter that `last_words` names."""
-    params = load_params(root) if (root / PARAMS).exists() else {}
+    params = load(root / PARAMS, PARAMS) if (root / PARAMS).exists() else {}
     lines = last_words.splitlines()[-LINES:]
     files = {path for line in lines for path in _files(line, stage, room, root)}
     keys = {key for line in lines for key in _keys(line, stage, params)}
-    where = f"{stage.name} in dvc.yaml"
+    where = f"{stage.name} in {stage.file}"
     return [
         *(f"{path} is not declared; add it to the deps of {where}" for path in sorted(files)),
         *(
@@ -54,7 +54,7 @@ def _keys(line: str, stage: Stage, params: dict[str, Any]) -> Iterator[str]:
         return
     words = {word.strip(".") for word in re.findall(r"[\w.]+", line)}
     for section, values in params.items():
-        declared = {key for key in stage.params if key.split(".")[0] == section}
+        declared = {key for key in stage.params.get(PARAMS, ()) if key.split(".")[0] == section}
         if section in declared:
             continue
         if not declared and section in words:

@@ -49,6 +49,12 @@ def members(folder: Path, root: Path) -> Iterator[Path]:
         yield from (Path(where, name) for name in names if name not in hidden)
 
 
+def require_patterns(root: Path) -> None:
+    """Raise StageError where .dvcignore holds no patterns."""
+    if (root / ".dvcignore").exists():
+        _ignored(root)
+
+
 def _ignored(root: Path) -> Callable[[str, list[str]], set[str]]:
     """Return what tells which of the names in a folder DVC does not hash."""
     from pathspec import GitIgnoreSpec  # noqa: PLC0415  # only where there is a folder

@@ -1,4 +1,4 @@
-"""Run one stage, sealed: `python -m sealed.launch NAME`, in the folder that holds dvc.yaml.
+"""Run a command of one stage, sealed: `python -m sealed.launch NAME`, in the folder of dvc.yaml.
 
 Exit status: 0; that of the stage; 2 where the stage was refused; 128 + n for signal n.
 """
@@ -7,50 +7,103 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from sealed import address, caller
+from sealed.address import Address
 from sealed.advice import advise
-from sealed.engines import command, engine, process
+from sealed.engines import bwrap, command, engine, process
+from sealed.engines.engine import Engine
 from sealed.errors import StageError
-from sealed.rooms import checkpoints, inputs, restoration, room
+from sealed.rooms import checkpoints, delivery, inputs, inspection, place, restoration, room
 from sealed.rooms.room import Room
 from sealed.stage import Stage, read
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def launch(name: str, root: Path) -> None:
-    """Run stage `name` of the project in `root`, publish its outs. Raises StageError, OSError."""
-    with _stoppable(), _restoring(name, root):
-        stage = read(name, root)
-        room.require_reachable(stage, root)
-        checkpoints.sweep(root)
-        chosen = engine.choose(stage, root, os.environ)
-        say(name, str(chosen))
-        with room.opened(stage, root, engine.discard) as bare:
-            made = bare._replace(kept=checkpoints.opened(stage, bare, chosen.image, root))
-            argv, environ = command.build(chosen, stage, made, root, os.environ)
-            status, last_words = process.run(argv, environ, chosen, made)
-            if status:
-                for line in advise(last_words, stage, made, root):
-                    say(name, line)
-                reason = engine.explain(status, chosen, stage, os.environ, last_words)
-                raise StageError(reason, status if status > 0 else 128 - status)
-            _publish(stage, made, root)
+def launch(of: Address, words: str | None = None) -> None:
+    """Run a command of a stage, its only one without `words`; publish its outs after its last.
+
+    Raises StageError, OSError.
+    """
+    with _stoppable(), _restoring(of):
+        stage = read(of)
+        if not stage.sealed and words is not None:
+            _become_a_plain_shell(words, of)
+        delivery.require_reachable(stage, of.root)
+        checkpoints.sweep(of.root)
+        chosen = engine.choose(stage, of.root, os.environ)
+        rooms = place.rooms(of.root, os.environ, hidden=chosen.name != engine.HOST)
+        starter = caller.find()
+        terms = room.Terms(rooms, engine.discard, binding=chosen.name == bwrap.NAME)
+        with room.opened(stage, of.root, terms, starter) as bare:
+            kept = checkpoints.opened(stage, bare, chosen.image, of.root)
+            made = bare._replace(turn=_turn(stage, words, bare), kept=kept)
+            if made.done == 0:
+                _say_what_is_special(stage, chosen, of)
+            _run(chosen, stage, made, of)
+            if made.done + 1 == len(stage.commands):
+                _publish(stage, made, of)
+            elif starter:
+                room.keep(made, stage, starter)
 
 
-def _publish(stage: Stage, made: Room, root: Path) -> None:
+def _become_a_plain_shell(words: str, of: Address) -> NoReturn:
+    say(of, "not sealed, as its `meta` says")
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    os.execv(command.SHELL, [command.SHELL, "-c", words])  # noqa: S606
+
+
+def _turn(stage: Stage, words: str | None, made: Room) -> str:
+    """Return the command that is to run now. Raises StageError where that is another one."""
+    if words is None and len(stage.commands) == 1:
+        return stage.commands[0]
+    if words is None:
+        raise StageError(
+            f"{stage.file}: {stage.name}.cmd: expected one command, found {len(stage.commands)}; "
+            f"`sealed repro {stage.address}` runs them in one room"
+        )
+    if words != stage.commands[made.done]:
+        raise StageError(
+            f"{stage.file}: {stage.name}.cmd: expected {stage.commands[made.done]!r:.80}, found "
+            f"{words!r:.80}: it was edited, or another run is between two commands; run it again"
+        )
+    return words
+
+
+def _say_what_is_special(stage: Stage, chosen: Engine, of: Address) -> None:
+    say(of, str(chosen))
+    found = [out for out in stage.persistent if (of.root / out).exists()]
+    if found:
+        say(of, f"{', '.join(found)}: `persist`, so it finds what its last run left there")
+
+
+def _run(chosen: Engine, stage: Stage, made: Room, of: Address) -> None:
+    """Run a command in the room. Raises StageError where it fails."""
+    argv, environ = command.build(chosen, stage, made, os.environ)
+    status, last_words = process.run(argv, environ, chosen, made)
+    if status:
+        for line in advise(last_words, stage, made, of.root):
+            say(of, line)
+        reason = engine.explain(status, chosen, stage, os.environ, last_words)
+        raise StageError(reason, status if status > 0 else 128 - status)
+
+
+def _publish(stage: Stage, made: Room, of: Address) -> None:
     """Put the outs into the workspace, if they are whole and it still holds what they are of."""
-    room.inspect(made, stage)
+    inspection.inspect(made, stage)
     checkpoints.note(stage, made)
-    with room.delivered(made, stage, root) as put:
-        if found := inputs.changed(made.inputs, made.path, stage, root):
+    with delivery.delivered(made, stage, of.root, place.known(of.root, os.environ)) as put:
+        if found := inputs.changed(made.inputs, made.path, stage, of.root):
             raise StageError(
-                f"{', '.join(found)}: changed while {stage.script} ran, so its results are not of "
+                f"{', '.join(found)}: changed while {stage.what} ran, so its results are not of "
                 "what lies here; nothing is published, run it again"
             )
         _ignore_signals()  # publishing takes milliseconds, and is whole or not at all
@@ -59,21 +112,21 @@ def _publish(stage: Stage, made: Room, root: Path) -> None:
 
 
 @contextmanager
-def _restoring(name: str, root: Path) -> Iterator[None]:
+def _restoring(of: Address) -> Iterator[None]:
     """On failure bring back the outs that DVC has deleted, where it is DVC that runs the stage."""
     try:
         yield
     except BaseException:
         _ignore_signals()
-        if address := os.environ.get("DVC_STAGE"):
-            for line in restoration.restore(address.rpartition(":")[2], root):
-                say(name, line)
+        if "DVC_STAGE" in os.environ:
+            for line in restoration.restore(of):
+                say(of, line)
         raise
 
 
-def say(name: str, line: str) -> None:
+def say(of: Address | str, line: str) -> None:
     """Say a line about a stage, on stderr."""
-    print(f"stages/run {name}: {line}", file=sys.stderr, flush=True)
+    print(f"sealed {of}: {line}", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -97,19 +150,24 @@ def _ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def main() -> int:
-    """Launch the stage that the command line names; say in one line what went wrong."""
-    name = sys.argv[1] if sys.argv[1:] else ""
+def ended(of: Address | str, run: Callable[[], None]) -> int:
+    """Run; say in one line what went wrong, and return the exit status."""
     try:
-        launch(name, Path.cwd())
+        run()
     except StageError as reason:
-        say(name, str(reason))
+        say(of, str(reason))
         return reason.status
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        say(name, f"{error}{'; free some space and run it again' if full else ''}")
+        say(of, f"{error}{'; free some space and run it again' if full else ''}")
         return 2
     return 0
+
+
+def main() -> int:
+    """Launch the stage that the command line names."""
+    of = address.of_name(sys.argv[1] if sys.argv[1:] else "", Path.cwd())
+    return ended(of, lambda: launch(of))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,19 @@
 """What dvc.lock says of the outs of each stage, and where DVC keeps their bytes."""
 
 import json
+import posixpath
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from sealed import document
+from sealed.address import Address
 from sealed.content import Content, agrees
+from sealed.declared import resolution
 from sealed.errors import StageError
-from sealed.stage import PIPELINE, declared_outs, inside, stages
+from sealed.stage import Stage, every, inside
 
 LOCK = "dvc.lock"
 MD5 = re.compile(r"[0-9a-f]{32}")
@@ -32,62 +35,77 @@ class Output(NamedTuple):
 
 
 def outputs(root: Path) -> list[Output]:
-    """Read all outputs from dvc.lock and dvc.yaml in `root`. Raises StageError."""
-    declared, locked = stages(root / PIPELINE), stages(root / LOCK)
-    found = []
-    for name, entry in declared.items():
-        if isinstance(entry, dict) and entry.keys() & {"foreach", "matrix"}:
-            made = [other for other in locked if str(other).startswith(f"{name}@")]
-            found += [out for other in made for out in _locked_outs(other, locked[other])]
-        else:
-            found += _outputs(name, entry, locked)
+    """Read all outputs from the dvc.lock of each stage of the project. Raises StageError."""
+    locks: dict[str, dict[str, Any]] = {}
+    found: list[Output] = []
+    for stage in every(root):
+        path = _beside(stage.file)
+        if path not in locks:
+            locks[path] = locked(path, root)
+        found += _outputs(stage, path, locks[path])
     return found
 
 
-def outputs_of(name: str, root: Path) -> list[Output]:
+def outputs_of(address: Address) -> list[Output]:
     """Read the outputs that dvc.lock names for one stage; none without it. Raises StageError."""
-    if not (root / LOCK).exists():
+    path = _beside(address.file)
+    if not (address.root / path).exists():
         return []
-    return list(_locked_outs(name, stages(root / LOCK).get(name) or {}))
+    entry = locked(path, address.root).get(address.name) or {}
+    return list(_locked_outs(path, address.name, address.wdir, entry))
 
 
-def _outputs(name: str, entry: Any, locked: dict[str, Any]) -> Iterator[Output]:
-    if not isinstance(entry, dict):
-        raise StageError(f"{PIPELINE}: {name}: expected a stage, found {entry!r:.80}")
-    if "wdir" in entry:
-        raise StageError(f"{PIPELINE}: {name}: `wdir` is not supported; write paths without it")
-    if name not in locked:
-        raise StageError(f"{LOCK}: expected stage {name}, found none; run `dvc repro`")
-    found = {out.path: out for out in _locked_outs(name, locked[name])}
-    for path, options in declared_outs(name, entry):
-        if "${" in path:
-            continue  # DVC alone knows what it stands for
+def locked(path: str, root: Path) -> dict[str, Any]:
+    """Read the stages of a dvc.lock. Raises StageError where it has none."""
+    try:
+        found = document.load(root / path)
+    except (OSError, ValueError) as error:
+        reason = str(error)
+    else:
+        if isinstance(found, dict) and isinstance(found.get("stages"), dict):
+            return dict(found["stages"])
+        reason = "another document"
+    raise StageError(f"{path}: expected a mapping `stages`, found {reason}; run `dvc repro`")
+
+
+def _beside(file: str) -> str:
+    return str(PurePosixPath(file).with_name(LOCK))
+
+
+def _outputs(stage: Stage, lock: str, stages: dict[str, Any]) -> Iterator[Output]:
+    if stage.name not in stages:
+        raise StageError(f"{lock}: expected stage {stage.name}, found none; run `dvc repro`")
+    outs = _locked_outs(lock, stage.name, stage.wdir, stages[stage.name])
+    found = {out.path: out for out in outs}
+    for path in stage.outs:
         if path not in found:
-            raise StageError(f"{LOCK}: {name}: expected {path}, found none; run `dvc repro`")
-        found[path] = found[path]._replace(cached=options.get("cache") is not False)
+            raise StageError(f"{lock}: {stage.name}: expected {path}, found none; run `dvc repro`")
+        found[path] = found[path]._replace(stage=stage.address, cached=path in stage.cached)
     yield from found.values()
 
 
-def _locked_outs(name: str, entry: Any) -> Iterator[Output]:
+def _locked_outs(lock: str, name: str, wdir: str, entry: Any) -> Iterator[Output]:
     outs = (entry.get("outs") or []) if isinstance(entry, dict) else entry
     if not isinstance(outs, list):
-        raise StageError(f"{LOCK}: {name}: expected a list `outs`, found {outs!r:.80}")
+        raise StageError(f"{lock}: {name}: expected a list `outs`, found {outs!r:.80}")
     for out in outs:
         if not isinstance(out, dict) or not isinstance(out.get("path"), str):
-            raise StageError(f"{LOCK}: {name}.outs: expected `path: ...`, found {out!r:.80}")
+            raise StageError(f"{lock}: {name}.outs: expected `path: ...`, found {out!r:.80}")
         path, md5, size = out["path"], out.get("md5"), out.get("size")
         if out.get("hash") != "md5":
             raise StageError(
-                f"{LOCK}: {path}: expected `hash: md5`, found {out.get('hash', 'none')}; "
+                f"{lock}: {path}: expected `hash: md5`, found {out.get('hash', 'none')}; "
                 "run `dvc commit` with DVC 3"
             )
         if not isinstance(md5, str) or not MD5.fullmatch(md5.removesuffix(".dir")):
-            raise StageError(f"{LOCK}: {path}: expected an MD5, found {md5!r:.80}; run `dvc repro`")
+            raise StageError(f"{lock}: {path}: expected an MD5, found {md5!r:.80}; run `dvc repro`")
         if type(size) is not int:
             raise StageError(
-                f"{LOCK}: {path}: expected a size, found {size!r:.80}; run `dvc repro`"
+                f"{lock}: {path}: expected a size, found {size!r:.80}; run `dvc repro`"
             )
-        path = inside(LOCK, name, "outs", path)
+        if "://" in path:
+            continue  # it lies elsewhere
+        path = inside(lock, name, "outs", posixpath.normpath(posixpath.join(wdir, path)))
         yield Output(name, path, Content(md5, size), cached=False, executable="isexec" in out)
 
 
@@ -121,7 +139,7 @@ def members(folder: Output, cache: Path) -> list[Output]:
 
 def cache_folder(root: Path) -> Path:
     """Ask DVC for its cache folder, which its settings may put anywhere; this takes no lock."""
-    command = [sys.executable, "-m", "dvc", "cache", "dir"]
+    command = [resolution.python(), "-m", "dvc", "cache", "dir"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise StageError(f"`dvc cache dir` failed: {' '.join(done.stderr.split())}")

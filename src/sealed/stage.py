@@ -1,187 +1,153 @@
-"""What dvc.yaml declares for one stage; what is not understood is refused by name."""
+"""One stage: what it declares as DVC resolves it, and what its `meta: {sealed: ...}` adds."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sealed import document
+from sealed.address import PIPELINE, Address
+from sealed.declared import resolution, settings
+from sealed.declared.settings import NETWORK_VARIABLES, NONE, Settings
 from sealed.errors import StageError
 
-PIPELINE = "dvc.yaml"
 PARAMS = "params.yaml"
-UNDERSTOOD = {"cmd", "deps", "params", "outs", "metrics", "plots", "meta"}
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
-NETWORK_VARIABLES = (*PROXIES, "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
-META = {"network", "environment", "records", "checkpoints", "gpu", "image", "python"}
-IRRELEVANT = {"desc", "frozen", "always_changed"}  # to what happens once DVC runs the stage
+OWN = re.compile(r"(?:\./)?stages/run ([\w-]+)")  # a command that is this launcher
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage; every path is relative to the project and lies inside it."""
+    """One stage; its paths are relative to the project, which is DVC's root."""
 
-    name: str
-    deps: tuple[str, ...]
-    params: tuple[str, ...]  # dotted keys of params.yaml
-    outs: tuple[str, ...]  # outs, metrics and plots
-    records: tuple[str, ...]  # written like an out, but unknown to DVC: it may differ each run
-    network: bool
-    environment: tuple[str, ...]  # names of variables that the stage sees where they are set
-    checkpoints: bool = False  # a folder that outlives a run that was killed, until one succeeds
-    gpu: bool = False  # may ask for one; it runs without where there is none
-    image: str = ""  # what it runs in: an image's name, or a dep, a folder with a Dockerfile
-    python: str = ""  # a dep, the lock of an environment of its own
+    file: str  # the dvc.yaml that declares it
+    name: str  # in that file: `train`, `each@1`
+    commands: tuple[str, ...]  # for a shell, one after the other
+    wdir: str = "."
+    deps: tuple[str, ...] = ()
+    params: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # file -> keys; (): whole
+    outs: tuple[str, ...] = ()  # outs, metrics and plots
+    cached: tuple[str, ...] = ()  # of these, what DVC keeps in its cache
+    persistent: tuple[str, ...] = ()  # of these, what DVC leaves there: the stage finds its last
+    outside: tuple[str, ...] = ()  # deps elsewhere on this machine: `/...` or `../...`
+    remote: tuple[str, ...] = ()  # deps and outs that are URLs
+    settings: Settings = NONE
+    sealed: bool = True
+
+    @property
+    def address(self) -> str:
+        """Its name among all stages of the project, as DVC writes it in the root."""
+        return self.name if self.file == PIPELINE else f"{self.file}:{self.name}"
+
+    @property
+    def slug(self) -> str:
+        """Its address as the name of a file."""
+        return re.sub(r"[^\w.@-]", "-", self.address)
 
     @property
     def script(self) -> str:
-        """The script that the stage runs."""
-        return f"stages/{self.name}.py"
+        """The script that `stages/run NAME` stands for; nothing where it has another command."""
+        own = OWN.fullmatch(self.commands[0].strip()) if len(self.commands) == 1 else None
+        return f"stages/{own[1]}.py" if own else ""
+
+    @property
+    def what(self) -> str:
+        """What runs, in a few words."""
+        return self.script or self.address
 
     @property
     def written(self) -> tuple[str, ...]:
         """All that the stage must write."""
-        return self.outs + self.records
+        return self.outs + self.settings.records
+
+    @property
+    def network(self) -> bool:
+        """Whether it may use the network: where it says so, or declares what lies there."""
+        return self.settings.network or bool(self.remote)
+
+    @property
+    def environment(self) -> tuple[str, ...]:
+        """Names of variables that it sees where they are set."""
+        return self.settings.environment + NETWORK_VARIABLES * self.network
+
+    @property
+    def gpu(self) -> bool:
+        """Whether it may ask for a GPU; it runs without where there is none."""
+        return self.settings.gpu
+
+    @property
+    def image(self) -> str:
+        """What it runs in: an image's name, or a dep, a folder with a Dockerfile."""
+        return self.settings.image
+
+    @property
+    def python(self) -> str:
+        """A dep, the lock of an environment of its own."""
+        return self.settings.python
+
+    @property
+    def checkpoints(self) -> bool:
+        """Whether a folder of it outlives a run that was killed, until one succeeds."""
+        return self.settings.checkpoints
 
 
-def read(name: str, root: Path) -> Stage:
-    """Read stage `name` of the dvc.yaml in `root`. Raises StageError."""
-    found = stages(root / PIPELINE)
-    if name not in found:
-        raise StageError(
-            f"dvc.yaml: expected one of the stages {', '.join(map(str, found))}, found {name!r}"
-        )
-    entry = found[name]
-    if not isinstance(entry, dict):
-        raise StageError(f"dvc.yaml: {name}: expected a stage, found {entry!r:.80}")
-    _refuse_what_is_not_understood(name, entry)
-    meta = entry.get("meta") or {}
-    network = meta.get("network", False) is True
+def read(address: Address) -> Stage:
+    """Read a stage of a project. Raises StageError."""
+    return _stage(resolution.one(address.root, address.file, address.name))
+
+
+def every(root: Path) -> list[Stage]:
+    """Read all stages of the project that run a command. Raises StageError."""
+    return [_stage(found) for found in resolution.every(root)]
+
+
+def _stage(found: dict[str, Any]) -> Stage:
+    name, file, wdir = found["name"], found["file"], found["wdir"]
+    where = f"{file}: {name}"
+    read = settings.read(where, found["meta"])
+    records = [_record(path, file, name, wdir) for path in read.records]
+    outs = {out["path"]: out for out in found["outs"]}
+    local = [path for path in outs if "://" not in path]
+    sealed = (found["meta"] or {}).get("sealed") is not False
+    for path in local if sealed else []:
+        if _leaves(path):
+            raise StageError(
+                f"{where}: {path}: an out outside the project cannot be published whole; "
+                "declare one inside, or `meta: {sealed: false}` to run the stage unsealed"
+            )
+    deps = [path for path in found["deps"] if "://" not in path]
+    for path in [*local, *deps, *found["params"]]:
+        if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", path):
+            raise StageError(
+                f"{where}: expected a path of printable characters, found {path!r:.80}"
+            )
     stage = Stage(
+        file=file,
         name=name,
-        deps=_paths(name, "deps", entry.get("deps")),
-        params=_texts(name, "params", entry.get("params")),
-        outs=_outs(name, entry),
-        records=_paths(name, "meta.records", meta.get("records")),
-        network=network,
-        gpu=meta.get("gpu", False) is True,
-        image=_text(name, "image", meta),
-        python=_text(name, "python", meta),
-        checkpoints=meta.get("checkpoints", False) is True,
-        environment=_texts(name, "meta.environment", meta.get("environment"))
-        + NETWORK_VARIABLES * network,
+        commands=tuple(found["commands"]),
+        wdir=wdir,
+        deps=tuple(path for path in deps if not _leaves(path)),
+        params={path: tuple(keys) for path, keys in found["params"].items()},
+        outs=tuple(local),
+        cached=tuple(path for path in local if outs[path]["cache"]),
+        persistent=tuple(path for path in local if outs[path]["persist"]),
+        outside=tuple(path for path in deps if _leaves(path)),
+        remote=tuple(path for path in [*found["deps"], *outs] if "://" in path),
+        sealed=sealed,
+        settings=replace(read, records=tuple(records)),
     )
-    if not any(PurePosixPath(stage.script).is_relative_to(dep) for dep in stage.deps):
-        raise StageError(
-            f"{stage.script} is not declared; add it to the deps of {name} in dvc.yaml"
-        )
+    script = PurePosixPath(stage.script)
+    if stage.script and not any(script.is_relative_to(dep) for dep in stage.deps):
+        raise StageError(f"{stage.script} is not declared; add it to the deps of {name} in {file}")
     return stage
 
 
-def stages(path: Path) -> dict[str, Any]:
-    """Read the stages of a dvc.yaml or dvc.lock. Raises StageError where it has none."""
-    try:
-        found = document.load(path)
-    except (OSError, ValueError) as error:
-        reason = str(error)
-    else:
-        if isinstance(found, dict) and isinstance(found.get("stages"), dict):
-            return dict(found["stages"])
-        reason = "another document"
-    advice = "" if path.name == PIPELINE else "; run `dvc repro`"
-    raise StageError(f"{path.name}: expected a mapping `stages`, found {reason}{advice}")
+def _record(path: str, file: str, name: str, wdir: str) -> str:
+    """Return a record's path in the project; like an out's it is written from the stage's wdir."""
+    return str(PurePosixPath(wdir) / inside(file, name, "meta.sealed.records", path))
 
 
-def _refuse_what_is_not_understood(name: str, entry: dict[str, Any]) -> None:
-    if not re.fullmatch(r"[\w-]+", name):
-        raise StageError(f"dvc.yaml: {name!r:.80}: expected a name of letters, digits, - and _")
-    for key in entry:
-        if key not in UNDERSTOOD | IRRELEVANT:
-            raise StageError(
-                f"dvc.yaml: {name}: `{key}` is not supported; write the stage without it"
-            )
-    command = entry.get("cmd")
-    if not isinstance(command, str) or "\n" in command.strip():
-        raise StageError(
-            f"dvc.yaml: {name}.cmd: expected one command, found {command!r:.80}; what others would "
-            "read and write is not sealed: give each a stage of its own"
-        )
-    templates = [text for text in _all_texts(entry) if "${" in text]
-    if templates:
-        raise StageError(
-            f"dvc.yaml: {name}: the template {templates[0]!r} is not supported; "
-            "write what it stands for"
-        )
-    meta = entry.get("meta") or {}
-    if not isinstance(meta, dict) or not meta.keys() <= META:
-        found = ", ".join(map(str, meta.keys() - META)) if isinstance(meta, dict) else repr(meta)
-        raise StageError(
-            f"dvc.yaml: {name}.meta: expected network, environment, records, checkpoints, gpu, "
-            f"image or python, found {found}"
-        )
-
-
-def _all_texts(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        return [text for item in value.items() for part in item for text in _all_texts(part)]
-    if isinstance(value, list):
-        return [text for item in value for text in _all_texts(item)]
-    return [value] if isinstance(value, str) else []
-
-
-def _texts(name: str, kind: str, entries: Any) -> tuple[str, ...]:
-    for entry in _list(name, kind, entries):
-        if isinstance(entry, dict):
-            raise StageError(
-                f"dvc.yaml: {name}.{kind}: {', '.join(map(str, entry))}: "
-                f"only plain names are supported here (parameters are those of {PARAMS})"
-            )
-        if not isinstance(entry, str):
-            raise StageError(f"dvc.yaml: {name}.{kind}: expected a text, found {entry!r:.80}")
-    return tuple(entries or ())
-
-
-def _text(name: str, key: str, meta: dict[str, Any]) -> str:
-    found = meta.get(key, "")
-    if not isinstance(found, str):
-        raise StageError(f"dvc.yaml: {name}.meta.{key}: expected a text, found {found!r:.80}")
-    return found
-
-
-def _list(name: str, kind: str, entries: Any) -> list[Any]:
-    if not isinstance(entries, list | None):
-        raise StageError(f"dvc.yaml: {name}.{kind}: expected a list, found {entries!r:.80}")
-    return entries or []
-
-
-def _paths(name: str, kind: str, entries: Any) -> tuple[str, ...]:
-    return tuple(inside(PIPELINE, name, kind, path) for path in _texts(name, kind, entries))
-
-
-def _outs(name: str, entry: dict[str, Any]) -> tuple[str, ...]:
-    found = declared_outs(name, entry)
-    for path, options in found:
-        if options.get("persist"):
-            raise StageError(
-                f"dvc.yaml: {name}: {path}: `persist` is not supported: what a stage finds "
-                "of its last run is an input that nobody declared"
-            )
-    return tuple(path for path, _ in found)
-
-
-def declared_outs(name: str, entry: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the outs, metrics and plots of a stage with their options. Raises StageError."""
-    found = []
-    for kind in ("outs", "metrics", "plots"):
-        for out in _list(name, kind, entry.get(kind)):
-            for path, options in out.items() if isinstance(out, dict) else [(out, None)]:
-                _texts(name, kind, [path])
-                if not isinstance(options, dict | None):
-                    raise StageError(
-                        f"dvc.yaml: {name}.{kind}: {path}: expected options, found {options!r:.80}"
-                    )
-                found.append((inside(PIPELINE, name, kind, path), options or {}))
-    return found
+def _leaves(path: str) -> bool:
+    return path.startswith(("/", "../")) or path == ".."
 
 
 def inside(file: str, name: str, kind: str, path: str) -> str:

@@ -60,10 +60,24 @@ class Project:
         self.write("dvc.yaml", yaml.safe_dump({"stages": self.stages}, sort_keys=False))
         return self
 
+    @property
+    def places(self) -> Path:
+        """The folder of rooms on the host."""
+        return self.root.parent / "rooms"
+
     def environment(self, **extra: str) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # DVC's queue calls `dvc`
         private = {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(self.root / ".dvc/site")}
-        return os.environ | {"STAGE_ENGINE": self.engine, "PATH": path} | private | extra
+        return (
+            os.environ
+            | {
+                "STAGE_ENGINE": self.engine,
+                "STAGE_ROOMS": str(self.places),
+                "PATH": path,
+            }
+            | private
+            | extra
+        )
 
     def run(self, name: str, **extra: str) -> subprocess.CompletedProcess[str]:
         """Run a stage as dvc.yaml's cmd does."""
@@ -98,8 +112,8 @@ class Project:
         }
 
     def rooms(self) -> list[Path]:
-        folder = self.root / ".dvc/tmp/rooms"
-        return list(folder.iterdir()) if folder.exists() else []
+        outside = self.places.glob("*/rooms/*")
+        return [*(self.root / ".dvc/tmp/rooms").glob("*"), *outside]
 
 
 def on(engine: str, project: Project) -> Project:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+import made
 from sealed.engines import bwrap
 from sealed.rooms.room import Room
 from sealed.stage import Stage
 from sealed_project import Project, on, require_bwrap
 
 BWRAPS = {"null", "zero", "full", "random", "urandom", "tty", "ptmx", "console"}  # its own
-STAGE = Stage("look", (), (), ("out.txt",), (), network=False, environment=())
 
 
 @pytest.fixture
@@ -107,7 +107,10 @@ def test_what_a_variable_names_is_seen_and_cannot_be_written(
     except OSError as error:
         Path('out.txt').open('a').write(error.strerror)
     """
-    entry = {"meta": {"environment": ["WANTED"]}, "environ": {"WANTED": str(places[kind])}}
+    entry = {
+        "meta": {"sealed": {"environment": ["WANTED"]}},
+        "environ": {"WANTED": str(places[kind])},
+    }
     assert passes(project, code, **entry) == "digitsRead-only file system"
     assert project.rooms() == []
 
@@ -117,7 +120,7 @@ def test_a_folder_with_a_link_to_a_file_of_the_project_is_refused(
 ) -> None:
     (tmp_path / "links").mkdir()
     (tmp_path / "links/file").symlink_to(project.root / "in.txt")
-    project.stage("look", meta={"environment": ["WANTED"]})
+    project.stage("look", meta={"sealed": {"environment": ["WANTED"]}})
     result = project.run("look", WANTED=str(tmp_path / "links"))
     assert f"links holds a link to {project.root}/in.txt, a file of the project; " in result.stderr
     assert result.returncode == 2
@@ -127,8 +130,49 @@ def test_a_variable_that_names_what_is_around_the_project_leaves_the_room(projec
     project.write("secret.txt", "s")
     code = "import os; open('out.txt', 'w').write(str(os.path.exists('secret.txt')))"
     for place in (project.root, project.root.parent, "/", "/tmp"):  # noqa: S108
-        entry = {"meta": {"environment": ["WANTED"]}, "environ": {"WANTED": str(place)}}
+        entry = {"meta": {"sealed": {"environment": ["WANTED"]}}, "environ": {"WANTED": str(place)}}
         assert passes(project, code, **entry) == "False"
+
+
+def test_a_large_dep_is_read_in_its_place_and_cannot_be_written(project: Project) -> None:
+    (project.root / "large.bin").write_bytes(b"x" * 20_000_000)
+    code = """
+    from pathlib import Path
+    large = Path('large.bin')
+    try:
+        large.write_bytes(b'y')
+    except OSError as error:
+        Path('out.txt').write_text(f'{large.stat().st_size} {error.strerror}')
+    """
+    found = passes(project, code, deps=["large.bin"])
+    assert found == "20000000 Read-only file system"
+    assert (project.root / "large.bin").stat().st_size == 20_000_000
+
+
+def test_what_is_declared_to_be_read_outside_is_there(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "licence").write_text("mine", encoding="utf-8")
+    code = f"open('out.txt', 'w').write(open('{tmp_path}/licence').read())"
+    meta = {"sealed": {"read_only": [f"{tmp_path}/licence"]}}
+    assert passes(project, code, meta=meta) == "mine"
+    (tmp_path / "licence").unlink()
+    failed = project.run("look")
+    assert f"{tmp_path}/licence: look declares to read it, but it is not there" in failed.stderr
+    assert failed.returncode == 2
+
+
+@pytest.mark.parametrize("where", ["absolute", "above"])
+def test_a_dep_outside_the_project_is_at_its_place(
+    project: Project, tmp_path: Path, where: str
+) -> None:
+    (tmp_path / "shared.txt").write_text("ours", encoding="utf-8")
+    (tmp_path / "secret.txt").write_text("s", encoding="utf-8")
+    path = {"absolute": f"{tmp_path}/shared.txt", "above": "../shared.txt"}[where]
+    code = f"""
+    import os
+    assert not os.path.exists('../secret.txt')
+    open('out.txt', 'w').write(open('{path}').read())
+    """
+    assert passes(project, code, deps=[path]) == "ours"
 
 
 def test_a_stage_that_declares_the_network_has_it(project: Project) -> None:
@@ -137,7 +181,7 @@ def test_a_stage_that_declares_the_network_has_it(project: Project) -> None:
         code = (
             f"import socket; socket.create_connection(('127.0.0.1', {port})); open('out.txt', 'w')"
         )
-        passes(project, code, meta={"network": True})
+        passes(project, code, meta={"sealed": {"network": True}})
         failed = project.stage("look", code).run("look")
     assert "Connection refused" in failed.stderr
     assert failed.returncode == 1
@@ -153,8 +197,11 @@ def test_checkpoints_outlive_a_run_that_failed(project: Project) -> None:
         raise SystemExit('again')
     Path('out.txt').write_text(note.read_text())
     """
-    assert project.stage("look", code, meta={"checkpoints": True}).run("look").returncode == 1
-    assert passes(project, code, meta={"checkpoints": True}) == "kept"
+    assert (
+        project.stage("look", code, meta={"sealed": {"checkpoints": True}}).run("look").returncode
+        == 1
+    )
+    assert passes(project, code, meta={"sealed": {"checkpoints": True}}) == "kept"
 
 
 UNCOVERS = """
@@ -183,21 +230,24 @@ def test_a_stage_has_no_capabilities_and_cannot_uncover_what_is_hidden(project: 
 def folder() -> Iterator[Path]:
     """Make a folder that an ordinary user can reach, and give it to one."""
     require_bwrap()
-    made = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    fresh = Path(tempfile.mkdtemp(dir="/var/tmp"))
     for name in ("project", "room/room", "room/tmp"):
-        (made / name).mkdir(parents=True)
-    (made / "project/secret.txt").write_text("s", encoding="utf-8")
-    (made / "room/room/in.txt").write_text("hello", encoding="utf-8")
+        (fresh / name).mkdir(parents=True)
+    (fresh / "project/secret.txt").write_text("s", encoding="utf-8")
+    (fresh / "room/room/in.txt").write_text("hello", encoding="utf-8")
     if os.getuid() == 0:
-        for path in (made, *made.rglob("*")):
+        for path in (fresh, *fresh.rglob("*")):
             os.chown(path, 65534, 65534)
-    yield made
-    shutil.rmtree(made)
+    yield fresh
+    shutil.rmtree(fresh)
+
+
+def room(folder: Path) -> Room:
+    return made.room(folder / "room")._replace(project=folder / "project")
 
 
 def inside(folder: Path, stage: Stage, script: str) -> "subprocess.CompletedProcess[str]":
-    room = Room(folder / "room", {})
-    before = bwrap.prefix(stage, room, folder / "project", os.defpath, {})
+    before = bwrap.prefix(stage, room(folder), os.defpath, {})
     return subprocess.run(
         [*before, "sh", "-c", script], check=False, capture_output=True, text=True
     )
@@ -206,10 +256,12 @@ def inside(folder: Path, stage: Stage, script: str) -> "subprocess.CompletedProc
 def test_an_ordinary_user_is_enough(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if os.getuid() == 0:
         user = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "bwrap")
-        made = bwrap.prefix
-        monkeypatch.setattr(bwrap, "prefix", lambda *given: [*user, *made(*given)[1:]])
+        bare = bwrap.prefix
+        monkeypatch.setattr(bwrap, "prefix", lambda *given: [*user, *bare(*given)[1:]])
     done = inside(
-        folder, STAGE, "cat in.txt && id -u >out.txt && ls; sed -n 3p /proc/net/dev; ls /run"
+        folder,
+        made.stage("look"),
+        "cat in.txt && id -u >out.txt && ls; sed -n 3p /proc/net/dev; ls /run",
     )
     if "amespace" in done.stderr or "uid map" in done.stderr:
         pytest.skip(f"namespaces are root's here: {done.stderr}")
@@ -227,12 +279,11 @@ def test_a_gpu_is_there_for_a_stage_that_declares_it(
     found = [path for path in Path("/dev").iterdir() if path.is_char_device()]
     device = next(path for path in found if not path.is_symlink() and path.name not in BWRAPS)
     monkeypatch.setattr(bwrap, "DEVICES", (device.name,))
-    stage = Stage("look", (), (), ("out.txt",), (), network=False, environment=(), gpu=wants)
+    stage = made.stage("look", gpu=wants)
     assert (inside(folder, stage, f"test -c '{device}'").returncode == 0) == wants
 
 
 def test_a_program_that_is_not_there_is_said(folder: Path) -> None:
-    room = Room(folder / "room", {})
-    before = bwrap.prefix(STAGE, room, folder / "project", os.defpath, {})
+    before = bwrap.prefix(made.stage("look"), room(folder), os.defpath, {})
     done = subprocess.run([*before, "nothing"], check=False, capture_output=True, text=True)
     assert bwrap.failed(done.returncode, done.stderr), done

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import made
 from engines import Engines
 from sealed.engines import client, engine, gpu, image
 from sealed.engines.engine import Engine
@@ -22,9 +23,9 @@ REMAPPED = {"Name": HERE, "SecurityOptions": ["name=apparmor", "name=userns"]}
 PODMAN = {"host": {"hostname": HERE, "security": {"rootless": False}}}
 PODMAN_OLD = {"host": {"hostname": HERE, "rootless": True}}
 PODMAN_ROOTLESS = {"host": {"hostname": HERE, "security": {"rootless": True}}}
-STAGE = Stage("copy", (), (), ("out",), (), network=False, environment=())
-TRAIN = Stage("train", (), (), ("out",), (), network=False, environment=(), gpu=True)
-FETCH = Stage("fetch", (), (), ("o",), (), network=True, environment=("MIRROR", "http_proxy"))
+STAGE = made.stage("copy")
+TRAIN = made.stage("train", gpu=True)
+FETCH = made.stage("fetch", network=True, environment=("MIRROR",))
 NO_SIGHT = (
     'echo "invalid mount config for type bind: bind source path does not exist: /x" >&2; exit 1'
 )

@@ -16,10 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
+import made
 from sealed.engines import client, command, image
 from sealed.engines.engine import Engine
-from sealed.rooms.room import Room
-from sealed.stage import Stage
 from sealed_project import ROOT, WAITS, Project, on, require_image, wait_until
 
 pytestmark = pytest.mark.slow
@@ -75,7 +74,7 @@ def test_a_container_holds_the_room_and_nothing_can_be_written_beside_it(docker:
 
 
 def test_a_stage_that_declares_the_network_and_a_variable_has_them(docker: Project) -> None:
-    meta = {"network": True, "environment": ["WANTED"]}
+    meta = {"sealed": {"network": True, "environment": ["WANTED"]}}
     found = seen(docker.stage("look", LOOKS, meta=meta), WANTED="1")
     assert "eth0" in found["networks"]
     assert found["wanted"] == "1"
@@ -90,7 +89,7 @@ def test_a_link_out_of_a_mirror_reads_as_on_the_host(docker: Project, tmp_path: 
     code = (
         "import os; open('out.txt', 'w').write(open(os.environ['WANTED'] + '/mnist/file').read())"
     )
-    meta = {"network": True, "environment": ["WANTED"]}
+    meta = {"sealed": {"network": True, "environment": ["WANTED"]}}
     docker.stage("look", code, meta=meta)
     result = docker.run("look", WANTED=str(tmp_path / "mirror"))
     assert result.returncode == 0, result.stderr
@@ -123,9 +122,9 @@ def test_outs_belong_to_the_caller(
     (tmp_path / "room/stages").mkdir(parents=True)
     (tmp_path / "room").chmod(0o777)
     (tmp_path / "room/stages/own.py").write_text("open('out.txt', 'w')")
-    stage = Stage("own", (), (), ("out.txt",), (), network=False, environment=())
+    stage = made.stage("own")
     chosen = Engine("docker", built, "", client.flags(client.find("docker", ROOT)))
-    argv, environ = command.build(chosen, stage, Room(tmp_path, {}), tmp_path, os.environ)
+    argv, environ = command.build(chosen, stage, made.room(tmp_path), os.environ)
     subprocess.run(argv, env=environ, check=True)
     status = (tmp_path / "room/out.txt").stat()
     assert (status.st_uid, status.st_gid) == (1234, 1234)

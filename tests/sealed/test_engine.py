@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
+import made
 from sealed.engines import client, command, engine, gpu, image
 from sealed.engines.client import Client
 from sealed.engines.engine import Engine
 from sealed.errors import StageError
-from sealed.rooms.room import Room
 from sealed.stage import Stage
 
 ROOT = Path(__file__).parents[2]
-STAGE = Stage("train", ("in",), (), ("out",), (), network=False, environment=())
-FETCH = Stage("fetch", (), (), ("out",), (), network=True, environment=("MIRROR", "BUNDLE"))
+STAGE = made.stage("train")
+FETCH = made.stage("fetch", network=True, environment=("MIRROR", "BUNDLE"))
 SAYS = {
     "image built": "exit 0",
     "no image": "echo 'Error: No such image: x' >&2; exit 1",
@@ -155,10 +155,10 @@ def test_each_exit_status_of_bwrap_has_its_message(status: int, words: str, mess
 
 
 def build(name: str, stage: Stage, tmp_path: Path, **environ: str) -> list[str]:
-    room = Room(tmp_path / 'a "room", with\tall', {})
+    room = made.room(tmp_path / 'a "room", with\tall')
     here = Client(name, "stages:x", name == "podman", rootless=False, remapped=False, machine="")
     engine = Engine(name, "stages:x", "", client.flags(here))
-    argv, _ = command.build(engine, stage, room, tmp_path, environ)
+    argv, _ = command.build(engine, stage, room, environ)
     return argv
 
 

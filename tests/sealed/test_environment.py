@@ -46,7 +46,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def declare(project: Project, lock: str, **entry: object) -> None:
     project.write("own.lock", lock)
-    known = {"deps": ["in.txt", "own.lock"], "meta": {"python": "own.lock"}} | entry
+    known = {"deps": ["in.txt", "own.lock"], "meta": {"sealed": {"python": "own.lock"}}} | entry
     project.stage("say", SAYS, **known)
 
 
@@ -103,14 +103,14 @@ def test_a_lock_that_is_no_dep_is_refused(project: Project, index: Path) -> None
             "say declares `image: x@sha256:0`, which host cannot giv",
         ),
         ({"python": "own.lock"}, "docker", "say declares `python: own.lock`, which docker cannot "),
-        ({"image": 1}, "host", "dvc.yaml: say.meta.image: expected a text, found 1"),
+        ({"image": 1}, "host", "dvc.yaml: say.meta.sealed.image: expected a text, found 1"),
     ],
 )
 def test_an_engine_that_cannot_give_a_stage_its_environment_is_refused(
     project: Project, meta: dict[str, object], engine: str, message: str
 ) -> None:
     project.engine = engine
-    declare(project, "", meta=meta)
+    declare(project, "", meta={"sealed": meta})
     failed = project.run("say")
     assert message in failed.stderr
     assert failed.returncode == 2
@@ -133,7 +133,7 @@ def based(project: Project) -> Iterator[Project]:
 @pytest.mark.slow
 def test_an_image_is_built_of_a_folder_once_for_each_content(based: Project) -> None:
     code = "open('out.txt', 'w').write(open('/own.lock').read())"
-    based.stage("say", code, deps=["own"], meta={"image": "own"})
+    based.stage("say", code, deps=["own"], meta={"sealed": {"image": "own"}})
     first = based.run("say")
     assert first.returncode == 0, first.stderr
     assert "building the image of" in first.stderr
@@ -142,7 +142,7 @@ def test_an_image_is_built_of_a_folder_once_for_each_content(based: Project) -> 
     based.write("own/own.lock", "2")
     based.run("say")
     assert based.read("out.txt") == "2"
-    refused = based.stage("say", code, meta={"image": "own"}).run("say")
+    refused = based.stage("say", code, meta={"sealed": {"image": "own"}}).run("say")
     assert "own: the stage runs in what it describes; add it to its deps" in refused.stderr
 
 
@@ -152,8 +152,8 @@ def test_an_image_is_taken_by_its_name_and_never_pulled(project: Project, asked:
     tag = require_image()
     project.engine = asked
     code = "import sys; open('out.txt', 'w').write(sys.prefix)"
-    assert project.stage("say", code, meta={"image": tag}).run("say").returncode == 0
+    assert project.stage("say", code, meta={"sealed": {"image": tag}}).run("say").returncode == 0
     assert project.read("out.txt") == "/opt/venv"
-    failed = project.stage("say", code, meta={"image": "localhost/none:1"}).run("say")
+    failed = project.stage("say", code, meta={"sealed": {"image": "localhost/none:1"}}).run("say")
     assert "docker: image localhost/none:1 is not here" in failed.stderr
     assert failed.returncode == 2

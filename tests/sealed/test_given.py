@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
+import made
 from sealed import given
 from sealed.engines import command
 from sealed.engines.engine import Engine
-from sealed.rooms.room import Room
-from sealed.stage import Stage
 
 
 @pytest.fixture(autouse=True)
@@ -27,14 +26,14 @@ FORMS += ["file:{}/a%20mirror", "file://localhost{}/a%20mirror/"]
 def test_a_dataset_mirror_in_any_form_is_mounted_and_named_by_its_whole_path(
     home: Path, form: str
 ) -> None:
-    stage = Stage("fetch", (), (), ("out",), (), network=True, environment=("MIRROR",))
-    room = Room(home / "room", {})
+    stage = made.stage("fetch", network=True, environment=("MIRROR",))
+    room = made.room(home / "room")
     environ = {"MIRROR": form.format(home)}
     whole = f"{home}/a mirror"
-    argv, _ = command.build(Engine("docker", "image", ""), stage, room, Path(home), environ)
+    argv, _ = command.build(Engine("docker", "image", ""), stage, room, environ)
     assert f"MIRROR={whole}" in argv
     assert f"type=bind,source={whole},target={whole},readonly" in argv
-    _, variables = command.build(Engine("host", "", ""), stage, room, Path(home), environ)
+    _, variables = command.build(Engine("host", "", ""), stage, room, environ)
     assert variables["MIRROR"] == whole
 
 

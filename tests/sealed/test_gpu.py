@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
+import made
 from sealed.engines import command, gpu
 from sealed.engines.engine import Engine
-from sealed.rooms.room import Room
-from sealed.stage import Stage
 
 
 def test_a_gpu_is_found_by_its_device(tmp_path: Path) -> None:
@@ -71,20 +70,14 @@ def test_on_the_host_only_a_stage_that_wants_a_gpu_sees_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wants: bool, sees: str
 ) -> None:
     monkeypatch.setattr(gpu, "present", lambda: True)
-    stage = Stage("s", (), (), ("o",), (), network=False, environment=(), gpu=wants)
+    stage = made.stage("s", gpu=wants)
     host = Engine("host", "", "")
-    _, environ = command.build(
-        host, stage, Room(tmp_path, {}), tmp_path, {"CUDA_VISIBLE_DEVICES": "1"}
-    )
+    _, environ = command.build(host, stage, made.room(tmp_path), {"CUDA_VISIBLE_DEVICES": "1"})
     assert environ["CUDA_VISIBLE_DEVICES"] == sees
 
 
 def test_certificates_are_given_under_both_names(tmp_path: Path) -> None:
-    stage = Stage(
-        *("fetch", (), (), ("o",), ()),
-        network=True,
-        environment=("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
-    )
+    stage = made.stage("fetch", network=True)
     bundle = tmp_path / "ca.pem"
     bundle.touch()
     for environ, expected in (
@@ -93,7 +86,5 @@ def test_certificates_are_given_under_both_names(tmp_path: Path) -> None:
         ({"SSL_CERT_FILE": "/a", "REQUESTS_CA_BUNDLE": "/b"}, ["/a", "/b"]),
         ({}, [None, None]),
     ):
-        _, given = command.build(
-            Engine("host", "", ""), stage, Room(tmp_path, {}), tmp_path, environ
-        )
+        _, given = command.build(Engine("host", "", ""), stage, made.room(tmp_path), environ)
         assert [given.get(name) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")] == expected

@@ -11,8 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sealed import document
+from sealed.address import of_name
 from sealed.errors import StageError
-from sealed.rooms import inputs
+from sealed.rooms import inputs, parameters
 from sealed.stage import read
 from sealed_project import Project
 
@@ -43,7 +44,7 @@ def edits(project: Project, path: str, text: str) -> Project:
     code = f"""
     import time
     from pathlib import Path
-    edited = Path.cwd().parents[4] / {path!r}
+    edited = Path({str(project.root / path)!r})
     edited.parent.mkdir(exist_ok=True)
     edited.write_text({text!r})
     Path('out.txt').write_text('new')
@@ -66,7 +67,7 @@ def test_what_is_edited_while_the_stage_runs_is_named_and_nothing_published(
 
 
 def test_a_dep_that_is_gone_is_named(project: Project) -> None:
-    code = "from pathlib import Path; (Path.cwd().parents[4] / 'in.txt').unlink()"
+    code = f"from pathlib import Path; Path({str(project.root / 'in.txt')!r}).unlink()"
     result = project.stage("copy", f"{code}; Path('out.txt').touch()").run("copy")
     said = "in.txt: changed while stages/copy.py ran, so its results are not of what lies here; "
     assert said + "nothing is published, run it again" in result.stderr
@@ -93,10 +94,11 @@ def test_dvc_records_nothing_of_an_edited_run(project: Project) -> None:
 
 def test_a_file_in_the_same_state_is_not_read_again(project: Project) -> None:
     """Its copy is another one here, and nobody looks."""
-    stage = read("copy", project.stage("copy").root)
-    given = inputs.Inputs(
-        {dep: inputs.state((project.root / dep).stat()) for dep in stage.deps}, {}
-    )
+    stage = read(of_name("copy", project.stage("copy").root))
+    states: dict[str, inputs.State | None] = {
+        dep: inputs.state((project.root / dep).stat()) for dep in stage.deps
+    }
+    given = inputs.Inputs(states, {}, {})
     room = project.root / "room"
     for dep in stage.deps:
         project.write(f"room/{dep}", "other")
@@ -124,16 +126,16 @@ VALUES: Any = st.recursive(
 @example({"a": 5e-05, "b": 1e22, "c": 1e16, "d": -0.0, "e": math.nan, "f": -math.inf})
 @example({"x" * 200: "\x85\u2028 \n\t\x00\ud800😀 " + "y" * 200, "<<": "<<", "": ""})
 def test_params_read_back_the_same_by_yaml_1_1_and_1_2(params: dict[str, Any]) -> None:
-    text = inputs.written(params)
+    text = parameters.written(params, "params.yaml")
     for found in (document.parse(text.encode()), yaml.safe_load(text)):
-        assert not list(inputs.differing(params, found))
+        assert not list(parameters.differing(params, found))
 
 
 @pytest.mark.parametrize("text", ["? [1, 2]\n: 3", "!!omap [x: 1]", "!!pairs [x: 1]"])
 def test_a_value_that_would_not_read_back_the_same_is_refused(text: str) -> None:
     params = {"a": document.parse(text.encode())}
     with pytest.raises(StageError, match=r"params.yaml: a.*: expected plain numbers, texts, lists"):
-        inputs.written(params)
+        parameters.written(params, "params.yaml")
 
 
 @pytest.mark.fault(38)

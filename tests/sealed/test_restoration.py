@@ -79,7 +79,9 @@ def test_a_stage_that_fails_gives_back_what_dvc_lock_names(made: Project) -> Non
 
 @pytest.mark.fault(41)
 def test_a_stage_that_is_refused_gives_back_too(made: Project) -> None:
-    result = made.stage("make", MAKES, **OUTS, meta={"netwrok": True}, params=["copy"]).dvc("repro")
+    result = made.stage(
+        "make", MAKES, **OUTS, meta={"sealed": {"netwrok": True}}, params=["copy"]
+    ).dvc("repro")
     assert "found netwrok" in result.stderr
     assert outs(made) == MADE
 
@@ -99,7 +101,7 @@ def test_a_stage_that_is_stopped_gives_back_too(made: Project, number: signal.Si
 
 @pytest.mark.fault(37)
 def test_what_was_edited_while_it_ran_gives_back_too(made: Project) -> None:
-    code = MAKES + "(Path.cwd().parents[4] / 'in.txt').write_text('bye')"
+    code = MAKES + f"Path({str(made.root / 'in.txt')!r}).write_text('bye')"
     result = made.stage("make", code, **OUTS).dvc("repro")
     assert "in.txt: changed while stages/make.py ran" in result.stderr
     assert outs(made) == MADE
@@ -124,7 +126,7 @@ def test_what_cannot_be_brought_back_is_said_in_one_line(made: Project, how: str
     result = made.stage("make", FAILS, **OUTS).dvc("repro")
     assert outs(made) == {"n.json": b"hellon"}
     line = (
-        "stages/run make: made, model: not there, and neither DVC's cache nor git has what "
+        "sealed make: made, model: not there, and neither DVC's cache nor git has what "
         "dvc.lock names; run `dvc pull make`"
     )
     assert line in result.stderr
@@ -132,9 +134,8 @@ def test_what_cannot_be_brought_back_is_said_in_one_line(made: Project, how: str
 
 
 def test_what_lies_there_is_left_as_it_is(made: Project) -> None:
-    code = (
-        "from pathlib import Path\n(Path.cwd().parents[4] / 'model').write_text('mine')\n" + FAILS
-    )
+    model = str(made.root / "model")
+    code = f"from pathlib import Path\nPath({model!r}).write_text('mine')\n" + FAILS
     made.stage("make", code, **OUTS).dvc("repro")
     assert outs(made) == MADE | {"model": b"mine"}
 

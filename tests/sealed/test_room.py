@@ -29,7 +29,7 @@ def test_a_stage_runs_from_any_path_and_publishes_its_outs(project: Project) -> 
     result = project.stage("copy").run("copy")
     assert result.returncode == 0, result.stderr
     where = {"host": "on the host", "bwrap": "in bwrap"}[project.engine]
-    assert result.stderr == f"stages/run copy: {where} (STAGE_ENGINE={project.engine})\n"
+    assert result.stderr == f"sealed copy: {where} (STAGE_ENGINE={project.engine})\n"
     assert project.read("out.txt") == "hello!"
     assert project.rooms() == []
 
@@ -48,6 +48,7 @@ def test_a_stage_sees_its_deps_and_params_and_nothing_else(project: Project) -> 
     """
     project.stage("see", code, deps=["data"], params=["copy.times", "other"]).run("see")
     assert project.read("out.txt").splitlines() == [
+        ".dvc/config",  # the room's own: what DVC's tools look for
         "data/a.txt",
         "params.yaml",
         "stages/see.py",
@@ -245,7 +246,7 @@ def test_a_dep_that_holds_no_plain_file_is_refused(project: Project, what: str) 
 
 def test_a_record_is_published_and_never_hashed(project: Project) -> None:
     code = COPIES + "Path('metrics').mkdir(exist_ok=True); Path('metrics/env.txt').write_text('x')"
-    project.stage("copy", code, meta={"records": ["metrics/env.txt"]})
+    project.stage("copy", code, meta={"sealed": {"records": ["metrics/env.txt"]}})
     assert project.dvc("repro", "-q").returncode == 0
     assert project.read("metrics/env.txt") == "x"
     assert "env.txt" not in project.read("dvc.lock")
@@ -270,7 +271,7 @@ def test_inputs_linked_into_the_cache_stay_as_they_are(project: Project, kind: s
 
 def test_the_environment_is_clean(project: Project) -> None:
     code = "import json, os; json.dump(dict(os.environ), open('out.txt', 'w'))"
-    project.stage("see", code, meta={"environment": ["WANTED"]})
+    project.stage("see", code, meta={"sealed": {"environment": ["WANTED"]}})
     project.run("see", WANTED="1", UNWANTED="2", PYTHONSTARTUP="/x")
     seen = project.read("out.txt")
     assert '"WANTED": "1"' in seen

@@ -18,7 +18,7 @@ stages:
     deps: [stages/count.py, start]
     params: [count]
     outs: [out]
-    meta: {checkpoints: true}
+    meta: {sealed: {checkpoints: true}}
 """
 SCRIPT = """
 import os, time
@@ -35,6 +35,7 @@ else:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "stages").mkdir()
+    (tmp_path / ".dvc").mkdir()
     (tmp_path / "stages/count.py").write_text(SCRIPT)
     (tmp_path / "dvc.yaml").write_text(PIPELINE)
     (tmp_path / "start").write_text("1")
@@ -44,6 +45,7 @@ def project(tmp_path: Path) -> Path:
 
 def start(project: Path) -> subprocess.Popen[bytes]:
     environment = os.environ | {"STAGE_ENGINE": "host", "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment["STAGE_ROOMS"] = f"{project}-rooms"
     command = [sys.executable, "-m", "sealed.launch", "count"]
     return subprocess.Popen(command, cwd=project, env=environment, stderr=subprocess.DEVNULL)
 
@@ -108,7 +110,7 @@ def test_a_full_disk_when_dvc_caches_costs_no_training(tmp_path: Path) -> None:
     mark.touch()
     """
     project = Project(tmp_path / "a clone")
-    project.stage("train", code, meta={"checkpoints": True})
+    project.stage("train", code, meta={"sealed": {"checkpoints": True}})
     cache = project.root / ".dvc/cache"
     cache.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", cache], check=True)

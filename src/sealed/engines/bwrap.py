@@ -56,13 +56,14 @@ def require() -> None:
         )
 
 
-def prefix(stage: Stage, room: Room, root: Path, path: str, shown: Mapping[str, Path]) -> list[str]:
-    """Return what to put before a command so that it runs in `room` as if that were `root`.
+def prefix(stage: Stage, room: Room, path: str, shown: Mapping[str, Path]) -> list[str]:
+    """Return what to put before a command so that it runs in the room as if that were the project.
 
-    What is hidden so is shown again, read-only, where it is the environment of a program on `path`
-    or, by its place, in `shown`.
+    What is hidden so is shown again, read-only, where it is a dep that is left in its place, the
+    environment of a program on `path` or, by its place, in `shown`.
     """
-    tops = list(_tops(root))
+    root, tops = room.project, list(_tops(room.project))
+    source, over = _cover(room)
     words = [NAME, *_machine(), *ALONE, *([] if stage.network else ["--unshare-net"])]
     words += _devices() if stage.gpu else []
     for own in (Path(TEMPORARY), Path("/var/tmp")):  # noqa: S108
@@ -70,15 +71,23 @@ def prefix(stage: Stage, room: Room, root: Path, path: str, shown: Mapping[str, 
             words += ["--bind", str(room.tmp), str(own)]
     words += [word for at in OF_RUN for word in ("--ro-bind-try", at, at)]
     words += [word for top in tops for word in ("--tmpfs", str(top))]
-    again = {place: Path(source) for place, source in _environments(path)}
-    again |= {Path(place): source for place, source in shown.items()}
+    again = {place: Path(of) for place, of in _environments(path)}
+    again |= {Path(place): of for place, of in shown.items()}
+    again |= {root / dep: of for dep, of in room.inputs.bound.items()}
     around = [*map(Path, OWN), *tops]
-    words += _again({at: of for at, of in again.items() if not at.is_relative_to(root)}, around)
-    words += ["--bind", str(room.path), str(root)]
-    words += _again({at: of for at, of in again.items() if at != root}, [root])
+    words += _again({at: of for at, of in again.items() if not at.is_relative_to(over)}, around)
+    words += ["--bind", str(source), str(over)]
+    words += _again({at: of for at, of in again.items() if at != over}, [over])
     words += ["--bind", str(room.kept), CHECKPOINTS] if room.kept else []
     words += [word for made in ["/run", *tops] for word in ("--remount-ro", str(made))]
-    return [*words, "--chdir", str(root), "--"]
+    return [*words, "--chdir", str(root / room.wdir), "--"]
+
+
+def _cover(room: Room) -> tuple[Path, Path]:
+    """Return what is mounted, and over what: more than the project where a dep lies above it."""
+    whole = room.folder / "room"
+    above = len(room.path.relative_to(whole).parts)
+    return whole, room.project.parents[above - 1] if above else room.project
 
 
 def failed(status: int, last_words: str) -> bool:

@@ -9,7 +9,7 @@ from sealed import given
 from sealed.engines import bwrap, environment, gpu, mounts
 from sealed.engines.engine import Engine
 from sealed.errors import StageError
-from sealed.rooms import checkpoints
+from sealed.rooms import answers, checkpoints
 from sealed.rooms.room import Room
 from sealed.stage import Stage
 
@@ -18,16 +18,21 @@ ALWAYS = {
     "LANG": "C.UTF-8",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",
-    "PYTHONPATH": "src",
+    "SHELL": "/bin/sh",
     "TZ": "UTC",
 }
+SHELL = "/bin/sh"
+PROGRAMS = (  # by which a user's programs and their libraries are found
+    *("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV"),
+    *("PYTHONPATH", "R_HOME", "R_LIBS", "R_LIBS_USER", "JAVA_HOME"),
+)
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")  # one file; which is read is the library's
 
 
 def build(
-    engine: Engine, stage: Stage, room: Room, root: Path, environ: Mapping[str, str]
+    engine: Engine, stage: Stage, room: Room, environ: Mapping[str, str]
 ) -> tuple[list[str], dict[str, str]]:
-    """Return the command line of a stage, and the environment to start it with."""
+    """Return the command line that runs a command of a stage, and the environment for it."""
     declared = {name: environ[name] for name in stage.environment if environ.get(name)}
     declared |= _certificates(declared)
     paths = {name: str(path) for name, v in declared.items() if (path := given.path(v))}
@@ -37,21 +42,25 @@ def build(
         declared[checkpoints.VARIABLE] = "/checkpoints" if engine.image else own
     if engine.image:
         argv = [engine.name, "run", *_sealed(stage, room, environ), *engine.flags]
-        argv += [*_mounts(room, set(paths.values())), *_variables(declared)]
-        return [*argv, engine.image, "python", stage.script], dict(environ)
+        declared |= answers.variables("/room", stage.address)
+        argv += [*_mounts(room, {*paths.values(), *_outside(stage, room)})]
+        argv += _variables(stage, declared)
+        return [*argv, engine.image, *_program("python", stage, room)], dict(environ)
     if stage.gpu:
         declared |= gpu.for_host(environ)
     elif gpu.present():
         declared[gpu.CUDA] = "-1"
     python = _python(stage, room, environ)
-    programs = f"{python.parent}:{os.defpath}"
-    argv = [str(python), stage.script]
+    programs = _programs(stage, python, environ)
+    argv = _program(str(python), stage, room)
     if engine.name != bwrap.NAME:
-        return argv, {**_home(room), "PATH": programs, **declared, **ALWAYS}
-    home = {"HOME": bwrap.TEMPORARY, "PATH": programs, "TMPDIR": bwrap.TEMPORARY}
-    shown, moved = _shown(paths, root)
-    before = bwrap.prefix(stage, room, root, programs, shown)
-    return [*before, *argv], {**home, **declared, **moved, **ALWAYS}
+        declared |= answers.variables(str(room.path), stage.address)
+        return argv, {**_home(room), **programs, **declared, **_always(stage)}
+    shown, moved = _shown({**paths, **{path: path for path in _outside(stage, room)}}, room.project)
+    before = bwrap.prefix(stage, room, programs.get("PATH", os.defpath), shown)
+    home = dict.fromkeys(("HOME", "TMPDIR"), bwrap.TEMPORARY)
+    declared |= {**moved, **answers.variables(str(room.project), stage.address)}
+    return [*before, *argv], {**home, **programs, **declared, **_always(stage)}
 
 
 def _python(stage: Stage, room: Room, environ: Mapping[str, str]) -> Path:
@@ -62,6 +71,34 @@ def _python(stage: Stage, room: Room, environ: Mapping[str, str]) -> Path:
     if not lock.is_file():
         raise StageError(f"{stage.python}: the stage runs in what it describes; add it to its deps")
     return environment.python(lock, environ)
+
+
+def _program(python: str, stage: Stage, room: Room) -> list[str]:
+    return [python, stage.script] if stage.script else [SHELL, "-c", room.turn]
+
+
+def _programs(stage: Stage, python: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what finds programs and their libraries: the user's, or for a script our Python."""
+    if stage.script:
+        return {"PATH": f"{python.parent}:{os.defpath}"}
+    found = {name: environ[name] for name in PROGRAMS if environ.get(name)}
+    if stage.python:
+        found["PATH"] = f"{python.parent}:{found.get('PATH', os.defpath)}"
+        found["VIRTUAL_ENV"] = str(python.parent.parent)
+    return found
+
+
+def _always(stage: Stage) -> dict[str, str]:
+    return ALWAYS | ({"PYTHONPATH": "src"} if stage.script else {})
+
+
+def _outside(stage: Stage, room: Room) -> list[str]:
+    """Return the absolute paths that a stage declares: its deps, and what it may read. Raises."""
+    found = [os.path.expanduser(path) for path in stage.settings.read_only]  # noqa: PTH111
+    for path in found:
+        if not os.path.exists(path):  # noqa: PTH110
+            raise StageError(f"{path}: {stage.address} declares to read it, but it is not there")
+    return found + [path for path in room.inputs.bound if path.startswith("/")]
 
 
 def _shown(paths: Mapping[str, str], root: Path) -> tuple[dict[str, Path], dict[str, str]]:
@@ -99,12 +136,12 @@ def _home(room: Room) -> dict[str, str]:
     return {
         "HOME": str(room.tmp),
         "TMPDIR": str(room.tmp),
-        "XDG_CACHE_HOME": str(room.folder.parent.parent / "cache"),  # what can be made again
+        "XDG_CACHE_HOME": str(room.cache),  # what can be made again
     }
 
 
-def _variables(declared: Mapping[str, str]) -> list[str]:
-    variables = {**declared, **ALWAYS, "HOME": "/tmp"}  # noqa: S108  # a tmpfs of its own
+def _variables(stage: Stage, declared: Mapping[str, str]) -> list[str]:
+    variables = {**declared, **_always(stage), "HOME": "/tmp"}  # noqa: S108  # a tmpfs of its own
     return [part for item in variables.items() for part in ("--env", "=".join(item))]
 
 
@@ -118,7 +155,7 @@ def _mounts(room: Room, paths: set[str]) -> list[str]:
 
 def _sealed(stage: Stage, room: Room, environ: Mapping[str, str]) -> list[str]:
     flags = ["--rm", f"--cidfile={room.cid}", "--pull=never", "--log-driver=none"]
-    flags += ["--read-only", "--tmpfs=/tmp", "--workdir=/room"]
+    flags += ["--read-only", "--tmpfs=/tmp", f"--workdir=/room/{stage.wdir}"]
     flags += ["--cap-drop=ALL", "--security-opt=no-new-privileges", f"--pids-limit={MAX_PROCESSES}"]
     if environ.get("STAGE_MEMORY"):
         flags.append(f"--memory={environ['STAGE_MEMORY']}")

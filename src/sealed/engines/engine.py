@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from sealed.declared.settings import PROXIES
 from sealed.engines import bwrap, client, gpu, image
 from sealed.engines.client import ANSWER_SECONDS, Client
 from sealed.errors import StageError
-from sealed.stage import PROXIES, Stage
+from sealed.stage import Stage
 
 HOST = "host"
 CONTAINERS = ("docker", "podman")
@@ -136,7 +137,7 @@ def explain(
     if status in {137, -9}:
         limit = environ.get("STAGE_MEMORY")
         bound = f"the limit is STAGE_MEMORY={limit}" if limit and engine.image else "see `dmesg`"
-        return f"{stage.script} was killed (SIGKILL), most often for want of memory; {bound}"
+        return f"{stage.what} was killed (SIGKILL), most often for want of memory; {bound}"
     if engine.image and status in {125, 126, 127}:
         return _not_started(status, engine, last_words)
     if engine.name == bwrap.NAME and bwrap.failed(status, last_words):
@@ -144,8 +145,8 @@ def explain(
     if engine.name == bwrap.NAME and 128 < status <= 128 + signal.SIGRTMAX:
         status = 128 - status  # how it says that
     if status < 0:
-        return f"{stage.script} was ended by signal {-status}"
-    return f"{stage.script} failed with exit status {status}"
+        return f"{stage.what} was ended by signal {-status}"
+    return f"{stage.what} failed with exit status {status}"
 
 
 def _not_started(status: int, engine: Engine, last_words: str) -> str:

@@ -9,8 +9,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
-from typing import NamedTuple
 
+from sealed.caller import Process, find, gone
+from sealed.caller import status as fields
 from sealed.engines import bwrap, engine
 from sealed.engines.engine import Engine
 from sealed.errors import StageError
@@ -21,20 +22,12 @@ LAST_WORDS = 16_384  # bytes of the stage's stderr that are kept for advice
 LOOK_SECONDS = 0.2  # between two looks whether who started it is still there
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 SESSION = 3  # the field of /proc/PID/stat after the name: of which it is a process
-STARTED = 19  # the same: when, in ticks since the machine did
-
-
-class Process(NamedTuple):
-    """A process, told from a later one of the same number."""
-
-    pid: int
-    started: str
 
 
 def run(argv: list[str], environ: dict[str, str], chosen: Engine, made: Room) -> tuple[int, str]:
     """Run a command in the room; return its exit status and the end of what it said on stderr."""
     (made.folder / "engine").write_text(chosen.name, encoding="utf-8")
-    caller = _caller()
+    caller = find()
     child = _start(argv, environ, chosen, made)
     words = bytearray()
     pump = Thread(target=_pass_on, args=(child, words), daemon=True)
@@ -65,7 +58,7 @@ def _start(
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     return subprocess.Popen(  # noqa: S603
         argv,
-        cwd=made.path,
+        cwd=made.cwd,
         env=environ,
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -83,44 +76,10 @@ def _pass_on(child: subprocess.Popen[bytes], words: bytearray) -> None:
         del words[:-LAST_WORDS]
 
 
-def _caller() -> Process | None:
-    """Return who runs the pipeline: the nearest ancestor that is no `sh -c`; None: not to be seen.
-
-    Raises StageError when it has ended already.
-    """
-    child, pid = os.getpid(), os.getppid()
-    with suppress(FileNotFoundError, ProcessLookupError):
-        try:
-            while (words := Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"))[1:]:
-                if not (words[0].endswith(b"sh") and b"-c" in words[1:]):
-                    break
-                child, pid = pid, int(_status(pid)[1])
-            return Process(pid, _status(pid)[STARTED]) if pid > 1 else None
-        except (FileNotFoundError, ProcessLookupError):
-            if int(_status(child)[1]) == pid:  # it lives, out of sight: hidepid, or `docker exec`
-                return None
-    raise StageError("who started it is gone", 128 + signal.SIGHUP)
-
-
-def _status(pid: int) -> list[str]:
-    """Return the fields of /proc/PID/stat after the name, which may hold anything."""
-    status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    return status.rpartition(")")[2].split()
-
-
-def _gone(process: Process) -> bool:
-    """Tell whether a process has ended; its number may be somebody else's by now."""
-    try:
-        fields = _status(process.pid)
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-    return fields[0] in "ZX" or fields[STARTED] != process.started
-
-
 def _wait(child: subprocess.Popen[bytes], caller: Process | None) -> None:
     """Wait until the stage has ended. Raises StageError when the caller ended before."""
     while not _ended(child, seconds=LOOK_SECONDS):
-        if caller and _gone(caller):
+        if caller and gone(caller):
             raise StageError("who started it is gone; nothing is published", 128 + signal.SIGHUP)
 
 
@@ -151,7 +110,7 @@ def _session(leader: int) -> set[int]:
     found = set()
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if int(_status(int(folder.name))[SESSION]) == leader:
+            if int(fields(int(folder.name))[SESSION]) == leader:
                 found.add(int(folder.name))
     return found
 

@@ -3,7 +3,7 @@
 Its name is a digest of all that the stage sees, so that no run finds the checkpoints of another
 one. It lives until dvc.lock names the outs that were made from it: DVC takes them into its cache
 after the stage has ended, and where that fails (a full disk) the next run goes on from here. In
-dvc.yaml: `meta: {checkpoints: true}`.
+dvc.yaml: `meta: {sealed: {checkpoints: true}}`.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sealed import content, lock
+from sealed.address import Address
 from sealed.errors import StageError
 from sealed.rooms.room import Room
 from sealed.stage import Stage
@@ -26,11 +27,11 @@ def opened(stage: Stage, room: Room, image: str, root: Path) -> Path | None:
     if not stage.checkpoints:
         return None
     digest = hashlib.sha256(image.encode())
-    for path in sorted(room.given):
-        with (room.path / path).open("rb") as file:
+    for path in sorted(room.given.keys() | room.inputs.bound.keys()):
+        with room.inputs.bound.get(path, room.path / path).open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         digest.update(f"\0{path}\0{found}".encode())
-    folder = _all(root) / stage.name / digest.hexdigest()[:16]
+    folder = _all(root) / stage.slug / digest.hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     return folder.absolute()
 
@@ -40,8 +41,9 @@ def note(stage: Stage, room: Room) -> None:
     if room.kept is None:
         return
     outs = {out: _md5(room.path / out, room.path) for out in stage.outs}
+    note = {"stage": [stage.file, stage.name, stage.wdir], "outs": outs}
     with suppress(OSError):  # a full disk; the folder then lives until a run of other inputs
-        room.kept.with_suffix(PUBLISHED).write_text(json.dumps(outs), encoding="utf-8")
+        room.kept.with_suffix(PUBLISHED).write_text(json.dumps(note), encoding="utf-8")
 
 
 def discard_others(room: Room) -> None:
@@ -56,10 +58,11 @@ def discard_others(room: Room) -> None:
 def sweep(root: Path) -> None:
     """Remove the folders, of all stages, whose outs dvc.lock names by now."""
     for note in _all(root).glob(f"*/*{PUBLISHED}"):
-        with suppress(StageError, OSError, ValueError):  # what cannot be told lives on
-            outs = json.loads(note.read_bytes())
-            named = {out.path: out.content.md5 for out in lock.outputs_of(note.parent.name, root)}
-            if all(named.get(path) == md5 for path, md5 in outs.items()):
+        with suppress(StageError, OSError, ValueError, LookupError):  # what cannot be told lives on
+            noted = json.loads(note.read_bytes())
+            outs = lock.outputs_of(Address(root, *noted["stage"]))
+            named = {out.path: out.content.md5 for out in outs}
+            if all(named.get(path) == md5 for path, md5 in noted["outs"].items()):
                 _remove(note.with_suffix(""))
                 _remove(note)
 

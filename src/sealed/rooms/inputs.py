@@ -1,53 +1,58 @@
-"""What a stage is given: a copy of each dep, and a params.yaml of the declared keys alone.
+"""What a stage is given: a copy of each dep, and params files reduced to the declared keys.
 
 DVC hashes deps and params once the stage has ended: what was edited meanwhile would be recorded as
 if it had been used. So what was given is held against the workspace again before anything is
-published.
+published. Where an engine can show a file in the place of another, large deps are not copied.
 """
 
 import fcntl
 import os
 import shutil
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-import yaml
-
-from sealed import document
 from sealed.content import content, members
 from sealed.errors import StageError
-from sealed.stage import PARAMS, Stage
+from sealed.rooms import parameters
+from sealed.stage import Stage
 
 FICLONE = 0x40049409  # linux/fs.h: share the blocks of a file, copy on write
 SETTLED_NS = 2_000_000_000  # file systems tell times apart by up to two seconds
+BOUND_BYTES = 16_000_000  # what is smaller is copied in milliseconds
 State = tuple[int, ...]  # device, inode, size, times of change in ns
 
 
 class Inputs(NamedTuple):
-    """What one stage was given."""
+    """What one stage was given; a path is relative to the project, or absolute outside it."""
 
-    files: dict[str, State | None]  # path -> its state when it was copied; None: just changed
-    params: dict[str, Any]
+    files: dict[str, State | None]  # -> its state when it was copied; None: just changed
+    params: dict[str, dict[str, Any]]  # params file -> what is declared of it
+    bound: dict[str, Path]  # what is read in place -> where it lies; the room holds an empty file
 
 
-def furnish(room: Path, stage: Stage, root: Path) -> Inputs:
-    """Copy into `room` what the stage declares, and make the folders of its outs."""
-    files = {}
-    for dep in stage.deps:
-        if (root / dep).is_dir():
+def furnish(room: Path, stage: Stage, root: Path, *, binding: bool = False) -> Inputs:
+    """Bring into `room` what the stage declares, and make the folders of its outs.
+
+    With `binding` a large file is left to the engine, to show it read-only in its place.
+    """
+    given = Inputs({}, {}, {})
+    for dep in _whole(stage):
+        if (root / dep).is_dir() and not dep.startswith("/"):
             (room / dep).mkdir(parents=True, exist_ok=True)
         for path in _members(dep, stage, root):
-            (room / path).parent.mkdir(parents=True, exist_ok=True)
-            files[path] = copy(root / path, room / path)
-    params = declared_params(load_params(root), stage) if stage.params else {}
-    if stage.params:
-        (room / PARAMS).write_text(written(params), encoding="utf-8")
+            given.files[path] = _bring(path, room, root, given.bound, binding=binding)
+    for name, keys in _reduced(stage).items():
+        given.params[name] = _declared(name, stage, root)
+        (room / name).parent.mkdir(parents=True, exist_ok=True)
+        text = parameters.reduced(root / name, given.params[name], keys, name)
+        (room / name).write_text(text, encoding="utf-8")
     for out in stage.written:
         (room / out).parent.mkdir(parents=True, exist_ok=True)
-    return Inputs(files, params)
+    for out in stage.persistent:
+        _bring_last(out, room, root)
+    return given
 
 
 def changed(given: Inputs, room: Path, stage: Stage, root: Path) -> list[str]:
@@ -55,27 +60,76 @@ def changed(given: Inputs, room: Path, stage: Stage, root: Path) -> list[str]:
 
     A file whose state is still the same is not read again.
     """
-    there = [dep for dep in stage.deps if (root / dep).exists()]
+    there = [dep for dep in _whole(stage) if (root / dep).exists()]
     now = {path for dep in there for path in _members(dep, stage, root)}
     found = now ^ given.files.keys()
     for path in now & given.files.keys():
         same = given.files[path] == state((root / path).stat())
-        if not same and content(root / path) != content(room / path):
+        if not same and (path in given.bound or content(root / path) != content(room / path)):
             found.add(path)
-    params = declared_params(load_params(root), stage) if stage.params else {}
-    return sorted(found) + [f"{PARAMS}: {key}" for key in differing(given.params, params)]
+    keys = [
+        f"{name}: {key}"
+        for name in _reduced(stage)
+        for key in parameters.differing(given.params[name], _declared(name, stage, root))
+    ]
+    return sorted(found) + keys
+
+
+def _whole(stage: Stage) -> list[str]:
+    """Return what is given as it is: deps, and params files of which no key is named."""
+    params = [name for name, keys in stage.params.items() if not keys]
+    return [*stage.deps, *stage.outside, *params]
+
+
+def _reduced(stage: Stage) -> dict[str, tuple[str, ...]]:
+    """Return the keys of the params files that are no deps themselves."""
+    deps = [PurePosixPath(dep) for dep in stage.deps]
+    return {
+        name: keys
+        for name, keys in stage.params.items()
+        if keys and not any(PurePosixPath(name).is_relative_to(dep) for dep in deps)
+    }
+
+
+def _declared(name: str, stage: Stage, root: Path) -> dict[str, Any]:
+    gap = f"{name}: {{key}}: {stage.file} declares it for {stage.name}; add it"
+    return parameters.declared(parameters.load(root / name, name), stage.params[name], gap)
 
 
 def _members(dep: str, stage: Stage, root: Path) -> Iterator[str]:
-    """Yield the files of a dep, by their paths in the project."""
+    """Yield the files of a dep, by their paths in the project; absolute ones stay so."""
     if not (root / dep).exists():
-        raise StageError(f"{dep}: dvc.yaml declares it for {stage.name}, but it is not there")
+        raise StageError(f"{dep}: {stage.file} declares it for {stage.name}, but it is not there")
     paths = members(root / dep, root) if (root / dep).is_dir() else [root / dep]
     for path in paths:
-        name = str(path.relative_to(root))
+        name = str(path if dep.startswith("/") else path.relative_to(root))
         if not path.is_file():
             raise StageError(f"{name}: expected a file, found a broken link or a device; delete it")
         yield name
+
+
+def _bring(
+    path: str, room: Path, root: Path, bound: dict[str, Path], *, binding: bool
+) -> State | None:
+    """Copy a file into the room, or note it to be read in place; return its state."""
+    source = root / path
+    if path.startswith("/"):
+        bound[path] = source
+        return state(source.stat())
+    (room / path).parent.mkdir(parents=True, exist_ok=True)
+    if binding and source.stat().st_size >= BOUND_BYTES:
+        bound[path] = source.resolve()
+        (room / path).touch()
+        return state(source.stat())
+    return copy(source, room / path)
+
+
+def _bring_last(out: str, room: Path, root: Path) -> None:
+    """Copy what the stage wrote into a persistent out when it last ran, if it is there."""
+    if (root / out).is_dir():
+        shutil.copytree(root / out, room / out)
+    elif (root / out).is_file():
+        copy(root / out, room / out)
 
 
 def copy(source: Path, target: Path) -> State | None:
@@ -101,74 +155,3 @@ def state(status: os.stat_result) -> State:
         status.st_mtime_ns,
         status.st_ctime_ns,
     )
-
-
-def load_params(root: Path) -> dict[str, Any]:
-    """Read params.yaml. Raises StageError where it is no plain YAML mapping."""
-    try:
-        found = document.load(root / PARAMS)
-    except (OSError, ValueError) as error:
-        raise StageError(f"{PARAMS}: expected plain YAML, found {error}") from None
-    if not isinstance(found, dict):
-        raise StageError(f"{PARAMS}: expected `key: value`, found {type(found).__name__}")
-    return found
-
-
-def declared_params(params: dict[str, Any], stage: Stage) -> dict[str, Any]:
-    """Return the part of params.yaml that the stage declares. Raises StageError for a gap."""
-    declared: dict[str, Any] = {}
-    for key in stage.params:
-        *sections, last = key.split(".")
-        source, target = params, declared
-        try:
-            for section in sections:
-                source, target = source[section], target.setdefault(section, {})
-            target[last] = source[last]
-        except (KeyError, TypeError):
-            raise StageError(
-                f"{PARAMS}: {key}: dvc.yaml declares it for {stage.name}; add it"
-            ) from None
-    return declared
-
-
-class _Dumper(yaml.SafeDumper):
-    """Write YAML that means the same to readers of YAML 1.1 and 1.2: every text in quotes."""
-
-    def ignore_aliases(self, _: Any) -> bool:
-        return True
-
-
-_Dumper.add_representer(tuple, _Dumper.represent_undefined)  # the key `? [1, 2]`: 1.2 alone
-_Dumper.add_representer(
-    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
-)
-
-
-def written(params: dict[str, Any]) -> str:
-    """Return params as a document that reads back the same. Raises StageError for what cannot."""
-    try:
-        text = yaml.dump(params, Dumper=_Dumper, sort_keys=False, width=sys.maxsize)
-        different = list(differing(params, document.parse(text.encode())))
-    except (yaml.YAMLError, ValueError):
-        different = list(params)
-    if different:
-        raise StageError(
-            f"{PARAMS}: {', '.join(different)}: expected plain numbers, texts, lists and mappings"
-        )
-    return text
-
-
-def differing(before: Any, after: Any, key: str = "") -> Iterator[str]:
-    """Yield the keys, dotted, of what is not the same; 1, 1.0 and true are three values."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        for name in dict.fromkeys([*before, *after]):
-            inner = f"{key}.{name}" if key else str(name)
-            if name in before and name in after:
-                yield from differing(before[name], after[name], inner)
-            else:
-                yield inner
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        for index, pair in enumerate(zip(before, after, strict=True)):
-            yield from differing(*pair, f"{key}[{index}]")
-    elif type(before) is not type(after) or (before != after and repr(before) != repr(after)):
-        yield key  # NaN is not equal to itself

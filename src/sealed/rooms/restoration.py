@@ -10,27 +10,31 @@ import subprocess
 from pathlib import Path
 
 from sealed import content, lock
+from sealed.address import Address
 from sealed.content import Content
 from sealed.errors import StageError
 from sealed.lock import Output
 from sealed.rooms.inputs import copy
 
 
-def restore(name: str, root: Path) -> list[str]:
-    """Bring back the outs of stage `name`; return a line for what could not be."""
+def restore(address: Address) -> list[str]:
+    """Bring back the outs of a stage; return a line for what could not be."""
+    root = address.root
     try:
-        missing = [out for out in lock.outputs_of(name, root) if not _there(root / out.path)]
+        missing = [out for out in lock.outputs_of(address) if not _there(root / out.path)]
         cache = lock.cache_folder(root) if missing else root
     except (StageError, OSError) as reason:
         return [
-            f"the outs that {lock.LOCK} names are not brought back: {reason}; `dvc checkout {name}`"
+            f"the outs that {lock.LOCK} names are not brought back: {reason}; "
+            f"`dvc checkout {address}`"
         ]
     lost = [out.path for out in missing if not _restore(out, root, cache)]
     if not lost:
         return []
     return [
         f"{', '.join(lost)}: not there, and neither DVC's cache nor git has what {lock.LOCK} "
-        f"names; run `dvc pull {name}` where a remote has it, else `dvc repro {name}` once it works"
+        f"names; run `dvc pull {address}` where a remote has it, else `dvc repro {address}` once "
+        "it works"
     ]
 
 

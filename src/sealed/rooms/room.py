@@ -1,22 +1,25 @@
-"""A room: a fresh folder with what a stage is given; and what comes out of it.
+"""A room: a fresh folder that stands for the project, with what a stage is given and no more.
 
-Below .dvc/tmp/rooms each room has a folder of its own, locked by the launcher while that lives:
+Each has a folder of its own, locked by the launcher while that lives:
 
-    NAME-xxxxxxxx/room   the working directory of the stage
-    NAME-xxxxxxxx/tmp    its temporary files and home, on the host
-    NAME-xxxxxxxx/cid    the id of its container
+    SLUG-xxxxxxxx/room   stands for the project
+    SLUG-xxxxxxxx/tmp    temporary files and home, on the host
+    SLUG-xxxxxxxx/cid    the id of its container
+    SLUG-xxxxxxxx/next   between two commands of a stage: who is to go on, with what
 """
 
 import fcntl
 import os
+import pickle
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
-from sealed.errors import StageError
+from sealed.caller import Process, gone
+from sealed.rooms import answers
 from sealed.rooms.inputs import Inputs, furnish
 from sealed.stage import Stage
 
@@ -27,14 +30,19 @@ class Room(NamedTuple):
     """Where one stage runs, and what it was given."""
 
     folder: Path
+    project: Path  # that it stands for, absolute
+    path: Path  # where it stands for it; the parts of the project's own path above it may be there
+    wdir: str  # of the stage, in the room
     given: Files
-    inputs: Inputs = Inputs({}, {})
+    inputs: Inputs = Inputs({}, {}, {})
     kept: Path | None = None  # what the stage keeps for a run after this one
+    done: int = 0  # commands of the stage that have run in it
+    turn: str = ""  # the one that is to run now
 
     @property
-    def path(self) -> Path:
+    def cwd(self) -> Path:
         """The working directory of the stage."""
-        return self.folder / "room"
+        return self.path / self.wdir
 
     @property
     def tmp(self) -> Path:
@@ -46,37 +54,103 @@ class Room(NamedTuple):
         """The file that an engine writes the container's id to."""
         return self.folder / "cid"
 
+    @property
+    def cache(self) -> Path:
+        """A folder for what can be made again, the same for all rooms."""
+        return self.folder.parent.parent / "cache"
+
+
+class Terms(NamedTuple):
+    """What an engine asks of a room."""
+
+    rooms: Path  # the folder where it is to be
+    discard: Callable[[Path], None]  # clears away what else a killed launcher left, by its folder
+    binding: bool = False  # large files are left to the engine, see Inputs.bound
+
 
 @contextmanager
-def opened(stage: Stage, root: Path, discard: Callable[[Path], None]) -> Iterator[Room]:
-    """Make a room below `root`/.dvc/tmp, and clear it away at the end.
+def opened(stage: Stage, root: Path, terms: Terms, caller: Process | None = None) -> Iterator[Room]:
+    """Make a room, or go on in that of the stage's command before; clear it away at the end.
 
-    Rooms whose launcher was killed go first; `discard` is called with the folder of each.
+    Rooms whose launcher was killed go first.
     """
-    rooms = root / ".dvc/tmp/rooms"
-    rooms.mkdir(parents=True, exist_ok=True)
+    rooms = terms.rooms
     with _locked(rooms, fcntl.LOCK_EX):
-        _sweep(rooms, discard)
-        folder = Path(tempfile.mkdtemp(prefix=f"{stage.name}-", dir=rooms))
+        _sweep(rooms, terms.discard)
+        folder = _waiting(rooms, stage, caller)
+        fresh = folder is None
+        folder = folder or Path(tempfile.mkdtemp(prefix=f"{stage.slug}-", dir=rooms))
         lock = _lock(folder, fcntl.LOCK_EX)
     try:
-        (folder / "tmp").mkdir()
-        (folder / "room").mkdir()
-        inputs = furnish(folder / "room", stage, root)
-        yield Room(folder, _files(folder / "room"), inputs)
+        yield _make(folder, stage, root, binding=terms.binding) if fresh else _go_on(folder)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if not (folder / "next").exists():
+            shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+
+
+def _make(folder: Path, stage: Stage, root: Path, *, binding: bool) -> Room:
+    path = _stand_in(folder, stage, root)
+    (folder / "tmp").mkdir()
+    path.mkdir(parents=True)
+    inputs = furnish(path, stage, root, binding=binding)
+    (path / stage.wdir).mkdir(parents=True, exist_ok=True)
+    answers.put(path)
+    return Room(folder, root.absolute(), path, stage.wdir, files(path), inputs)
+
+
+def _stand_in(folder: Path, stage: Stage, root: Path) -> Path:
+    """Return the path that stands for the project, so deep that a dep `../x` is in the folder."""
+    ups = max((path.split("/").count("..") for path in _relative(stage)), default=0)
+    above = root.absolute().parts[1:][-ups:] if ups else ()
+    return Path(folder, "room", *above)
+
+
+def _relative(stage: Stage) -> list[str]:
+    return [path for path in [*stage.outside, *stage.params] if path.startswith("..")]
+
+
+def keep(made: Room, stage: Stage, caller: Process) -> None:
+    """Leave the room to the next command of the stage, which the same caller is to start."""
+    made.cid.unlink(missing_ok=True)  # an engine wants to write it anew
+    state = (stage.address, caller, made._replace(done=made.done + 1))
+    fresh = made.folder / "next.new"
+    fresh.write_bytes(pickle.dumps(state))
+    fresh.rename(made.folder / "next")
+
+
+def _waiting(rooms: Path, stage: Stage, caller: Process | None) -> Path | None:
+    """Return the folder of the room that waits for this caller's next command of the stage."""
+    for note in rooms.glob("*/next"):
+        address, awaited, _ = _state(note)
+        if (address, awaited) == (stage.address, caller):
+            return note.parent
+    return None
+
+
+def _state(note: Path) -> tuple[str, Process, Room]:
+    address, caller, made = pickle.loads(note.read_bytes())  # noqa: S301  # the launcher's own
+    return address, Process(*caller), made
+
+
+def _go_on(folder: Path) -> Room:
+    _, _, made = _state(folder / "next")
+    (folder / "next").unlink()
+    return made
 
 
 def _sweep(rooms: Path, discard: Callable[[Path], None]) -> None:
     for folder in rooms.iterdir():
         with suppress(OSError), _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            note = folder / "next"
+            if note.exists() and not gone(_state(note)[1]):
+                continue  # its caller is between two commands
             discard(folder)
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _lock(folder: Path, how: int) -> int:
+    """Lock a folder for as long as the returned descriptor is open."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, how)
@@ -95,106 +169,12 @@ def _locked(folder: Path, how: int) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _files(room: Path) -> Files:
+def files(room: Path) -> Files:
+    """Return what lies in a room, by path, less what is not the stage's to declare."""
     found = {}
     for folder, folders, names in os.walk(room):
+        folders[:] = [name for name in folders if name not in answers.IGNORED]
         for name in names + [name for name in folders if Path(folder, name).is_symlink()]:
             status = Path(folder, name).lstat()
             found[str(Path(folder, name).relative_to(room))] = (status.st_ino, status.st_mtime_ns)
     return found
-
-
-def inspect(room: Room, stage: Stage) -> None:
-    """Raise StageError, naming the file, for an out that is missing or a file that is no out."""
-    for out in stage.written:
-        if not (room.path / out).exists():
-            raise StageError(
-                f"{stage.script} did not write {out}, which dvc.yaml declares for {stage.name}"
-            )
-    found = _files(room.path)
-    for path in sorted(found.keys() | room.given.keys()):
-        if not any(PurePosixPath(path).is_relative_to(out) for out in stage.written):
-            if room.given.get(path) != found.get(path):
-                raise StageError(_undeclared(path, stage, given=path in room.given))
-        elif (room.path / path).is_symlink():
-            raise StageError(f"{stage.script} wrote {path} as a link; write a file")
-        elif not (room.path / path).is_file():
-            raise StageError(f"{stage.script} wrote {path} as a device; write a file")
-
-
-def _undeclared(path: str, stage: Stage, *, given: bool) -> str:
-    if given:
-        return f"{stage.script} changed {path}, an input; write the result to an out of its own"
-    return (
-        f"{stage.script} wrote {path}, which is not declared; "
-        f"add it to the outs of {stage.name} in dvc.yaml, or write it to a temporary file"
-    )
-
-
-def require_reachable(stage: Stage, root: Path) -> None:
-    """Raise StageError for an out that could not be published: before the stage runs, not after."""
-    for out in stage.written:
-        folder = (root / out).parent
-        while not os.path.lexists(folder):
-            folder = folder.parent
-        name = folder.relative_to(root)
-        if not folder.is_dir():
-            raise StageError(f"{name}: expected a folder for {out}, found none; delete it")
-        if not folder.resolve().is_relative_to(root.resolve()):
-            raise StageError(
-                f"{name}: expected a folder of the project for {out}, found a link to "
-                f"{folder.resolve()}, which neither DVC nor git follows; make it a folder, and for "
-                "space elsewhere move DVC's cache: `dvc cache dir FOLDER`"
-            )
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise StageError(f"{name}: {out} cannot be written there; `chmod u+rwx` it")
-
-
-@contextmanager
-def delivered(room: Room, stage: Stage, root: Path) -> Iterator[Callable[[], None]]:
-    """Bring the outs beside their places, which may be a copy; yield what renames them into them.
-
-    What is not renamed in the end goes.
-    """
-    fresh: dict[Path, Path] = {}  # place -> where the new out waits
-    try:
-        for out in stage.written:
-            place = root / out
-            place.parent.mkdir(parents=True, exist_ok=True)
-            _sweep_beside(place, stage, room.folder.parent)
-            fresh[place] = place.with_name(f".{place.name}.{room.folder.name}")
-            shutil.move(room.path / out, fresh[place])
-        yield lambda: _rename(fresh)
-    finally:
-        for path in fresh.values():
-            _remove(path)
-
-
-def _sweep_beside(place: Path, stage: Stage, rooms: Path) -> None:
-    """Remove what a launcher that was killed left beside the place of an out."""
-    for path in place.parent.iterdir():
-        room = path.name.removeprefix(f".{place.name}.")
-        if room != path.name and room.startswith(f"{stage.name}-") and not (rooms / room).exists():
-            _remove(path)
-
-
-def _rename(fresh: dict[Path, Path]) -> None:
-    """Put all outs into their places, or none."""
-    done = []
-    try:
-        for place, path in fresh.items():
-            if place.is_dir() and not place.is_symlink():
-                shutil.rmtree(place)  # a folder cannot be renamed onto one that holds files
-            path.replace(place)
-            done.append(place)
-    except OSError:
-        for place in done:
-            _remove(place)
-        raise
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

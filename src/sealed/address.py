@@ -1,0 +1,47 @@
+"""Which stage is meant: by DVC, which starts a command of it, or by name."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from sealed.errors import StageError
+
+PIPELINE = "dvc.yaml"
+
+
+class Address(NamedTuple):
+    """A stage, known before its dvc.yaml is read."""
+
+    root: Path  # the project: DVC's root
+    file: str  # the dvc.yaml, relative to it
+    name: str
+    wdir: str  # where its paths start, relative to the project
+
+    def __str__(self) -> str:
+        """Write it as DVC does in the project's root."""
+        return self.name if self.file == PIPELINE else f"{self.file}:{self.name}"
+
+
+def of_name(name: str, root: Path) -> Address:
+    """Return stage `name` of the dvc.yaml in `root`."""
+    return Address(root, PIPELINE, name, ".")
+
+
+def of_command(environ: Mapping[str, str]) -> Address:
+    """Return the stage that DVC starts this process for, in the stage's working directory.
+
+    DVC_STAGE is relative to the folder that DVC runs in. Raises StageError.
+    """
+    file, _, name = environ["DVC_STAGE"].rpartition(":")
+    try:
+        folder = Path(os.readlink(f"/proc/{os.getppid()}/cwd"))  # noqa: PTH115
+    except OSError:  # another user's process, or none that can be seen
+        folder = Path.cwd()
+    path = Path(os.path.abspath(folder / (file or PIPELINE)))  # noqa: PTH100
+    if not path.is_file():
+        raise StageError(f"DVC_STAGE={environ['DVC_STAGE']}: expected {path}, found no such file")
+    root = next((above for above in path.parents if (above / ".dvc").is_dir()), None)
+    if root is None:
+        raise StageError(f"{path}: expected a DVC project around it, found none; run `dvc init`")
+    return Address(root, str(path.relative_to(root)), name, os.path.relpath(Path.cwd(), root))

@@ -1,0 +1,94 @@
+"""DVC's own answer to what its stages are: templates, foreach, matrix, vars and wdir resolved.
+
+`python index.py ROOT [FILE NAME]` prints it as JSON. It needs DVC and the standard library alone,
+so that the Python that runs DVC can be asked where the launcher's own has none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+
+def one(root: str, file: str, name: str) -> dict[str, Any]:
+    """Return stage `name` of `root`/`file`. Raises DVC's errors; LookupError with the names."""
+    from dvc.dvcfile import load_file  # noqa: PLC0415  # a third of a second
+    from dvc.repo import Repo  # noqa: PLC0415
+
+    repo = Repo(root, config={"core": {"no_scm": True}})  # git has no part in this
+    project = load_file(repo, os.path.join(root, file))  # noqa: PTH118
+    stages = project.LOADER(project, project.contents, {})  # without dvc.lock, which may be long
+    if name not in stages:
+        raise LookupError(f"expected one of the stages {', '.join(stages)}, found {name!r}")
+    return _plain(stages[name], root)
+
+
+def every(root: str) -> list[dict[str, Any]]:
+    """Return all stages of the project that run a command. Raises DVC's errors."""
+    from dvc.dvcfile import load_file  # noqa: PLC0415
+    from dvc.repo import Repo  # noqa: PLC0415
+
+    repo = Repo(root)
+    found = []
+    for path in _files(repo):
+        project = load_file(repo, path)
+        found += project.LOADER(project, project.contents, {}).values()
+    return [_plain(stage, root) for stage in found if stage.cmd]
+
+
+def _files(repo: Any) -> Iterator[str]:
+    """Yield every dvc.yaml that DVC looks into: none that git or .dvcignore hides."""
+    ignored = repo.scm.is_ignored
+    for folder, folders, names in repo.dvcignore.walk(repo.fs, repo.root_dir, followlinks=False):
+        folders[:] = [name for name in folders if not ignored(f"{folder}/{name}/")]
+        path = f"{folder}/dvc.yaml"
+        if "dvc.yaml" in names and not ignored(path):
+            yield path
+
+
+def _plain(stage: Any, root: str) -> dict[str, Any]:
+    from dvc.dependency.param import ParamsDependency  # noqa: PLC0415
+
+    params = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
+    return {
+        "file": os.path.relpath(stage.path, root),
+        "name": getattr(stage, "name", ""),
+        "wdir": os.path.relpath(stage.wdir, root),
+        "commands": stage.cmd if isinstance(stage.cmd, list) else stage.cmd.splitlines(),
+        "deps": [_place(dep, root) for dep in stage.deps if not isinstance(dep, ParamsDependency)],
+        "params": {_place(dep, root): list(dep.params) for dep in params},
+        "outs": [
+            {"path": _place(out, root), "cache": out.use_cache, "persist": out.persist}
+            for out in stage.outs
+        ],
+        "meta": stage.meta,
+    }
+
+
+def _place(dep: Any, root: str) -> str:
+    """Return a path relative to the project, absolute outside it, or a URL."""
+    if dep.protocol != "local":
+        return str(dep.def_path)
+    path = os.path.relpath(dep.fs_path, root)
+    leaves = path == os.pardir or path.startswith(f"{os.pardir}/")
+    absolute = os.path.isabs(dep.def_path)  # noqa: PTH117
+    return os.path.abspath(dep.fs_path) if leaves and absolute else path  # noqa: PTH100
+
+
+def main() -> int:
+    """Answer as JSON; what DVC refuses, in a line."""
+    root, *named = sys.argv[1:]
+    try:
+        found = one(root, *named) if named else every(root)
+    except Exception as error:  # whatever DVC raises is its answer
+        print(" ".join(str(error).split()) or repr(error), file=sys.stderr)
+        return 1
+    json.dump(found, sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

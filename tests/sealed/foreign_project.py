@@ -1,0 +1,65 @@
+"""A DVC project that knows nothing of sealing: its dvc.yaml is run as it is, plain and sealed."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+from sealed_project import ROOT
+
+Done = subprocess.CompletedProcess[str]
+
+
+class Foreign:
+    """A folder with a dvc.yaml of its own, and no launcher in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.engine = "host"
+        root.mkdir(parents=True)
+        self.plain("init", "--no-scm", "-q")
+
+    def write(self, path: str, text: str) -> "Foreign":
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(textwrap.dedent(text), encoding="utf-8")
+        return self
+
+    def read(self, path: str) -> str:
+        return (self.root / path).read_text(encoding="utf-8")
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        own = {
+            "STAGE_ENGINE": self.engine,
+            "STAGE_ROOMS": str(self.root.parent / "rooms"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": "",
+            "SHELL": "/bin/sh",
+            "DVC_NO_ANALYTICS": "1",
+            "DVC_SITE_CACHE_DIR": str(self.root.parent / "site"),
+        }
+        return os.environ | own | extra
+
+    def plain(self, *words: str, folder: str = ".", **extra: str) -> Done:
+        """Run DVC."""
+        return self._done([sys.executable, "-m", "dvc", *words], folder, extra)
+
+    def sealed(self, *words: str, folder: str = ".", **extra: str) -> Done:
+        """Run DVC by way of `sealed`."""
+        code = f"import sys; sys.path[:0] = [{str(ROOT / 'src')!r}]; from sealed import repro; "
+        code += "sys.exit(repro.main())"
+        return self._done([sys.executable, "-c", code, *words], folder, extra)
+
+    def _done(self, command: list[str], folder: str, extra: dict[str, str]) -> Done:
+        return subprocess.run(
+            command,
+            cwd=self.root / folder,
+            env=self.environment(**extra),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def rooms(self) -> list[Path]:
+        return list((self.root.parent / "rooms").glob("*/rooms/*"))

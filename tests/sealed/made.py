@@ -1,0 +1,19 @@
+"""A stage and a room as the launcher makes them, without a project."""
+
+from pathlib import Path
+from typing import Any
+
+from sealed.declared.settings import Settings
+from sealed.rooms.room import Room
+from sealed.stage import Stage
+
+
+def stage(name: str, **settings: Any) -> Stage:
+    """Make a stage of this project's kind, with these settings."""
+    command = f"stages/run {name}"
+    return Stage("dvc.yaml", name, (command,), outs=("out.txt",), settings=Settings(**settings))
+
+
+def room(folder: Path) -> Room:
+    """Make a room that was given nothing."""
+    return Room(folder, folder / "project", folder / "room", ".", {})
