@@ -1,4 +1,4 @@
-"""What sealing costs: one stage bare, on the host and in Docker, alternating; medians in seconds.
+"""What sealing costs: one stage bare and in each engine, alternating; medians in seconds.
 
     .venv/bin/python benchmarks/launcher.py [ROUNDS]
 
@@ -17,6 +17,7 @@ STAGE = "preprocess"
 WAYS: dict[str, tuple[list[str], dict[str, str]]] = {
     "bare": ([sys.executable, f"stages/{STAGE}.py"], {"PYTHONPATH": "src"}),
     "host": (["stages/run", STAGE], {"STAGE_ENGINE": "host"}),
+    "bwrap": (["stages/run", STAGE], {"STAGE_ENGINE": "bwrap"}),
     "docker": (["stages/run", STAGE], {"STAGE_ENGINE": "docker"}),
 }
 

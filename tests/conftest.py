@@ -4,10 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from sealed_project import Project
+from sealed_project import Project, on
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def engine() -> str:
+    """Name where the stages of a project run; a module may have its tests on several."""
+    return "host"
+
+
+@pytest.fixture
+def project(tmp_path: Path, engine: str) -> Project:
     """Make a project at a path with a space, a comma and an accent in it."""
-    return Project(tmp_path / "a clone, à moi")
+    return on(engine, Project(tmp_path / "a clone, à moi"))

@@ -16,7 +16,7 @@ from typing import NoReturn
 from sealed import address, caller
 from sealed.address import Address
 from sealed.advice import advise, unnoticed, watched
-from sealed.engines import command, engine, process
+from sealed.engines import bwrap, command, engine, process
 from sealed.engines.engine import Engine
 from sealed.errors import StageError
 from sealed.rooms import checkpoints, delivery, inputs, inspection, place, restoration, room
@@ -40,7 +40,7 @@ def launch(of: Address, words: str | None = None) -> None:
         chosen = engine.choose(stage, of.root, os.environ)
         rooms = place.rooms(of.root, os.environ, hidden=chosen.name != engine.HOST)
         starter = caller.find()
-        terms = room.Terms(rooms, engine.discard)
+        terms = room.Terms(rooms, engine.discard, binding=chosen.name == bwrap.NAME)
         with room.opened(stage, of.root, terms, starter) as bare:
             kept = checkpoints.opened(stage, bare, chosen.image, of.root)
             made = bare._replace(turn=_turn(stage, words, bare), kept=kept)
@@ -154,6 +154,7 @@ def _stoppable() -> Iterator[None]:
         name = signal.Signals(number).name
         raise StageError(f"stopped by {name}; nothing is published", 128 + number)
 
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, exit statuses would be lost
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)

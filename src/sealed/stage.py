@@ -75,6 +75,16 @@ class Stage:
         return self.settings.gpu
 
     @property
+    def image(self) -> str:
+        """What it runs in: an image's name, or a dep, a folder with a Dockerfile."""
+        return self.settings.image
+
+    @property
+    def python(self) -> str:
+        """A dep, the lock of an environment of its own."""
+        return self.settings.python
+
+    @property
     def checkpoints(self) -> bool:
         """Whether a folder of it outlives a run that was killed, until one succeeds."""
         return self.settings.checkpoints

@@ -1,5 +1,6 @@
 """A small DVC project whose stages run sealed: nothing of digits in it, as `sealed` promises."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -11,7 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+
+from sealed.engines import bwrap, image
+from sealed.errors import StageError
 
 ROOT = Path(__file__).parents[2]
 COPIES = "from pathlib import Path\nPath('out.txt').write_text(Path('in.txt').read_text() + '!')\n"
@@ -111,6 +116,38 @@ class Project:
         return [*(self.root / ".dvc/tmp/rooms").glob("*"), *outside]
 
 
+def on(engine: str, project: Project) -> Project:
+    """Have the stages of a project run there, in the image of this project, if that can be had."""
+    if engine == bwrap.NAME:
+        require_bwrap()
+    elif engine == "docker":
+        require_image()
+        for name in ("Dockerfile", "requirements.lock"):
+            shutil.copy(ROOT / name, project.root)
+    project.engine = engine
+    return project
+
+
+def require_bwrap() -> None:
+    """Skip a test where bubblewrap cannot run; where CI has installed it, it has to."""
+    try:
+        bwrap.require()
+    except StageError as reason:
+        must = os.environ.get("CI") and shutil.which(bwrap.NAME)
+        (pytest.fail if must else pytest.skip)(str(reason))
+
+
+def require_image() -> str:
+    """Return the image of this project's lock; skip a test without it; in CI it has to be."""
+    tag = image.tag(image.CPU_LOCK, ROOT)
+    with contextlib.suppress(FileNotFoundError):
+        command = ["docker", "image", "inspect", tag]
+        if subprocess.run(command, check=False, capture_output=True).returncode == 0:
+            return tag
+    reason = f"no Docker engine with image {tag}; run `.ci/engine FOLDER`, or `make image`"
+    raise (pytest.fail if os.environ.get("CI") else pytest.skip).Exception(reason)
+
+
 class Running:
     """A command in a process group of its own, its output in a file."""
 
@@ -127,7 +164,12 @@ class Running:
         """Wait until the stage says that it has started; return the number that it says."""
         wait_until(lambda: "started" in self.said() or self.process.poll() is not None)
         assert "started" in self.said(), self.said()
-        return int(self.said().split("started")[1].split()[0])
+        return self.outside(int(self.said().split("started")[1].split()[0]))
+
+    def outside(self, pid: int) -> int:
+        """Return the number here of a process that knows itself as `pid`; not a container's."""
+        here = (found for found in descendants(self.process.pid) if names(found)[-1] == pid)
+        return next(here, pid)
 
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
@@ -149,6 +191,21 @@ def wait_until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
+
+
+def names(pid: int) -> list[int]:
+    """Return the numbers of a process, from this namespace inwards."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return [0]
+    return [int(word) for word in status.split("NSpid:")[1].splitlines()[0].split()]
+
+
+def descendants(pid: int) -> list[int]:
+    """Return all that a process has started, and what that has."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    return [found for child in map(int, children) for found in (child, *descendants(child))]
 
 
 def alive(pid: int) -> bool:

@@ -111,7 +111,7 @@ def test_an_engine_on_another_machine_that_does_not_see_the_room_is_not_taken(
         f"docker: runs on elsewhere and does not see {tmp_path} \\(invalid mount config .*: /x\\)"
     )
     assert re.fullmatch(
-        f"on the host.* \\(STAGE_ENGINE unset; {because}; podman: not on PATH\\)",
+        f"on the host.* \\(STAGE_ENGINE unset; {because}; podman: .*; bwrap: not on PATH\\)",
         str(engine.choose(STAGE, tmp_path, {})),
     )
     with pytest.raises(StageError, match=f"{because}; mount the project there at the same path"):
@@ -247,7 +247,9 @@ def test_an_address_at_localhost_is_not_reached_from_a_container(
 ) -> None:
     engines.put("docker", info=DOCKER)
     why = f"{name}: in a container {host} is the container, so nothing answers there"
-    assert str(choose(FETCH, **{name: value})).endswith(f" (STAGE_ENGINE unset; {why})")
+    assert str(choose(FETCH, **{name: value})).endswith(
+        f" (STAGE_ENGINE unset; {why}; bwrap: not on PATH)"
+    )
     asked = choose(FETCH, **{name: value}, STAGE_ENGINE="docker")
     assert f"(STAGE_ENGINE=docker; {why}; name this machine by another address" in str(asked)
     assert choose(STAGE, **{name: value}).name == "docker"  # a stage that is not told of it

@@ -1,6 +1,5 @@
 """Stages in a real container: sealed, gone when they should be, the same bytes as on the host."""
 
-import contextlib
 import io
 import json
 import os
@@ -20,7 +19,7 @@ import yaml
 import made
 from sealed.engines import client, command, image
 from sealed.engines.engine import Engine
-from sealed_project import ROOT, WAITS, Project, wait_until
+from sealed_project import ROOT, WAITS, Project, on, require_image, wait_until
 
 pytestmark = pytest.mark.slow
 LOOKS = """
@@ -44,26 +43,13 @@ json.dump({
 @pytest.fixture(scope="module")
 def built() -> str:
     """Return the image of this project's lock; without one there is nothing to test."""
-    tag = image.tag(image.CPU_LOCK, ROOT)
-    with contextlib.suppress(FileNotFoundError):
-        found = subprocess.run(
-            ["docker", "image", "inspect", tag], check=False, capture_output=True
-        )
-        if found.returncode == 0:
-            return tag
-    reason = f"no Docker engine with image {tag}; run `.ci/engine FOLDER`, or `make image`"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    return require_image()
 
 
 @pytest.fixture
-def docker(built: str, project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:  # noqa: ARG001
+def docker(project: Project) -> Project:
     """Give the small project the image of this one, and let its stages run in it."""
-    for name in ("Dockerfile", "requirements.lock"):
-        shutil.copy(ROOT / name, project.root)
-    monkeypatch.setattr(project, "engine", "docker")
-    return project
+    return on("docker", project)
 
 
 def seen(project: Project, **environ: str) -> dict[str, Any]:
@@ -244,7 +230,7 @@ def test_an_image_without_a_python_that_runs_is_named(
 def test_an_image_that_is_not_built_is_named(docker: Project) -> None:
     docker.write("requirements.lock", "# another\n")
     result = docker.stage("copy").run("copy")
-    assert "is not built; run `make image ENGINE=docker`" in result.stderr
+    assert "is not built; run `docker build --tag localhost/stages:" in result.stderr
     assert result.returncode == 2
 
 

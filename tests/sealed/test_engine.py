@@ -58,9 +58,36 @@ def test_unset_and_without_an_image_the_host_is_taken_and_it_is_said_why(path: P
     said = str(choose())
     assert re.fullmatch(
         r"on the host.* \(STAGE_ENGINE unset; docker: image localhost/stages:[0-9a-f]+ "
-        r"is not built; podman: not on PATH\)",
+        r"is not built; podman: not on PATH; bwrap: not on PATH\)",
         said,
     )
+
+
+def test_unset_and_without_an_image_bwrap_is_taken_where_it_works(path: Path) -> None:
+    put(path, "bwrap", "exit 0")
+    put(path, "docker", SAYS["no image"])
+    said = r"in bwrap.* \(STAGE_ENGINE unset; docker: image .* is not built; podman: not on PATH\)"
+    assert re.fullmatch(said, str(choose()))
+    assert choose(STAGE_ENGINE="bwrap").name == "bwrap"
+    put(path, "docker", SAYS["image built"])
+    assert choose().name == "docker"
+
+
+FORBIDDEN = """echo "bwrap: No permissions to create new namespace, likely because the kernel" >&2
+exit 1"""
+
+
+@pytest.mark.fault(24)
+def test_where_namespaces_are_forbidden_the_host_is_taken_or_bwrap_refused(path: Path) -> None:
+    put(path, "bwrap", FORBIDDEN)
+    message = "bwrap: may not make namespaces here (No permissions to create new namespace)"
+    assert choose().name == "host"
+    assert str(choose()).endswith(f"; {message})")
+    with pytest.raises(StageError, match=re.escape(message) + "; allow .* or set STAGE_ENGINE=h"):
+        choose(STAGE_ENGINE="bwrap")
+    (path / "bwrap").unlink()
+    with pytest.raises(StageError, match="bwrap: not on PATH; install bubblewrap, or set STAGE_"):
+        choose(STAGE_ENGINE="bwrap")
 
 
 @pytest.mark.fault(24)
@@ -82,7 +109,9 @@ def test_an_engine_that_was_asked_for_and_cannot_run_is_an_error(
 
 
 def test_an_unknown_engine_is_refused() -> None:
-    with pytest.raises(StageError, match="STAGE_ENGINE: expected docker, podman or host, found 'k"):
+    with pytest.raises(
+        StageError, match="STAGE_ENGINE: expected docker, podman, bwrap or host, fo"
+    ):
         choose(STAGE_ENGINE="kubernetes")
 
 
@@ -108,6 +137,21 @@ def test_an_engine_that_hangs_is_given_up(path: Path, monkeypatch: pytest.Monkey
 def test_each_exit_status_has_its_message(status: int, message: str) -> None:
     found = engine.explain(status, Engine("docker", "stages:x", ""), STAGE, {"STAGE_MEMORY": "1g"})
     assert re.fullmatch(message, found)
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "message"),
+    [
+        (1, "bwrap: Can't mkdir /x: y", "bwrap could not start the stage; its own message is abo"),
+        (1, "ValueError: bwrap: no", "stages/train.py failed with exit status 1"),
+        (139, "", "stages/train.py was ended by signal 11"),
+        (255, "", "stages/train.py failed with exit status 255"),
+        (137, "", "stages/train.py was killed (SIGKILL), most often for want of memory; see `dme"),
+    ],
+)
+def test_each_exit_status_of_bwrap_has_its_message(status: int, words: str, message: str) -> None:
+    chosen = Engine("bwrap", "", "")
+    assert message in engine.explain(status, chosen, STAGE, {"STAGE_MEMORY": "1g"}, words)
 
 
 def build(name: str, stage: Stage, tmp_path: Path, **environ: str) -> list[str]:

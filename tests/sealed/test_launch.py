@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,12 @@ import pytest
 from sealed_project import COPIES, WAITS, Project, alive, wait_until
 
 FULL = "open('out.txt', 'wb').write(bytes(9 << 20))"
+
+
+@pytest.fixture(params=["host", "bwrap"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Run each of these tests on both."""
+    return str(request.param)
 
 
 def in_order_again(project: Project) -> None:
@@ -80,14 +87,35 @@ def test_a_stage_that_ignores_sigterm_is_killed(project: Project) -> None:
 
 
 def test_what_a_stage_leaves_running_ends_with_it(project: Project) -> None:
+    seconds = f"6{os.getpid()}"  # by which the process is known, in any namespace
     code = COPIES + (
-        "import subprocess, sys\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        "print('started', child.pid, file=sys.stderr)\n"
+        "import subprocess\n"
+        f"subprocess.Popen(['sleep', '{seconds}'])\n"
+        "print('started', file=__import__('sys').stderr)\n"
     )
     result = project.stage("leave", code).run("leave")
     assert result.returncode == 0
-    wait_until(lambda: not alive(int(result.stderr.split("started")[1])))
+    assert "started" in result.stderr
+    wait_until(lambda: not running(["sleep", seconds]))
+
+
+def running(command: list[str]) -> bool:
+    """Tell whether a process of this command is there."""
+    words = "\0".join([*command, ""]).encode()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if path.read_bytes() == words:
+                return True
+    return False
+
+
+def test_a_stage_that_is_ended_may_clear_up(project: Project) -> None:
+    code = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit('cleared up'))\n"
+    project.stage("wait", WAITS.replace("import os, sys, time\n", "import os, sys, time\n" + code))
+    running = project.start("stages/run", "wait")
+    running.stage_pid()
+    assert running.send(signal.SIGTERM) == 128 + signal.SIGTERM
+    assert "cleared up" in running.said()
 
 
 WITHOUT_PIDFD = """
@@ -148,7 +176,8 @@ def small_disk(project: Project, request: pytest.FixtureRequest) -> Iterator[Pat
     """Mount a file system of 8 MiB on a folder of the project."""
     if os.getuid():
         pytest.skip("mounting a small disk takes root")
-    folder = project.root / request.param
+    rooms = "../rooms" if project.engine == "host" else ".dvc/tmp"
+    folder = project.root / {"the rooms": rooms}.get(request.param, request.param)
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], check=True)
     yield folder
@@ -156,7 +185,7 @@ def small_disk(project: Project, request: pytest.FixtureRequest) -> Iterator[Pat
 
 
 @pytest.mark.fault(27)
-@pytest.mark.parametrize("small_disk", ["../rooms", ".dvc/cache"], indirect=True)
+@pytest.mark.parametrize("small_disk", ["the rooms", ".dvc/cache"], indirect=True)
 def test_a_full_disk_is_survived_once_there_is_space(project: Project, small_disk: Path) -> None:
     project.stage("copy", FULL)
     failed = project.dvc("repro")
@@ -170,11 +199,11 @@ def test_a_full_disk_is_survived_once_there_is_space(project: Project, small_dis
 
 
 @pytest.mark.fault(27)
-@pytest.mark.parametrize("small_disk", ["../rooms"], indirect=True)
+@pytest.mark.parametrize("small_disk", ["the rooms"], indirect=True)
 def test_a_room_that_does_not_fit_says_what_to_do(project: Project, small_disk: Path) -> None:
     project.write("in.txt", "x" * (9 << 20))
     result = project.stage("copy").run("copy")
     assert "No space left on device" in result.stderr
     assert "; free some space and run it again" in result.stderr
     assert project.rooms() == []
-    assert not list(small_disk.glob("*/rooms/*"))
+    assert not [*small_disk.glob("rooms/*"), *small_disk.glob("*/rooms/*")]

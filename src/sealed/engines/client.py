@@ -2,8 +2,10 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -31,11 +33,15 @@ class Client(NamedTuple):
     machine: str  # where containers run
 
 
-def find(name: str, root: Path) -> Client:
-    """Return engine `name` with its image for the project in `root`, or say what is missing."""
+def find(name: str, root: Path, own: str = "", deps: tuple[str, ...] = ()) -> Client:
+    """Return engine `name` with its image for the project in `root`, or say what is missing.
+
+    `own` is the image of a stage that has one of its own; from a folder it is built here.
+    """
     if shutil.which(name) is None:
         raise StageError(f"{name}: not on PATH; install it, or set STAGE_ENGINE=host")
-    client = _describe(name, _image(name, root))
+    found = _own(name, *image.own(own, deps, root)) if own else _image(name, root)
+    client = _describe(name, found)
     if client.machine != os.uname().nodename:  # it is another machine, or this is a container
         _look(client, root)
     return client
@@ -51,7 +57,31 @@ def _image(name: str, root: Path) -> str:
         raise StageError(
             f"{name}: no Dockerfile with a lock beside dvc.yaml; set STAGE_ENGINE=host"
         )
-    raise StageError(f"{name}: image {candidates[0]} is not built; run `make image ENGINE={name}`")
+    raise StageError(
+        f"{name}: image {candidates[0]} is not built; {_how(name, candidates[0], root)}"
+    )
+
+
+def _how(name: str, tag: str, root: Path) -> str:
+    """Say how an image is built: where the Makefile can do it, by that."""
+    makefile = root / "Makefile"
+    if makefile.exists() and "\nimage:" in makefile.read_text(encoding="utf-8", errors="replace"):
+        return f"run `make image ENGINE={name}`"
+    return f"run `{name} build --tag {tag} .`, or declare `image` in the stage's meta"
+
+
+def _own(name: str, tag: str, folder: Path | None) -> str:
+    """Return a stage's own image, built if it is to be and is not yet."""
+    if _has(name, tag):
+        return tag
+    if folder is None:
+        raise StageError(f"{name}: image {tag} is not here; run `{name} pull {tag}`")
+    print(f"building the image of {folder}, once: {tag}", file=sys.stderr, flush=True)
+    flags = shlex.split(os.environ.get("BUILD_FLAGS", ""))
+    built = [name, "build", "--tag", tag, *flags, str(folder)]
+    if subprocess.run(built, stdout=sys.stderr, check=False).returncode:  # noqa: S603
+        raise StageError(f"{name}: the image of {folder} cannot be built; what it says is above")
+    return tag
 
 
 def _has(name: str, tag: str) -> bool:

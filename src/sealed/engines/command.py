@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sealed import given
-from sealed.engines import gpu, mounts
+from sealed.engines import bwrap, environment, gpu, mounts
 from sealed.engines.engine import Engine
+from sealed.errors import StageError
 from sealed.rooms import answers, checkpoints
 from sealed.rooms.room import Room
 from sealed.stage import Stage
@@ -37,34 +38,91 @@ def build(
     paths = {name: str(path) for name, v in declared.items() if (path := given.path(v))}
     declared |= paths
     if room.kept:
-        declared[checkpoints.VARIABLE] = "/checkpoints" if engine.image else str(room.kept)
+        own = bwrap.CHECKPOINTS if engine.name == bwrap.NAME else str(room.kept)
+        declared[checkpoints.VARIABLE] = "/checkpoints" if engine.image else own
     if engine.image:
         argv = [engine.name, "run", *_sealed(stage, room, environ), *engine.flags]
         declared |= answers.variables("/room", stage.address)
-        argv += [*_mounts(room, set(paths.values())), *_variables(stage, declared)]
+        argv += [*_mounts(room, {*paths.values(), *_outside(stage, room)})]
+        argv += _variables(stage, declared)
         return [*argv, engine.image, *_program("python", stage, room)], dict(environ)
     if stage.gpu:
         declared |= gpu.for_host(environ)
     elif gpu.present():
         declared[gpu.CUDA] = "-1"
-    declared |= answers.variables(str(room.path), stage.address)
-    variables = {**_home(room), **_programs(stage, environ), **declared, **_always(stage)}
-    return _program(sys.executable, stage, room), variables
+    python = _python(stage, room, environ)
+    programs = _programs(stage, python, environ)
+    argv = _program(str(python), stage, room)
+    if engine.name != bwrap.NAME:
+        declared |= answers.variables(str(room.path), stage.address)
+        return argv, {**_home(room), **programs, **declared, **_always(stage)}
+    shown, moved = _shown({**paths, **{path: path for path in _outside(stage, room)}}, room.project)
+    before = bwrap.prefix(stage, room, programs.get("PATH", os.defpath), shown)
+    home = dict.fromkeys(("HOME", "TMPDIR"), bwrap.TEMPORARY)
+    declared |= {**moved, **answers.variables(str(room.project), stage.address)}
+    return [*before, *argv], {**home, **programs, **declared, **_always(stage)}
+
+
+def _python(stage: Stage, room: Room, environ: Mapping[str, str]) -> Path:
+    """Return the Python of a stage: this one, or that of its own environment."""
+    if not stage.python:
+        return Path(sys.executable)
+    lock = room.path / stage.python
+    if not lock.is_file():
+        raise StageError(f"{stage.python}: the stage runs in what it describes; add it to its deps")
+    return environment.python(lock, environ)
 
 
 def _program(python: str, stage: Stage, room: Room) -> list[str]:
     return [python, stage.script] if stage.script else [SHELL, "-c", room.turn]
 
 
-def _programs(stage: Stage, environ: Mapping[str, str]) -> dict[str, str]:
+def _programs(stage: Stage, python: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what finds programs and their libraries: the user's, or for a script our Python."""
     if stage.script:
-        return {"PATH": f"{Path(sys.executable).parent}:{os.defpath}"}
-    return {name: environ[name] for name in PROGRAMS if environ.get(name)}
+        return {"PATH": f"{python.parent}:{os.defpath}"}
+    found = {name: environ[name] for name in PROGRAMS if environ.get(name)}
+    if stage.python:
+        found["PATH"] = f"{python.parent}:{found.get('PATH', os.defpath)}"
+        found["VIRTUAL_ENV"] = str(python.parent.parent)
+    return found
 
 
 def _always(stage: Stage) -> dict[str, str]:
     return ALWAYS | ({"PYTHONPATH": "src"} if stage.script else {})
+
+
+def _outside(stage: Stage, room: Room) -> list[str]:
+    """Return the absolute paths that a stage declares: its deps, and what it may read. Raises."""
+    found = [os.path.expanduser(path) for path in stage.settings.read_only]  # noqa: PTH111
+    for path in found:
+        if not os.path.exists(path):  # noqa: PTH110
+            raise StageError(f"{path}: {stage.address} declares to read it, but it is not there")
+    return found + [path for path in room.inputs.bound if path.startswith("/")]
+
+
+def _shown(paths: Mapping[str, str], root: Path) -> tuple[dict[str, Path], dict[str, str]]:
+    """Return what bwrap is to show of the paths in variables, and which of these are others there.
+
+    A file of the project cannot be mounted in its place: the room would hold an empty one.
+    """
+    shown, moved = {}, {}
+    for name, path in paths.items():
+        found = mounts.shown(path, needed=())
+        for place in [place for place in found if _is_file_of(root, place)]:
+            if place != path:
+                raise StageError(
+                    f"{name}: {path} holds a link to {place}, a file of the project; "
+                    "add it to the stage's deps, or name a folder without this link"
+                )
+            moved[name] = f"{bwrap.GIVEN}/{name}"
+            shown[moved[name]] = found.pop(place)
+        shown |= found
+    return shown, moved
+
+
+def _is_file_of(root: Path, place: str) -> bool:
+    return Path(place).is_relative_to(root) and Path(place).is_file()
 
 
 def _certificates(declared: Mapping[str, str]) -> dict[str, str]:
@@ -77,7 +135,6 @@ def _home(room: Room) -> dict[str, str]:
     """Return what a program on the host needs; nothing of the user's own settings."""
     return {
         "HOME": str(room.tmp),
-        "PATH": os.defpath,
         "TMPDIR": str(room.tmp),
         "XDG_CACHE_HOME": str(room.cache),  # what can be made again
     }

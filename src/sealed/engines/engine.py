@@ -1,5 +1,6 @@
-"""Where a stage runs: docker, podman or the host's Python; and what its end there means."""
+"""Where a stage runs: docker, podman, bwrap or the plain host; and what its end there means."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,13 +10,14 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from sealed.declared.settings import PROXIES
-from sealed.engines import client, gpu, image
+from sealed.engines import bwrap, client, gpu, image
 from sealed.engines.client import ANSWER_SECONDS, Client
 from sealed.errors import StageError
 from sealed.stage import Stage
 
 HOST = "host"
 CONTAINERS = ("docker", "podman")
+ENGINES = (*CONTAINERS, bwrap.NAME, HOST)  # in the order in which they are tried
 LOCAL = ("localhost", "::1", "0.0.0.0")  # noqa: S104
 NO_SIGHT = "it does not see this folder; mount it there at the same path, or set STAGE_ENGINE=host"
 CAUSES = {  # what an engine says when it cannot start a container -> what to do
@@ -36,47 +38,76 @@ class Engine(NamedTuple):
 
     def __str__(self) -> str:
         """Say it in a line."""
-        project = Path(sys.prefix).name == ".venv"
-        host = "on the host" if project else f"on the host, with {sys.executable}"
-        where = f"in {self.name}, image {self.image}" if self.image else host
+        if self.image:
+            return f"in {self.name}, image {self.image} ({self.reason})"
+        where = "on the host" if self.name == HOST else f"in {self.name}"
+        if Path(sys.prefix).name != ".venv":
+            where += f", with {sys.executable}"
         return f"{where} ({self.reason})"
 
 
 def choose(stage: Stage, root: Path, environ: Mapping[str, str]) -> Engine:
-    """Choose by STAGE_ENGINE; unset: a container if one can be had now, else the host.
+    """Choose by STAGE_ENGINE; unset: a container if one can be had now, else bwrap, else the host.
 
     Raises StageError where the engine that was asked for cannot run the stage.
     """
     asked = environ.get("STAGE_ENGINE", "")
-    if asked == HOST:
-        return Engine(HOST, "", "STAGE_ENGINE=host")
+    if asked not in {"", *ENGINES}:
+        raise StageError(f"STAGE_ENGINE: expected docker, podman, bwrap or host, found {asked!r}")
+    allowed = _allowed(stage)
     local = _local(stage, environ)
-    if asked in CONTAINERS:
-        return _container(asked, stage, root, environ, ["STAGE_ENGINE=" + asked, *local])
+    if asked and asked not in allowed:
+        own = f"image: {stage.image}" if stage.image else f"python: {stage.python}"
+        raise StageError(
+            f"STAGE_ENGINE={asked}: {stage.name} declares `{own}`, which {asked} cannot give it; "
+            f"set STAGE_ENGINE={allowed[0]}"
+        )
     if asked:
-        raise StageError(f"STAGE_ENGINE: expected docker, podman or host, found {asked!r}")
-    reasons = [reason.partition(";")[0] for reason in local]
-    for name in CONTAINERS if not local else ():
-        try:
-            return _container(name, stage, root, environ, ["STAGE_ENGINE unset, image built"])
-        except StageError as reason:
-            reasons.append(str(reason).partition(";")[0])
-    return Engine(HOST, "", "; ".join(["STAGE_ENGINE unset", *reasons]))
+        return _take(asked, stage, root, environ, [f"STAGE_ENGINE={asked}", *local])
+    reasons = ["STAGE_ENGINE unset", *(reason.partition(";")[0] for reason in local)]
+    for name in allowed:
+        if not (name in CONTAINERS and local):
+            try:
+                return _take(name, stage, root, environ, reasons)
+            except StageError as reason:
+                reasons.append(str(reason).partition(";")[0])
+    raise StageError("; ".join([*reasons, f"{stage.name} declares `image: {stage.image}`"]))
+
+
+def _allowed(stage: Stage) -> tuple[str, ...]:
+    """Return the engines that can give a stage its environment, the preferred one first."""
+    if stage.image:
+        return CONTAINERS
+    return (bwrap.NAME, HOST) if stage.python else ENGINES
+
+
+def _take(
+    name: str, stage: Stage, root: Path, environ: Mapping[str, str], reasons: list[str]
+) -> Engine:
+    """Return engine `name`, if it can run the stage. Raises StageError."""
+    if name in CONTAINERS:
+        unset = not environ.get("STAGE_ENGINE")
+        why = ["STAGE_ENGINE unset, image built"] if unset else reasons
+        return _container(name, stage, root, environ, why)
+    if name == bwrap.NAME:
+        bwrap.require()
+    return Engine(name, "", "; ".join(reasons))
 
 
 def _container(
     name: str, stage: Stage, root: Path, environ: Mapping[str, str], reasons: list[str]
 ) -> Engine:
-    found = client.find(name, root)
+    found = client.find(name, root, stage.image, stage.deps)
     gpus = gpu.for_container(environ) if stage.gpu and gpu.present() else ""
-    if gpus and (why := _without(found, root, gpus)):
+    if gpus and (why := _without(found, root, gpus, own=bool(stage.image))):
         reasons, gpus = [*reasons, f"without the GPU: {why}"], ""
     return Engine(name, found.image, "; ".join(reasons), client.flags(found, gpus))
 
 
-def _without(found: Client, root: Path, gpus: str) -> str:
+def _without(found: Client, root: Path, gpus: str, *, own: bool) -> str:
     """Say why this engine has no GPU for a stage; nothing where it has."""
-    if (root / image.GPU_LOCK).exists() and found.image != image.tag(image.GPU_LOCK, root):
+    lock = root / image.GPU_LOCK
+    if not own and lock.exists() and found.image != image.tag(image.GPU_LOCK, root):
         return f"the image is not that of {image.GPU_LOCK}"
     refusal = client.refusal(found, gpus)
     return f"{refusal}, see NVIDIA's Container Toolkit" if refusal else ""
@@ -109,6 +140,10 @@ def explain(
         return f"{stage.what} was killed (SIGKILL), most often for want of memory; {bound}"
     if engine.image and status in {125, 126, 127}:
         return _not_started(status, engine, last_words)
+    if engine.name == bwrap.NAME and bwrap.failed(status, last_words):
+        return "bwrap could not start the stage; its own message is above"
+    if engine.name == bwrap.NAME and 128 < status <= 128 + signal.SIGRTMAX:
+        status = 128 - status  # how it says that
     if status < 0:
         return f"{stage.what} was ended by signal {-status}"
     return f"{stage.what} failed with exit status {status}"

@@ -4,11 +4,13 @@
 prefers.
 """
 
+import os
 import sys
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from sealed.engines import gpu
+from sealed.errors import StageError
 
 DOCKERFILE = "Dockerfile"
 CPU_LOCK = "requirements.lock"
@@ -27,6 +29,25 @@ def locks(root: Path) -> list[str]:
     """Return the locks that `root` has, the one that this machine prefers first."""
     preferred = [GPU_LOCK, CPU_LOCK] if gpu.present() else [CPU_LOCK, GPU_LOCK]
     return [lock for lock in preferred if (root / lock).exists()]
+
+
+def own(name: str, deps: tuple[str, ...], root: Path) -> tuple[str, Path | None]:
+    """Return a stage's own image, and the folder that it is built from where the stage has one.
+
+    Raises StageError where the folder is no dep: what runs would change and the stage would not.
+    """
+    folder = root / name
+    if not folder.is_dir():
+        return name, None
+    if not (folder / DOCKERFILE).is_file():
+        raise StageError(f"{name}: expected a folder with a {DOCKERFILE}, found none")
+    if not any(PurePosixPath(name).is_relative_to(dep) for dep in deps):
+        raise StageError(f"{name}: the stage runs in what it describes; add it to its deps")
+    digest = sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(os.fsencode(path.relative_to(folder)) + b"\0")
+        digest.update(sha256(path.read_bytes()).digest())
+    return f"localhost/stages:{digest.hexdigest()[:16]}", folder
 
 
 if __name__ == "__main__":

@@ -23,11 +23,11 @@ def bind(source: Path, target: str, *options: str) -> str:
     return line.getvalue()
 
 
-def shown(path: str) -> dict[str, Path]:
+def shown(path: str, needed: tuple[str, ...] = NEEDED) -> dict[str, Path]:
     """Return what to mount, by its path in the container, so that `path` reads as on the host.
 
     A link means there what it means here only if what it names is there too, under that name.
-    Raises StageError for a link whose end would hide the container's own files.
+    Raises StageError for a link whose end would hide what the container needs of its own.
     """
     mounts = {path: Path(path)}
     todo = [path]
@@ -38,7 +38,7 @@ def shown(path: str) -> dict[str, Path]:
             end = os.path.normpath(os.path.join(within, "..", link.readlink()))  # noqa: PTH118
             if not link.exists() or any(PurePosixPath(end).is_relative_to(m) for m in mounts):
                 continue
-            if any(PurePosixPath(own).is_relative_to(end) for own in NEEDED):
+            if any(PurePosixPath(own).is_relative_to(end) for own in needed):
                 raise StageError(
                     f"{link}: leads to {end}, which in a container is its own; "
                     "set STAGE_ENGINE=host, or name a folder without this link"

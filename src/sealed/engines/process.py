@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from threading import Thread
 
 from sealed.caller import Process, find, gone
-from sealed.engines import engine
+from sealed.caller import status as fields
+from sealed.engines import bwrap, engine
 from sealed.engines.engine import Engine
 from sealed.errors import StageError
 from sealed.rooms.room import Room
@@ -19,6 +21,7 @@ GRACE_SECONDS = 5
 LAST_WORDS = 16_384  # bytes of the stage's stderr that are kept for advice
 LOOK_SECONDS = 0.2  # between two looks whether who started it is still there
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+SESSION = 3  # the field of /proc/PID/stat after the name: of which it is a process
 
 
 def run(argv: list[str], environ: dict[str, str], chosen: Engine, made: Room) -> tuple[int, str]:
@@ -52,7 +55,6 @@ def _start(
         libc.prctl(PR_SET_PDEATHSIG, last)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, exit statuses would be lost
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     return subprocess.Popen(  # noqa: S603
         argv,
@@ -84,13 +86,33 @@ def _wait(child: subprocess.Popen[bytes], caller: Process | None) -> None:
 def _end(child: subprocess.Popen[bytes], chosen: Engine, made: Room) -> int:
     """End the stage with all that it started, whatever is left of it; return its exit status."""
     if not _ended(child, seconds=0):
-        os.killpg(child.pid, signal.SIGTERM)
+        _ask_to_end(child, chosen)
         _ended(child, seconds=GRACE_SECONDS)
         if chosen.image:
             engine.remove(chosen.name, made.cid)
     with suppress(ProcessLookupError):  # not yet reaped, so the number is still its own
         os.killpg(child.pid, signal.SIGKILL)
     return child.wait()
+
+
+def _ask_to_end(child: subprocess.Popen[bytes], chosen: Engine) -> None:
+    """Send SIGTERM to the stage: under bubblewrap not to that, which would not wait for it."""
+    asked = _session(child.pid) - {child.pid} if chosen.name == bwrap.NAME else set()
+    for pid in asked:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    if not asked:
+        os.killpg(child.pid, signal.SIGTERM)
+
+
+def _session(leader: int) -> set[int]:
+    """Return the processes of a session."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if int(fields(int(folder.name))[SESSION]) == leader:
+                found.add(int(folder.name))
+    return found
 
 
 def _ended(child: subprocess.Popen[bytes], *, seconds: float) -> bool:
