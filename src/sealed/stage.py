@@ -107,7 +107,7 @@ def _stage(found: dict[str, Any]) -> Stage:
     records = [_record(path, file, name, wdir) for path in read.records]
     outs = {out["path"]: out for out in found["outs"]}
     local = [path for path in outs if "://" not in path]
-    sealed = (found["meta"] or {}).get("sealed") is not False
+    sealed = not isinstance(found["meta"], dict) or found["meta"].get("sealed") is not False
     for path in local if sealed else []:
         if _leaves(path):
             raise StageError(

@@ -102,7 +102,7 @@ def test_what_lies_elsewhere_is_told_apart(root: Path) -> None:
     [
         (PLAIN | {"outs": ["../x"]}, "dvc.yaml: a: ../x: an out outside the project cannot be"),
         (PLAIN | {"outs": ["/etc/x"]}, "dvc.yaml: a: /etc/x: an out outside the project cannot be"),
-        (PLAIN | {"outs": ["x\0y"]}, "dvc.yaml: a: expected a path of plain characters, found"),
+        (PLAIN | {"outs": ["x\0y"]}, "dvc.yaml: a: expected a path of printable characters, found"),
         (PLAIN | {"meta": {"sealed": {"netwrok": True}}}, "a.meta.sealed: .* found netwrok"),
         (PLAIN | {"meta": {"sealed": [1]}}, r"a.meta.sealed: expected network, .* found \[1\]"),
         (PLAIN | {"meta": {"sealed": {"network": 1}}}, "sealed.network: expected true or false"),
