@@ -1,5 +1,6 @@
 """Projects that no one here wrote: nothing is where it is here, and the review finds it."""
 
+import resource
 import shutil
 from pathlib import Path
 
@@ -257,3 +258,49 @@ def test_several_tables_in_json_are_each_reviewed(tmp_path: Path) -> None:
     assert project.review("locked").returncode == 0
     project.write("out/test.json", "[]")
     assert "(judge: out: changed)" in project.review("locked").stderr
+
+
+MANY = """\
+stages:
+  judge:
+    cmd: sh judge.sh
+    deps: [judge.sh]
+    params: [seed]
+    plots:
+      - guesses.csv: {cache: false, template: confusion, x: truth, y: guess}
+"""
+WRITE_MANY = """\
+awk -v seed=$(sed -n 's/seed: //p' params.yaml) 'BEGIN {
+  print "id,truth,guess,probability"
+  for (i = 0; i < 1000000; i++)
+    printf "%d,class %d,class %d,0.%06d\\n", i, i % 100, (i + (i % 9 == seed)) % 100, i
+}' > guesses.csv
+"""
+
+
+@pytest.mark.slow
+def test_a_million_rows_of_a_hundred_classes_take_seconds_and_bounded_memory(
+    tmp_path: Path,
+) -> None:
+    """Every ninth is wrong, another ninth in either: 111,111 won and lost. 20 s, 2 GB."""
+    project = AnyProject(
+        tmp_path, {"dvc.yaml": MANY, "judge.sh": WRITE_MANY, "params.yaml": "seed: 1\n"}
+    )
+    project.repro()
+    project.commit()
+    project.write("params.yaml", "seed: 2\n")
+    project.repro()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = project.review("report", "--base", "main", "--output", "page.html")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert (done.returncode, done.stderr) == (0, "")
+    # of the processor: the clock of a shared machine tells of its neighbours
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 20
+    assert after.ru_maxrss < 2_000_000  # kB
+    text = (tmp_path / "page.html").read_text()
+    assert len(text) < 200_000
+    assert "of 1,000,000 test rows 111111 won, 111111 lost" in text
+    assert "100 classes; the 25 commonest of 100 kinds of mistakes" in text
+    markdown_of_it = project.review("diff", "--base", "main").stdout
+    assert len(markdown_of_it) < 20_000
+    assert "(counts, no test: 100 tests would find something by chance)" in markdown_of_it
