@@ -12,46 +12,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-PYTHON = re.compile(r"(.*/)?(python|pypy)[\d.]*|ipython")
-OWN = re.compile(r"(?:\./)?stages/run ([\w-]+)")  # this package's launcher runs stages/NAME.py
-RUNNERS = {"uv", "poetry", "pipenv", "pdm", "hatch", "rye", "conda", "mamba", "micromamba", "env"}
-LAUNCHERS = {
-    "accelerate",
-    "torchrun",
-    "deepspeed",
-    "streamlit",
-    "horovodrun",
-    "kernprof",
-    "coverage",
-}
-READ_NOTHING = {
-    *("echo", "printf", "mkdir", "rmdir", "rm", "touch", "mv", "true", "false", "test", "[", "set"),
-    *(
-        "git",
-        "pip",
-        "dvc",
-        "chmod",
-        "chown",
-        "tee",
-        "which",
-        "kill",
-        "sleep",
-        "export",
-        "ls",
-        "find",
-    ),
-}
-LAST_IS_WRITTEN = {"cp", "ln", "rsync", "install", "gsutil", "convert", "pandoc"}
-WRITES = re.compile(
-    r"-o|-O|--?(.*[-_])?(out|dest|sav|log|writ|target|export|result|report|to|dir)\w*([-_].*)?"
+from sealed.check.known import (
+    FOLDER_OPTIONS,
+    LAST_IS_WRITTEN,
+    LAUNCHERS,
+    OF_PYTHON,
+    OWN,
+    PYTHON,
+    READ_NOTHING,
+    RUNNERS,
+    SHELLS,
+    WRITES,
 )
-FOLDER_OPTIONS = {"unzip": "-d", "tar": "-C", "wget": "-P"}
-OF_PYTHON = {"-W", "-X", "--check-hash-based-pycs"}  # its options with a value
+
 UNPLAIN = re.compile(r"[$`*?\[\]{}~\n]")
 ENDS = {"&&", "||", ";", "|", "&", "|&", "(", ")", ";;"}
 OPERATOR = re.compile(r"&&|\|[|&]?|;;?|&>>?|>>|[<>]&|[()<>&]")
 KEYWORDS = {"if", "then", "else", "elif", "do", "while", "until", "!", "time", "exec", "nohup"}
-SHELLS = {"sh", "bash", "dash", "zsh"}
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 
 
