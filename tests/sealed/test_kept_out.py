@@ -142,7 +142,7 @@ def attempted(
     port, path = listening
     given = {
         "attempts": list(ROWS),
-        "machine": str(ROOT / "README.md"),
+        "machine": str(Path(sys.prefix).resolve() / "pyvenv.cfg"),
         "pid": os.getpid(),
         "port": port,
         "project": str(project.root),
