@@ -211,3 +211,11 @@ def test_the_command_refuses_in_one_line_and_prints_no_digit(tmp_path: Path) -> 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("x.png: expected an image, PNG or JPEG, found cannot identify")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_the_terminal_cannot_say_becomes_a_question_mark(tmp_path: Path) -> None:
+    env = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONIOENCODING": "latin-1"}
+    argv = [sys.executable, "-m", "mnist.predict", "nothing-é-→.png"]
+    done = subprocess.run(argv, cwd=tmp_path, env=env, check=False, capture_output=True)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == "nothing-é-?.png: no such file\n".encode("latin-1")
