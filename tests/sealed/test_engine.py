@@ -186,6 +186,17 @@ def test_a_container_is_sealed(name: str, tmp_path: Path) -> None:
     assert next(csv.reader([mount])) == ["type=bind", f"source={room}", "target=/room"]
 
 
+@pytest.mark.parametrize("name", ["docker", "podman"])
+def test_the_memory_that_a_stage_declares_is_bounded_unless_the_user_says_another(
+    name: str, tmp_path: Path
+) -> None:
+    hungry = made.stage("train", memory="3g")
+    assert "--memory=3g" in build(name, hungry, tmp_path)
+    assert "--memory=2g" in build(name, hungry, tmp_path, STAGE_MEMORY="2g")
+    said = engine.explain(137, Engine(name, "stages:x", ""), hungry, {})
+    assert said.endswith("the limit is `memory: 3g` of its meta")
+
+
 def test_the_network_and_what_a_stage_may_see_of_the_environment_are_declared(
     tmp_path: Path,
 ) -> None:

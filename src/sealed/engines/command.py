@@ -157,8 +157,8 @@ def _sealed(stage: Stage, room: Room, environ: Mapping[str, str]) -> list[str]:
     flags = ["--rm", f"--cidfile={room.cid}", "--pull=never", "--log-driver=none"]
     flags += ["--read-only", "--tmpfs=/tmp", f"--workdir=/room/{stage.wdir}"]
     flags += ["--cap-drop=ALL", "--security-opt=no-new-privileges", f"--pids-limit={MAX_PROCESSES}"]
-    if environ.get("STAGE_MEMORY"):
-        flags.append(f"--memory={environ['STAGE_MEMORY']}")
+    if limit := environ.get("STAGE_MEMORY") or stage.settings.memory:
+        flags.append(f"--memory={limit}")
     if not stage.network:
         flags.append("--network=none")
     return flags

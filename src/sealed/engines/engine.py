@@ -135,8 +135,10 @@ def explain(
 ) -> str:
     """Say what an exit status of the stage's process means, and what to do next."""
     if status in {137, -9}:
-        limit = environ.get("STAGE_MEMORY")
-        bound = f"the limit is STAGE_MEMORY={limit}" if limit and engine.image else "see `dmesg`"
+        asked = environ.get("STAGE_MEMORY")
+        own = stage.settings.memory and f"`memory: {stage.settings.memory}` of its meta"
+        limit = f"STAGE_MEMORY={asked}" if asked else own
+        bound = f"the limit is {limit}" if limit and engine.image else "see `dmesg`"
         return f"{stage.what} was killed (SIGKILL), most often for want of memory; {bound}"
     if engine.image and status in {125, 126, 127}:
         return _not_started(status, engine, last_words)
