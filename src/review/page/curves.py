@@ -14,6 +14,7 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 12, 34, 52  # margins
 MOST = 8  # drawings
 POINTS = 500  # of a line: more are not seen
 TICKS = 4
+SPAN = 100  # times its least value: what reaches farther, a loss, is drawn logarithmically
 BEFORE, AFTER = "#b45309", "#1d4ed8"
 Numbers = NDArray[np.float64]
 Drawn = tuple[str, str, str, Numbers, Numbers]  # revision, colour, dashes, xs, ys
@@ -37,10 +38,11 @@ def curves(review: Review) -> list[tuple[str, str]]:
 
 def _draw(line: Line, column: str, drawn: list[Drawn]) -> str:
     xs, ys = (np.concatenate([one[place] for one in drawn]) for place in (3, 4))
-    box = (_range(xs), _range(ys))
+    logarithmic = bool(ys.min() > 0) and bool(ys.max() > SPAN * ys.min())
+    box = (_range(xs), _range(_scaled(ys, logarithmic)))
     lines = [
         f'<polyline fill="none" stroke="{colour}" stroke-width="2.5" stroke-dasharray="{dash}" '
-        f'points="{_points(x, y, box)}"/>'
+        f'points="{_points(x, _scaled(y, logarithmic), box)}"/>'
         for _, colour, dash, x, y in drawn
     ]
     keys = [
@@ -51,8 +53,13 @@ def _draw(line: Line, column: str, drawn: list[Drawn]) -> str:
     alt = hypertext(f"{column} over {line.x or 'rows'}; the last values are listed below")
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{alt}">'
-        f'{_axes(line, column, box)}{"".join(lines)}</svg><ul class="key">{"".join(keys)}</ul>'
+        f"{_axes(line, column, box, logarithmic=logarithmic)}"
+        f'{"".join(lines)}</svg><ul class="key">{"".join(keys)}</ul>'
     )
+
+
+def _scaled(values: Numbers, logarithmic: bool) -> Numbers:
+    return np.log10(values) if logarithmic else values
 
 
 Box = tuple[tuple[float, float], tuple[float, float]]  # the range of x, of y
@@ -79,13 +86,13 @@ def _points(xs: Numbers, ys: Numbers, box: Box) -> str:
     return " ".join(f"{_x(xs[row], box):.1f},{_y(ys[row], box):.1f}" for row in kept)
 
 
-def _axes(line: Line, column: str, box: Box) -> str:
+def _axes(line: Line, column: str, box: Box, *, logarithmic: bool) -> str:
     low, high = box[1]
     ticks = [low + (high - low) * share / TICKS for share in range(TICKS + 1)]
     parts = [
         f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{_y(tick, box):.1f}" y2="{_y(tick, box):.1f}" '
         f'stroke="#d9dfe7"/><text x="{LEFT - 8}" y="{_y(tick, box) + 4:.1f}" '
-        f'text-anchor="end">{_short(tick)}</text>'
+        f'text-anchor="end">{_short(10**tick if logarithmic else tick)}</text>'
         for tick in ticks
     ]
     start, end = box[0]
