@@ -62,6 +62,7 @@ def test_the_same_folder_elsewhere_gives_the_same_bytes(pictures: Path, tmp_path
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+@pytest.mark.fault(78)
 @pytest.mark.parametrize(("fit", "colour"), [("pad", "rgb"), ("crop", "grey"), ("stretch", "rgb")])
 def test_what_was_packed_is_read_in_the_size_and_colour_that_are_asked_for(
     pictures: Path, tmp_path: Path, fit: str, colour: str

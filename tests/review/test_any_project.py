@@ -76,6 +76,7 @@ def test_rows_are_paired_by_their_ids_in_any_order(project: AnyProject) -> None:
     assert "Broken: r49, r42, r35, r21, r14, r7" in markdown.write(review, picture=None)
 
 
+@pytest.mark.fault(76)
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
@@ -159,6 +160,7 @@ def test_without_predictions_the_rest_is_reviewed(project: AnyProject) -> None:
     assert (least.returncode, least.stderr) == (2, told)
 
 
+@pytest.mark.fault(77)
 def test_predictions_that_dvc_keeps_are_read_from_its_cache(tmp_path: Path) -> None:
     """And where the cache has them no more, they are left out and named."""
     text = PIPELINE.replace("cache: false, ", "").replace(": {cache: false}", "")

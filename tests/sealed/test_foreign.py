@@ -213,6 +213,7 @@ def test_a_persistent_out_is_brought_in_and_said(tmp_path: Path) -> None:
     assert made.read("log.txt") == "more\nmore\n"
 
 
+@pytest.mark.fault(74)
 def test_nothing_that_walks_up_finds_the_project(tmp_path: Path) -> None:
     code = """
     import subprocess
@@ -275,6 +276,7 @@ def test_of_a_params_file_of_any_kind_only_what_is_declared_is_there(tmp_path: P
     assert not [word for word in ("other", "HOME", '"c"', "self") if word in seen]
 
 
+@pytest.mark.fault(73)
 def test_between_two_commands_nothing_is_published_and_a_failure_clears_the_room(
     tmp_path: Path,
 ) -> None:
@@ -348,6 +350,7 @@ def test_a_dep_outside_the_project_is_read_where_it_is(tmp_path: Path, where: st
     assert "changed while one ran" in made.sealed("repro").stderr
 
 
+@pytest.mark.fault(75)
 def test_a_stage_that_cannot_be_sealed_says_so_and_may_run_as_it_is(tmp_path: Path) -> None:
     out = f"{tmp_path}/elsewhere.txt"
     entry = {"deps": "[data/a.txt]", "outs": f"[{{{out}: {{cache: false}}}}]"}
