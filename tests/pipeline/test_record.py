@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from mnist.machine import environment
-from review.record import provenance
+from review.record import pipeline, provenance
+from review.revision import workspace
+
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.mark.fault(39)
@@ -17,3 +20,8 @@ def test_what_a_training_writes_is_believed_of_its_model_alone(tmp_path: Path) -
     assert believed == {}
     believed = provenance.platform(record, record["of"].get)
     assert believed == {key: value for key, value in record.items() if key != "of"}
+
+
+def test_the_review_finds_the_record_that_this_pipeline_declares() -> None:
+    train = pipeline.declared(workspace(PROJECT))["train"]
+    assert train.records == ["metrics/environment.json"]

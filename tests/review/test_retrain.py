@@ -24,7 +24,7 @@ stages:
     plots:
       - metrics/predictions.csv: {cache: false, template: confusion, x: actual, y: predicted}
     meta:
-      records: [metrics/environment.json]
+      sealed: {records: [metrics/environment.json]}
 """
 TRAIN = """
 import hashlib, json, os

@@ -24,7 +24,7 @@ class Declared(NamedTuple):
     outs: dict[str, bool]  # path -> whether DVC keeps it in its cache
     metrics: list[str]
     plots: dict[str, dict[str, Any]]  # path -> how it is drawn
-    records: list[str]  # files that it writes and DVC does not hash: `meta.records`
+    records: list[str]  # files that it writes and DVC does not hash: in its `meta`
     frozen: bool
 
 
@@ -145,10 +145,15 @@ def _declared(stage: dict[str, Any], folder: str, where: str) -> Declared:
 
 
 def _records(stage: dict[str, Any]) -> list[str]:
-    """Return `meta.records`; `meta` is free for anybody's use, so that it may be anything."""
+    """Return `records` of `meta`, or of `meta.sealed`, where the launcher of sealed stages has it.
+
+    `meta` is free for anybody's use, so that it may be anything.
+    """
     meta = stage.get("meta")
-    found = meta.get("records") if isinstance(meta, dict) else None
-    return [path for path in found if isinstance(path, str)] if isinstance(found, list) else []
+    places = [meta, meta.get("sealed")] if isinstance(meta, dict) else []
+    found = [place.get("records") for place in places if isinstance(place, dict)]
+    lists = [entry for entry in found if isinstance(entry, list)]
+    return [path for entry in lists for path in entry if isinstance(path, str)]
 
 
 def _outs(

@@ -1,4 +1,4 @@
-"""Which model a record is of: a file of `meta.records` that names it, `of`, with its MD5.
+"""Which model a record is of: one of a stage's `records` that names it, `of`, with its MD5.
 
 A model that DVC restores from its run cache comes to lie beside the record of whatever ran last:
 that one says nothing of it.

@@ -80,7 +80,7 @@ def missing(review: Review) -> list[str]:
             ("learning curves (plots with an x and a y)", found.curves),
             ("params", found.params),
             (f"packages (a dep called {', '.join(LOCKS[:-1])} or {LOCKS[-1]})", found.packages),
-            ("what the model was made on (`meta.records` of its stage)", found.records),
+            ("what the model was made on (`records` in the `meta` of its stage)", found.records),
         )
         if not there
     ]
