@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import made
-from sealed.engines import client, command, engine, gpu, image
+from sealed.engines import answer, client, command, engine, gpu, image
 from sealed.engines.client import Client
 from sealed.engines.engine import Engine
 from sealed.errors import StageError
@@ -116,7 +116,7 @@ def test_an_unknown_engine_is_refused() -> None:
 
 
 def test_an_engine_that_hangs_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(answer, "SECONDS", 0.2)
     put(path, "docker", "exec /bin/sleep 5")
     with pytest.raises(StageError, match=r"docker: no answer in 0\.2 s; restart it"):
         choose(STAGE_ENGINE="docker")

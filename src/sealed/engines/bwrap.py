@@ -7,17 +7,16 @@ and write nothing. No daemon, no image, no privileges, about 10 ms.
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from sealed.engines import answer
 from sealed.errors import StageError
 from sealed.rooms.room import Room
 from sealed.stage import Stage
 
 NAME = "bwrap"
-ANSWER_SECONDS = 20
 CHECKPOINTS = "/run/checkpoints"
 TEMPORARY = "/tmp"  # noqa: S108  # the room's own is mounted there
 GIVEN = "/run/given"
@@ -35,19 +34,8 @@ def require() -> None:
     """Raise StageError unless bubblewrap is here and may do its work."""
     if shutil.which(NAME) is None:
         raise StageError(f"{NAME}: not on PATH; install bubblewrap, or set STAGE_ENGINE=host")
-    try:
-        done = subprocess.run(  # noqa: S603
-            [NAME, *_machine(), *ALONE, "--unshare-net", "true"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=ANSWER_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise StageError(
-            f"{NAME}: no answer in {ANSWER_SECONDS} s; set STAGE_ENGINE=host"
-        ) from None
+    probe = [*_machine(), *ALONE, "--unshare-net", "true"]
+    done = answer.ask(NAME, *probe, advice="set STAGE_ENGINE=host")
     if done.returncode:
         said = done.stderr.strip().removeprefix(f"{NAME}: ").partition(",")[0]
         raise StageError(

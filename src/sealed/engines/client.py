@@ -10,10 +10,9 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from sealed.engines import image, mounts
+from sealed.engines import answer, image, mounts
 from sealed.errors import StageError
 
-ANSWER_SECONDS = 20
 CATATONIT = (  # where podman looks for what --init starts
     "/usr/libexec/podman/catatonit",
     "/usr/local/libexec/podman/catatonit",
@@ -158,19 +157,7 @@ def refusal(client: Client, gpus: str) -> str:
 
 
 def _ask(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(  # noqa: S603
-            [name, *arguments],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=ANSWER_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise StageError(
-            f"{name}: no answer in {ANSWER_SECONDS} s; restart it, or set STAGE_ENGINE=host"
-        ) from None
+    return answer.ask(name, *arguments, advice="restart it, or set STAGE_ENGINE=host")
 
 
 def _last(done: subprocess.CompletedProcess[str]) -> str:

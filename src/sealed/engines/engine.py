@@ -10,8 +10,8 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from sealed.declared.settings import PROXIES
-from sealed.engines import bwrap, client, gpu, image
-from sealed.engines.client import ANSWER_SECONDS, Client
+from sealed.engines import answer, bwrap, client, gpu, image
+from sealed.engines.client import Client
 from sealed.errors import StageError
 from sealed.stage import Stage
 
@@ -176,6 +176,6 @@ def remove(name: str, cid: Path) -> None:
             [name, "rm", "--force", container],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=ANSWER_SECONDS,
+            timeout=answer.SECONDS,
             check=False,
         )

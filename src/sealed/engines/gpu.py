@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from itertools import takewhile
 from pathlib import Path
 
-ANSWER_SECONDS = 20
+from sealed.engines import answer
+
 CUDA, NVIDIA, ORDER = "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"
 ALL = "all"
 CARD = re.compile(r"\d+(:\d+)?|(GPU|MIG)-[\w/-]+")
@@ -58,7 +59,7 @@ def _visible() -> list[str]:
             ["nvidia-smi", "-L"],  # noqa: S607
             capture_output=True,
             text=True,
-            timeout=ANSWER_SECONDS,
+            timeout=answer.SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
