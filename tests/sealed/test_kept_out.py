@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def write():
     return given['secret']
 
 def machine():
-    return Path(given['machine']).read_text() and given['secret']
+    return Path(given['machine']).read_text()
 
 found = {}
 for name in given['attempts']:
@@ -126,11 +127,20 @@ while True:
     server.wait()
 
 
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Path]:
+    """Write a file that lies in no image and in no temporary folder, which bwrap has its own of."""
+    with tempfile.TemporaryDirectory(prefix=".kept-out-", dir=Path.home()) as folder:
+        (Path(folder) / "file.txt").write_text(UNDECLARED, encoding="utf-8")
+        yield Path(folder) / "file.txt"
+
+
 @pytest.fixture(scope="module", params=ENGINES)
 def attempted(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     listening: tuple[int, str],
+    elsewhere: Path,
 ) -> tuple[str, dict[str, str]]:
     """Run all attempts in one stage; return the engine, and what each attempt got."""
     engine = str(request.param)
@@ -143,7 +153,7 @@ def attempted(
     port, path = listening
     given = {
         "attempts": list(ROWS),
-        "machine": str(Path(sys.prefix).resolve() / "pyvenv.cfg"),
+        "machine": str(elsewhere),
         "pid": os.getpid(),
         "port": port,
         "project": str(project.root),
