@@ -30,6 +30,13 @@ def test_what_a_link_leads_to_is_mounted_under_its_own_name(tmp_path: Path) -> N
 
 
 @pytest.mark.fault(69)
+def test_a_link_that_cannot_be_followed_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "name that is too long").symlink_to("x" * 300)
+    (tmp_path / "circle").symlink_to("circle")
+    assert mounts.shown(str(tmp_path)) == {str(tmp_path): tmp_path}
+
+
+@pytest.mark.fault(69)
 def test_a_link_that_would_hide_the_containers_own_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mnist").symlink_to("/etc")
     with pytest.raises(StageError, match=r"mnist: leads to /etc, which in a container is its own"):

@@ -34,9 +34,11 @@ def shown(path: str, needed: tuple[str, ...] = NEEDED) -> dict[str, Path]:
     while todo:
         here = todo.pop()
         for link in _links(mounts[here]):
+            if not os.path.exists(link):  # noqa: PTH110  # nor may be followed: /proc/1/cwd, say
+                continue
             within = os.path.join(here, link.relative_to(mounts[here]))  # noqa: PTH118
             end = os.path.normpath(os.path.join(within, "..", link.readlink()))  # noqa: PTH118
-            if not link.exists() or any(PurePosixPath(end).is_relative_to(m) for m in mounts):
+            if any(PurePosixPath(end).is_relative_to(m) for m in mounts):
                 continue
             if any(PurePosixPath(own).is_relative_to(end) for own in needed):
                 raise StageError(
