@@ -108,11 +108,12 @@ format: setup-dev ## Format the code
 	$(RUN) ruff format
 	$(RUN) ruff check --fix
 
-test: setup-dev ## The tests that take seconds
-	$(RUN) pytest -m "not slow"
+test: setup-dev ## The tests that take no minute each
+	$(RUN) pytest $(side_by_side) -m "not slow"
 
 test-all: setup-dev ## All tests
-	$(RUN) pytest
+	$(RUN) pytest $(side_by_side)
+side_by_side = -n logical --maxprocesses 4 --dist loadfile
 
 bench: setup .venv-bench/torch ## This against its peers, in one run; with RECIPES=fast:10 recipes over seeds
 	@$(call split,$(if $(RECIPES),RECIPES,PARTS)) && \
