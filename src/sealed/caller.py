@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from sealed.errors import StageError
+from sealed.errors import SIGNALLED, StageError
 
 STARTED = 19  # the field of /proc/PID/stat after the name: when, in ticks since the machine did
 
@@ -34,7 +34,7 @@ def find() -> Process | None:
         except (FileNotFoundError, ProcessLookupError):
             if int(status(child)[1]) == pid:  # it lives, out of sight: hidepid, or `docker exec`
                 return None
-    raise StageError("who started it is gone", 128 + signal.SIGHUP)
+    raise StageError("who started it is gone", SIGNALLED + signal.SIGHUP)
 
 
 def status(pid: int) -> list[str]:

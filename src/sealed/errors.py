@@ -1,5 +1,7 @@
 """Why a stage was refused, failed or was stopped, told in one line."""
 
+SIGNALLED = 0x80  # added to the number of a signal: the exit status by which a shell tells it
+
 
 class StageError(Exception):
     """Where, what was expected, what was found, what to do; and the exit status to end with."""

@@ -18,7 +18,7 @@ from sealed.address import Address
 from sealed.advice import advise, unnoticed, watched
 from sealed.engines import bwrap, command, engine, process
 from sealed.engines.engine import Engine
-from sealed.errors import StageError
+from sealed.errors import SIGNALLED, StageError
 from sealed.rooms import checkpoints, delivery, inputs, inspection, place, restoration, room
 from sealed.rooms.room import Room
 from sealed.stage import Stage, read
@@ -98,7 +98,7 @@ def _run(chosen: Engine, stage: Stage, made: Room, of: Address) -> str:
     with _advising(last_words, stage, made, of):
         if status:
             reason = engine.explain(status, chosen, stage, os.environ, last_words)
-            raise StageError(reason, status if status > 0 else 128 - status)
+            raise StageError(reason, status if status > 0 else SIGNALLED - status)
     return last_words
 
 
@@ -152,7 +152,7 @@ def _stoppable() -> Iterator[None]:
     def stop(number: int, _: FrameType | None) -> NoReturn:
         _ignore_signals()  # clearing up is not to be interrupted
         name = signal.Signals(number).name
-        raise StageError(f"stopped by {name}; nothing is published", 128 + number)
+        raise StageError(f"stopped by {name}; nothing is published", SIGNALLED + number)
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, exit statuses would be lost
     for number in SIGNALS:

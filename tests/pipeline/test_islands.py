@@ -1,12 +1,14 @@
 """The house: three packages that never import each other, nor do their tests."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("sealed", "review", "mnist")
+OURS = re.compile("mnist|digit|28|tensorflow|keras", re.IGNORECASE)  # this project's, no other's
 MOST_LINES, MOST_FILES = 250, 16
 
 
@@ -40,6 +42,28 @@ def test_the_tests_of_a_package_import_no_other_nor_its_tests(package: str) -> N
     others |= {name for folder in folders for name in helpers(folder)} - helpers(package)
     for path in (ROOT / "tests" / package).rglob("*.py"):
         assert not imported(path) & others, path
+
+
+def docstrings(text: str) -> set[int]:
+    """Return the numbers of the lines that docstrings stand on."""
+    found: set[int] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            found |= {*range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1)}
+    return found
+
+
+@pytest.mark.parametrize("package", ["sealed", "review"])
+def test_a_package_for_any_project_has_no_word_of_this_one(package: str) -> None:
+    """But for an example in a docstring."""
+    files = [path for path in (ROOT / "src" / package).rglob("*.*") if path.is_file()]
+    for path in (path for path in files if path.suffix in {".py", ".html", ".toml"}):
+        text = path.read_text(encoding="utf-8")
+        told = docstrings(text) if path.suffix == ".py" else set()
+        for number, line in enumerate(text.splitlines(), 1):
+            assert number in told or not OURS.search(line), f"{path}:{number}"
 
 
 @pytest.mark.parametrize("package", ["review", "mnist"])

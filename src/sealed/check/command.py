@@ -122,7 +122,7 @@ def _redirections(words: list[str]) -> tuple[list[str], list[str], list[str]]:
         if word and set(word) <= set("<>&|") and set(word) & set("<>"):
             target = next(todo, "")
             (read if word == "<" else written).append(target)
-            if rest and rest[-1].isdigit():
+            if rest and rest[-1].isdecimal():
                 rest.pop()  # 2>
         else:
             rest.append(word)

@@ -13,7 +13,7 @@ from sealed.rooms import answers, checkpoints
 from sealed.rooms.room import Room
 from sealed.stage import Stage
 
-MAX_PROCESSES = 4096  # threads count; TensorFlow starts a few for each core
+MAX_PROCESSES = 4096  # threads count; numerical libraries start a few for each core
 ALWAYS = {
     "LANG": "C.UTF-8",
     "PYTHONDONTWRITEBYTECODE": "1",

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from sealed.declared.settings import PROXIES
 from sealed.engines import answer, bwrap, client, gpu, image
 from sealed.engines.client import Client
-from sealed.errors import StageError
+from sealed.errors import SIGNALLED, StageError
 from sealed.stage import Stage
 
 HOST = "host"
@@ -144,8 +144,8 @@ def explain(
         return _not_started(status, engine, last_words)
     if engine.name == bwrap.NAME and bwrap.failed(status, last_words):
         return "bwrap could not start the stage; its own message is above"
-    if engine.name == bwrap.NAME and 128 < status <= 128 + signal.SIGRTMAX:
-        status = 128 - status  # how it says that
+    if engine.name == bwrap.NAME and SIGNALLED < status <= SIGNALLED + signal.SIGRTMAX:
+        status = SIGNALLED - status  # how it says that
     if status < 0:
         return f"{stage.what} was ended by signal {-status}"
     return f"{stage.what} failed with exit status {status}"

@@ -14,7 +14,7 @@ from sealed.caller import Process, find, gone
 from sealed.caller import status as fields
 from sealed.engines import bwrap, engine
 from sealed.engines.engine import Engine
-from sealed.errors import StageError
+from sealed.errors import SIGNALLED, StageError
 from sealed.rooms.room import Room
 
 GRACE_SECONDS = 5
@@ -80,7 +80,9 @@ def _wait(child: subprocess.Popen[bytes], caller: Process | None) -> None:
     """Wait until the stage has ended. Raises StageError when the caller ended before."""
     while not _ended(child, seconds=LOOK_SECONDS):
         if caller and gone(caller):
-            raise StageError("who started it is gone; nothing is published", 128 + signal.SIGHUP)
+            raise StageError(
+                "who started it is gone; nothing is published", SIGNALLED + signal.SIGHUP
+            )
 
 
 def _end(child: subprocess.Popen[bytes], chosen: Engine, made: Room) -> int:
