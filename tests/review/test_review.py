@@ -83,6 +83,7 @@ def test_one_param_changed_is_reviewed_in_full(project: SmallProject) -> None:
     ):
         assert line in text, line
     assert "| 8 | 10 |" not in text
+    assert "accuracy low" not in text, "the interval of the accuracy stands beside it"
 
 
 def test_identical_models_are_no_difference(project: SmallProject) -> None:

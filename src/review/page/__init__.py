@@ -74,7 +74,9 @@ def _paired(one: Compared, review: Review) -> str:
         f"its {confidence} interval": f"{written.points(low)} to {written.points(high)}",
     }
     cards = (f"<div><dt>{escape(key)}</dt><dd>{value}</dd></div>" for key, value in numbers.items())
-    title = _named(f"The same {one.pairing.images:,} test {one.noun}, one by one", one, review)
+    title = _named(
+        f"The same {one.pairing.images:,} {phrases.rows(one, review)}, one by one", one, review
+    )
     drawn = interval(one, review.seeds.noise, low, high)
     return section(title, f'<dl class="numbers">{"".join(cards)}</dl>{drawn}', wide=True)
 

@@ -1,6 +1,7 @@
 """Learning curves of both revisions as SVG."""
 
 import math
+from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +25,29 @@ def curves(review: Review) -> list[tuple[str, str]]:
     """Return title and drawing of each column of the line plots, both revisions in one."""
     sides = ((review.before, BEFORE, "6 4"), (review.after, AFTER, ""))
     lines = dict.fromkeys([*review.after.curves, *review.before.curves])
+    plots = [
+        (line, column)
+        for line in lines
+        for column in dict.fromkeys(
+            name for side, *_ in sides for name in side.curves.get(line, {})
+        )
+    ]
+    names = Counter(_name(*plot) for plot in plots)
     found = []
-    for line in lines:
-        for column in line.ys:
-            drawn = [
-                (side.name, colour, dash, *side.curves[line][column])
-                for side, colour, dash in sides
-                if column in side.curves.get(line, {})
-            ]
-            found.append((f"{column} over {line.x or 'rows'}", _draw(line, column, drawn)))
-    return found[:MOST]
+    for line, column in plots[:MOST]:
+        drawn = [
+            (side.name, colour, dash, *side.curves[line][column])
+            for side, colour, dash in sides
+            if column in side.curves.get(line, {})
+        ]
+        name = _name(line, column)
+        title = name if names[name] == 1 else f"{name}: {line.path}"
+        found.append((title, _draw(line, column, drawn)))
+    return found
+
+
+def _name(line: Line, column: str) -> str:
+    return f"{column} over {line.x or 'rows'}"
 
 
 def _draw(line: Line, column: str, drawn: list[Drawn]) -> str:
@@ -46,16 +60,21 @@ def _draw(line: Line, column: str, drawn: list[Drawn]) -> str:
         for _, colour, dash, x, y in drawn
     ]
     keys = [
-        f'<li><span style="background: {colour}"></span>{hypertext(name)}: '
-        f"{y[-1]:.4g} at {x[-1]:.6g}{', dashed' if dash else ''}</li>"
+        f'<li><span style="background: {colour}"></span>{hypertext(name)}'
+        f"{_last(x, y)}{', dashed' if dash else ''}</li>"
         for name, colour, dash, x, y in drawn
     ]
-    alt = hypertext(f"{column} over {line.x or 'rows'}; the last values are listed below")
+    alt = hypertext(f"{_name(line, column)}; the lines are listed below")
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{alt}">'
         f"{_axes(line, column, box, logarithmic=logarithmic)}"
         f'{"".join(lines)}</svg><ul class="key">{"".join(keys)}</ul>'
     )
+
+
+def _last(x: Numbers, y: Numbers) -> str:
+    """Say where a line ends, if it runs on: a threshold's, of an ROC say, ends where all do."""
+    return f": {y[-1]:.4g} at {x[-1]:.6g}" if (np.diff(x) > 0).all() else ""
 
 
 def _scaled(values: Numbers, logarithmic: bool) -> Numbers:

@@ -63,7 +63,7 @@ def _picture(table: Compared, image: NDArray[np.uint8], row: int, *, before: boo
         sure = "" if found.probability is None else f" ({found.probability[row]:.1%})"
         reading = f"read as {found.classes[now]}{sure}"
     label = found.classes[actual]
-    alt = hypertext(f"A picture of {label}, test image {found.name(row)}, {reading}")
+    alt = hypertext(f"A picture of {label}, row {found.name(row)}, {reading}")
     return (
         f'<li class="{kind}"><figure><img alt="{alt}" src="{_data(image)}">'
         f"<figcaption><b>{word}{hypertext(label)}</b> #{hypertext(found.name(row))}"

@@ -3,9 +3,19 @@
 from typing import Any, NamedTuple
 
 from review.errors import UserError
-from review.record import documents, packages, pipeline, predictions, readings, recipe, sources
-from review.record.curves import Curve, curve
-from review.record.pipeline import Recorded
+from review.record import (
+    documents,
+    kinds,
+    packages,
+    pipeline,
+    predictions,
+    readings,
+    recipe,
+    sources,
+)
+from review.record.curves import Curve, curve, each
+from review.record.kinds import Kinds
+from review.record.pipeline import Recorded, holds
 from review.record.predictions import Predictions
 from review.record.readings import Range
 from review.record.sources import Line, Predicted, Sources
@@ -30,8 +40,8 @@ class Record(NamedTuple):
     packages: dict[str, str]  # name -> version
     records: dict[str, dict[str, Any]]  # file -> what a model was made on
     spread: dict[str, Any] | None  # how far seeds alone move a metric, where on record
-    data: frozenset[str]  # paths, of deps and outs
-    code: frozenset[str]
+    kinds: Kinds  # which paths are data, which are code
+    inputs: dict[str, frozenset[str]]  # a table of predictions -> what its stage reads
     absent: tuple[str, ...]  # files that DVC keeps and that are not at hand
 
     def md5(self, path: str) -> str | None:
@@ -57,7 +67,6 @@ def read(
     found = (sources.find(revision) if declares else Sources()).over(also or Sources())
     kept = {path for stage in stages.values() for path, cached in stage.outs.items() if cached}
     there = _Files(revision, kept if whole else None)
-    data, code = _kinds(revision, stages, recorded, found)
     return Record(
         name=revision.name,
         sources=found,
@@ -74,8 +83,8 @@ def read(
         packages=_packages(revision, found.packages, there),
         records={p: readings.mapping(revision, p) or {} for p in found.records if there.has(p)},
         spread=_spread(revision, spread),
-        data=data,
-        code=code,
+        kinds=kinds.of(revision, stages, recorded, found),
+        inputs=_inputs(stages, found),
         absent=tuple(there.absent),
     )
 
@@ -88,7 +97,7 @@ class _Files:
         self.revision, self.kept = revision, kept
         self.absent: dict[str, None] = {}
 
-    def has(self, path: str) -> bool:
+    def has(self, path: str, *, optional: bool = False) -> bool:
         """Tell whether a file is there. Raises UserError where it must be."""
         file = self.revision.open(path)
         if file is not None:
@@ -96,8 +105,10 @@ class _Files:
             return True
         if self.kept is None:
             return False
-        if not any(path == out or path.startswith(f"{out}/") for out in self.kept):
-            self.revision.require(path)
+        if not any(holds(out, path) for out in self.kept):
+            if not optional:
+                self.revision.require(path)
+            return False
         self.absent[path] = None
         return False
 
@@ -107,16 +118,32 @@ def stored(revision: Revision, root: Any) -> Revision:
     if revision.read(pipeline.PIPELINE) is None or revision.read("dvc.lock") is None:
         return revision
     found = sources.find(revision)
-    paths = [table.path for table in found.predictions] + [line.path for line in found.curves]
-    if all(revision.open(path) is not None for path in [*paths, *found.metrics]):
+    paths = [table.path for table in found.predictions] + [*found.metrics]
+    paths += [line.path for plot in found.curves for line in [*each(revision, plot)] or [plot]]
+    if all(revision.open(path) is not None for path in paths):
         return revision
     outs = (stage.outs for stage in pipeline.recorded(revision).values())
     return with_cache(revision, root, {path: md5 for out in outs for path, md5 in out.items()})
 
 
 def _curves(revision: Revision, lines: tuple[Line, ...], there: _Files) -> dict[Line, Curve]:
-    found = {line: curve(revision, line) for line in lines if there.has(line.path)}
+    drawn = [line for plot in lines for line in [*each(revision, plot)] or [plot]]
+    found = {
+        line: curve(revision, line)
+        for line in drawn
+        if there.has(line.path, optional=not line.ys)  # dvclive makes it where it has something
+    }
     return {line: columns for line, columns in found.items() if columns}
+
+
+def _inputs(stages: dict[str, pipeline.Declared], found: Sources) -> dict[str, frozenset[str]]:
+    """Return the deps of the stage that writes each table of predictions."""
+    return {
+        table.path: frozenset(stage.deps)
+        for table in found.predictions
+        for stage in stages.values()
+        if any(holds(out, table.path) for out in stage.outs)
+    }
 
 
 def _params(revision: Revision, paths: tuple[str, ...]) -> dict[str, Any]:
@@ -133,31 +160,6 @@ def _packages(revision: Revision, paths: tuple[str, ...], there: _Files) -> dict
         if there.has(path):
             found |= packages.read(revision, path)
     return found
-
-
-def _kinds(
-    revision: Revision,
-    stages: dict[str, pipeline.Declared],
-    recorded: dict[str, Recorded],
-    found: Sources,
-) -> tuple[frozenset[str], frozenset[str]]:
-    """Tell data from code: what DVC keeps of stages that measure nothing, and of `dvc add`.
-
-    What a stage with metrics or plots makes is a model, or results; artifacts may say so too.
-    """
-    tops = pipeline.tops(revision) if stages else []
-    models = {pipeline.join(top.folder, path) for top in tops for path in top.models}
-    data, made = set(), set(found.params) | set(found.packages)
-    for stage in stages.values():
-        made |= stage.outs.keys()
-        if not stage.metrics and not stage.plots:
-            data |= {path for path, cached in stage.outs.items() if cached} - models
-    code: set[str] = set()
-    for path in {path for stage in recorded.values() for path in stage.deps} - made:
-        if any(path.startswith(f"{out}/") for out in made):
-            continue
-        (data if pipeline.is_added(revision, path) else code).add(path)
-    return frozenset(data), frozenset(code)
 
 
 def _spread(revision: Revision, path: str) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from review.record.predictions import Predictions
 from review.revision import Revision
 
 DECIMALS = 6
+BOUNDS = {"accuracy_low", "accuracy_high"}  # names of an interval, which a review computes itself
 COUNTS = ("images", "rows", "samples", "examples")  # names of how many rows there are
 
 

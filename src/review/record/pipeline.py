@@ -234,6 +234,11 @@ def join(folder: str, path: str) -> str:
     return path if "://" in path else posixpath.normpath(posixpath.join(folder, path))
 
 
+def holds(place: str, path: str) -> bool:
+    """Tell whether a path is a place, or below it."""
+    return path == place or path.startswith(f"{place}/")
+
+
 def is_added(revision: Revision, path: str) -> bool:
     """Tell whether DVC brings a path: an address, of `dvc add`, or inside a folder of that."""
     folders = [str(parent) for parent in PurePosixPath(path).parents if str(parent) not in "./"]

@@ -5,12 +5,13 @@ that name an x and a y, metrics and params what DVC calls so; a lock of packages
 """
 
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from review.record import pipeline
 from review.record.documents import PARAMS
-from review.record.pipeline import Declared, Top, join
+from review.record.pipeline import Declared, Top, holds, join
 from review.revision import Revision
 
 LOCKS = ("requirements.lock", "uv.lock", "poetry.lock", "requirements.txt", "environment.yml")
@@ -25,6 +26,11 @@ class Predicted(NamedTuple):
     actual: str  # the column of truth
     predicted: str
 
+    @property
+    def is_of_training(self) -> bool:
+        """Tell whether its name says that the model has seen its rows."""
+        return not {"train", "training"}.isdisjoint(re.split("[^a-z]+", self.path.lower()))
+
 
 class Line(NamedTuple):
     """Columns of a table over another column."""
@@ -32,7 +38,7 @@ class Line(NamedTuple):
     title: str
     path: str
     x: str  # empty: the number of the row
-    ys: tuple[str, ...]
+    ys: tuple[str, ...]  # none: the last column, of each table if the path is a folder
 
 
 class Sources(NamedTuple):
@@ -77,7 +83,7 @@ def find(revision: Revision) -> Sources:
 
 
 def _writes(stage: Declared, path: str) -> bool:
-    return any(path == out or path.startswith(f"{out}/") for out in stage.outs)
+    return any(holds(out, path) for out in stage.outs)
 
 
 def _writes_one(stage: Declared, predictions: tuple[Predicted, ...]) -> bool:
@@ -140,5 +146,9 @@ def _lines(folder: str, name: str, options: dict[str, Any]) -> Iterator[Line]:
     found: dict[tuple[str, str], list[str]] = {}
     for path, x, y in _axes(folder, name, options):
         found.setdefault((path, x), []).append(y)
+    if "y" not in options and isinstance(options.get("x"), str):
+        path = join(folder, name)
+        if path.lower().endswith(TABLES) or not posixpath.splitext(path)[1]:
+            found[path, str(options["x"])] = []
     for (path, x), ys in found.items():
         yield Line(str(options.get("title") or name), path, x, tuple(ys))

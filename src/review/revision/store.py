@@ -40,7 +40,12 @@ def with_cache(revision: Revision, root: Path, digests: dict[str, str]) -> Revis
         content = _object(root, digest) if digest else None
         return file if content is None else io.BytesIO(content)
 
-    return revision._replace(open=read)
+    def files(folder: str) -> list[str]:
+        inside = (path for out in digests if digests[out].endswith(".dir") for path in below(out))
+        found = [path for path in inside if path.startswith(f"{folder}/")]
+        return [*dict.fromkeys([*revision.files(folder), *found])]
+
+    return revision._replace(open=read, files=files)
 
 
 def _object(root: Path, digest: str) -> bytes | None:

@@ -35,7 +35,7 @@ class Review(NamedTuple):
     before: Record
     after: Record
     options: Options
-    tables: list[Compared]  # as dvc.yaml has them
+    tables: list[Compared]  # those that decide first, else as dvc.yaml has them
     changes: Changes
     seeds: Seeds
     doubts: list[str]  # what makes the revision compared with less than certain
@@ -50,8 +50,13 @@ class Review(NamedTuple):
     @property
     def outcome(self) -> str:
         """Return the verdict in a word or three: the worst, or else the first table's."""
-        outcomes = [table.outcome for table in self.tables]
+        outcomes = [table.outcome for table in self.tables if self.decides(table)]
         return WORSE if WORSE in outcomes else next(iter(outcomes), NONE)
+
+    def decides(self, table: Compared) -> bool:
+        """Tell whether a table decides: rows that the model has seen do not, where others do."""
+        is_of_training = table.source.is_of_training
+        return not is_of_training or all(t.source.is_of_training for t in self.tables)
 
     def pictures(self, table: Compared) -> Images | None:
         """Return the images of a table's rows, where they are at hand."""
@@ -88,7 +93,7 @@ def between(before: Record, after: Record, options: Options | None = None) -> Re
     options = options or Options()
     tables = [
         pairing.compare(before, after, source, confidence=options.confidence, images=options.images)
-        for source in after.predictions
+        for source in sorted(after.predictions, key=lambda source: source.is_of_training)
     ]
     return Review(
         before=before,
@@ -144,7 +149,7 @@ def gate(review: Review, *, fail_on_worse: bool, minimum: float | None) -> list[
     reasons = []
     if fail_on_worse and review.outcome == WORSE:
         reasons.append("review: worse than the base (--fail-on worse)")
-    for table in review.tables:
+    for table in filter(review.decides, review.tables):
         accuracy = table.after.right / table.after.rows
         if minimum is not None and accuracy < minimum:
             reasons.append(

@@ -27,8 +27,8 @@ def between(before: Record, after: Record) -> Changes:
     return Changes(
         params=_values(before.params, after.params),
         stages=_stages(before, after),
-        data=sorted(_paths(before, after) & (before.data | after.data)),
-        code=sorted(_paths(before, after) & (before.code | after.code)),
+        data=sorted(_paths(before, after) & (before.kinds.data | after.kinds.data)),
+        code=sorted(_paths(before, after) & (before.kinds.code | after.kinds.code)),
         environment=[change for change in ran_on if change[0].startswith(ENVIRONMENT)]
         + _values(before.packages, after.packages),
         platform=[change for change in ran_on if not change[0].startswith(ENVIRONMENT)],

@@ -11,13 +11,19 @@ from review.words.written import p_value, percent
 TO_SIX = ("no", "one", "two", "three", "four", "five", "six")
 UP_TO_TWELVE = (*TO_SIX, "seven", "eight", "nine", "ten", "eleven", "twelve")
 
+SEEN = "; by its name the model has seen these rows, so they decide nothing"
+
 
 def verdicts(review: Review) -> list[str]:
     """Say in a sentence a table what the change did."""
     if not review.tables:
         return [f"{_capital(NONE)}: {_no_predictions(review)}."]
-    names = [""] if len(review.tables) == 1 else [f"{title(t, review)}: " for t in review.tables]
-    return [name + verdict(table) for name, table in zip(names, review.tables, strict=True)]
+    if len(review.tables) == 1:
+        return [f"{verdict(review.tables[0], review)}."]
+    return [
+        f"{title(table, review)}: {verdict(table, review)}{'' if review.decides(table) else SEEN}."
+        for table in review.tables
+    ]
 
 
 def _no_predictions(review: Review) -> str:
@@ -34,22 +40,26 @@ def title(table: Compared, review: Review) -> str:
     return plain(table.source.path + more)
 
 
-def verdict(table: Compared) -> str:
-    """Say in a sentence what the change did to the predictions of a table."""
-    rows, right = table.after.rows, table.after.right
+def rows(table: Compared, review: Review) -> str:
+    """Say what the rows of a table are; among several its name says of what."""
+    return f"test {table.noun}" if len(review.tables) == 1 else table.noun
+
+
+def verdict(table: Compared, review: Review) -> str:
+    """Say what the change did to the predictions of a table, without a full stop."""
+    count, right, what = table.after.rows, table.after.right, rows(table, review)
     if table.before is None:
-        read = f"{right:,} of {rows:,} test {table.noun} are read right"
-        return f"{_capital(FIRST)}: {table.obstacle}; {read}."
+        read = f"{right:,} of {count:,} {what} are read right"
+        return f"{_capital(FIRST)}: {table.obstacle}; {read}"
     if table.pairing is None:
         one = table.noun.removesuffix("s")
-        return f"{_capital(UNPAIRED)} {one} by {one}: {table.obstacle}."
+        return f"{_capital(UNPAIRED)} {one} by {one}: {table.obstacle}"
     fixed, broken = len(table.pairing.fixed), len(table.pairing.broken)
     if not fixed + broken:
-        same = f"both models read the same {right:,} of {rows:,} test {table.noun} right"
-        return f"No difference: {same}."
+        return f"No difference: both models read the same {right:,} of {count:,} {what} right"
     return (
-        f"{_capital(table.outcome)}: of {rows:,} test {table.noun} {fixed} won, "
-        f"{broken} lost (exact McNemar p {p_value(table.p)})."
+        f"{_capital(table.outcome)}: of {count:,} {what} {fixed} won, "
+        f"{broken} lost (exact McNemar p {p_value(table.p)})"
     )
 
 
@@ -62,11 +72,25 @@ def cautions(review: Review) -> list[str]:
             f"This compares two trained models on these {compared[0].noun}, not two recipes: "
             f"another seed gives another model. {seeds(review)}"
         )
+    found += filter(None, (pairs(table, review) for table in filter(review.decides, compared)))
     if review.doubts:
         doubts = "; ".join(map(plain, review.doubts))
         name = plain(review.before.name)
         found.append(f"Doubtful: the dvc.lock of {name} is not that of its own files ({doubts}).")
     return found
+
+
+def pairs(table: Compared, review: Review) -> str:
+    """Say which data behind the rows is another one, where no ids say that they are the same."""
+    inputs = review.after.inputs.get(table.source.path, frozenset())
+    changed = sorted(inputs.intersection(review.changes.data))
+    if table.pairing is None or table.after.ids is not None or not changed:
+        return ""
+    paths, made = plain(", ".join(changed)), plain(table.source.path)
+    return (
+        f"{paths}, which {made} is made from, is not that of {plain(review.before.name)}: "
+        f"that the {table.noun} are the same is known by their classes alone."
+    )
 
 
 def missing(review: Review) -> list[str]:
@@ -124,7 +148,7 @@ def no_test(table: Compared) -> str:
     """Say why the classes have no test each."""
     number = len(np.unique(table.after.actual))
     text = UP_TO_TWELVE[number] if number < len(UP_TO_TWELVE) else f"{number:,}"
-    return f"no test: {text} tests would find something by chance"
+    return f"no test: {text} test{'' if number == 1 else 's'} would find something by chance"
 
 
 def _capital(text: str) -> str:

@@ -25,11 +25,11 @@ def metrics(review: Review) -> list[Row]:
     before, after = review.before, review.after
     rows = []
     for table in review.tables:
-        name = f"{phrases.title(table, review)}: " if len(review.tables) > 1 else ""
+        name = f"{phrases.title(table, review)}: " if len(review.tables) > 1 else "test "
         was, now = _tested(table.before), _tested(table.after)
-        rows.append(_proportion(f"{name}test accuracy", was, now, review.confidence))
+        rows.append(_proportion(f"{name}accuracy", was, now, review.confidence))
         errors = [side[1] - side[0] if side else None for side in (was, now)]
-        rows.append(_number(f"{name}test errors", *errors))
+        rows.append(_number(f"{name}errors", *errors))
     keys = {
         path: [*dict.fromkeys([*after.metrics.get(path, {}), *before.metrics.get(path, {})])]
         for path in dict.fromkeys([*after.metrics, *before.metrics])
@@ -48,7 +48,7 @@ def _known(path: str, sides: list[dict[str, Any]], review: Review) -> set[str]:
     """Return the metrics that only repeat what was counted: they agree, or `locked` says no."""
     if path not in dict(review.after.sources.beside) or not claims.speaks(sides[1]):
         return set()
-    return claims.repeated(sides[0] | sides[1])
+    return claims.repeated(sides[0] | sides[1]) | claims.BOUNDS
 
 
 def _metric(name: str, key: str, sides: list[dict[str, Any]], confidence: float) -> Row:
