@@ -5,18 +5,17 @@
 """
 
 import argparse
-import posixpath
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from review import document
 from review.errors import UserError
 from review.quoting import printable
 from review.record import claims, documents, pipeline
 from review.record.documents import CONFLICT, flatten
 from review.record.pipeline import Declared, Recorded
 from review.record.recipe import value
-from review.revision import Revision, folder, workspace
+from review.revision import Revision, added, folder, workspace
 
 MOST = 20  # differences that are told
 
@@ -74,18 +73,27 @@ def _files(
         elsewhere = _is_elsewhere(path, kept)
         if elsewhere and path not in read:
             continue
-        now = _digest(revision, path, is_folder=digests[path].endswith(".dir"))
+        is_folder = digests[path].endswith(".dir")
+        now = _digest(revision, path, made, is_folder=is_folder)
         if now is None and not elsewhere and not _is_inside(revision, path):
             yield f"{path}: missing"
-        elif now is not None and now != digests[path]:
-            yield f"{path}: changed"
+        elif now not in {None, folder.UNKNOWN, digests[path]}:
+            is_text = not is_folder and digests[path] in _endings(revision.read(path) or b"")
+            yield f"{path}: changed{', in its line endings alone' if is_text else ''}"
 
 
-def _digest(revision: Revision, path: str, *, is_folder: bool) -> str | None:
+def _digest(revision: Revision, path: str, made: dict[str, str], *, is_folder: bool) -> str | None:
     """Return the digest of what lies at a path, or of what a `.dvc` file says of it."""
     if not is_folder:
-        return revision.md5(path) or _tracked(revision, path)
-    return _tracked(revision, path) or folder.digest(revision, path)
+        return revision.md5(path) or added.digest(revision, path)
+    return added.digest(revision, path) or folder.digest(revision, path, made)
+
+
+def _endings(content: bytes) -> set[str]:
+    """Return the digests of a text with either kind of line endings: Windows has its own."""
+    unix = content.replace(b"\r\n", b"\n")
+    forms = (unix, unix.replace(b"\n", b"\r\n"))
+    return {hashlib.md5(form, usedforsecurity=False).hexdigest() for form in forms}
 
 
 def _is_inside(revision: Revision, path: str) -> bool:
@@ -98,19 +106,6 @@ def _is_elsewhere(path: str, kept: set[str]) -> bool:
     """Tell whether DVC alone holds a path: an address, an out that it keeps, or a part of one."""
     parents = {str(parent) for parent in PurePosixPath(path).parents}
     return "://" in path or path.startswith("/") or path in kept or not parents.isdisjoint(kept)
-
-
-def _tracked(revision: Revision, path: str) -> str | None:
-    """Return the digest in a `.dvc` file beside a path (`dvc add`); None where there is none."""
-    content = revision.read(f"{path}.dvc")
-    if content is None:
-        return None
-    try:
-        [out] = document.parse(content)["outs"]
-        return str(out["md5"])
-    except (ValueError, TypeError, LookupError):
-        where = f"{revision.name}: {posixpath.basename(path)}.dvc"
-        raise UserError(f"{where}: expected one out with its md5") from None
 
 
 def require(revision: Revision) -> None:

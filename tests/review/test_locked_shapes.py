@@ -25,6 +25,14 @@ stages:
     cmd: ls data > whole.txt
     deps: [data]
     outs: [whole.txt]
+  mixed:  # a folder of which git holds a part, `dvc add` and a stage one each
+    cmd: cat mixed/* > all.txt
+    deps: [mixed, mixed/part.txt]
+    outs: [all.txt]
+  part:
+    cmd: echo part > mixed/part.txt
+    deps: [data/two.csv]
+    outs: [mixed/part.txt]
   made:  # a folder that git holds
     cmd: mkdir made && cp inside.txt made/a.txt && cp whole.txt made/b.txt
     deps: [inside.txt, whole.txt]
@@ -57,6 +65,8 @@ FILES = PIPELINES | {
     "code/deep/b.txt": "b\n",
     "code/ignored.log": "noise",
     ".dvcignore": "*.log\n",
+    "mixed/note.txt": "note\n",
+    "mixed/big.bin": "big",
     "data/one.csv": "1\n",
     "data/two.csv": "2\n",
     "sub/names.yaml": "names: [x, y]\n",
@@ -70,7 +80,7 @@ FILES = PIPELINES | {
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build a project without a params.yaml beside dvc.yaml."""
     project = AnyProject(tmp_path_factory.mktemp("shapes") / "project", FILES)
-    dvc(project.root, "add", "-q", "data")
+    dvc(project.root, "add", "-q", "data", "mixed/big.bin")
     dvc(project.root, "repro", "-q", "--all-pipelines")
     project.commit()
     return project.root
@@ -86,7 +96,7 @@ def test_every_form_is_true_with_and_without_data(root: Path) -> None:
     for revision in (workspace(root), committed(root, "HEAD", "HEAD")):
         assert locked.differences(revision) == []
     shutil.rmtree(root / "data")
-    for path in root.glob("*.txt"):
+    for path in [*root.glob("*.txt"), root / "mixed/big.bin", root / "mixed/part.txt"]:
         path.unlink()
     assert locked.differences(workspace(root)) == []
 
@@ -96,6 +106,9 @@ def test_every_form_is_true_with_and_without_data(root: Path) -> None:
     [
         ("code/deep/b.txt", "c\n", "folder: code: changed"),
         ("code/more.py", "", "folder: code: changed"),
+        ("code/a.py", "a = 1\r\n", "folder: code: changed"),
+        ("mixed/note.txt", "", "mixed: mixed: changed"),
+        ("data/one.csv", "1\r\n", "inside: data/one.csv: changed, in its line endings alone"),
         ("data/one.csv", "3\n", "inside: data/one.csv: changed"),
         ("made/b.txt", "", "made: made: changed"),
         ("sub/values.json", '{"rate": 2}', "each@x: rate: 1 in dvc.lock, 2 in sub/values.json"),

@@ -1,0 +1,23 @@
+"""What `dvc add` recorded of a path: a `.dvc` file beside it, which git holds."""
+
+import posixpath
+
+from review import document
+from review.errors import UserError
+from review.revision import Revision
+
+
+def digest(revision: Revision, path: str) -> str | None:
+    """Return the digest of a path, `.dir` at its end for a folder's; None where there is none.
+
+    Raises UserError for a `.dvc` file that is none.
+    """
+    content = revision.read(f"{path}.dvc")
+    if content is None:
+        return None
+    try:
+        [out] = document.parse(content)["outs"]
+        return str(out["md5"])
+    except (ValueError, TypeError, LookupError):
+        where = f"{revision.name}: {posixpath.basename(path)}.dvc"
+        raise UserError(f"{where}: expected one out with its md5") from None
