@@ -150,6 +150,7 @@ def test_models_and_results_are_no_data(project: AnyProject) -> None:
     assert "Data:" not in text
 
 
+@pytest.mark.fault(80)
 def test_other_data_behind_equal_labels_is_told(project: AnyProject) -> None:
     project.write("params.yaml", "rows: 2\ndepth: 10\n")
     project.repro()

@@ -170,6 +170,22 @@ def test_a_spread_of_the_base_serves_where_the_recipe_changed(project: SmallProj
     assert "differ by up to 0.39 points (95%, 5 seeds of the recipe of main (" in text
 
 
+@pytest.mark.parametrize(("wrong", "lies"), [(9, "within"), (2, "beyond")])
+def test_a_spread_of_another_metric_is_held_against_that(
+    project: SmallProject, wrong: int, lies: str
+) -> None:
+    """Its log loss is a hundredth a mistake, of ten before; 2.776 sqrt(2) 0.01 = 0.0393."""
+    belongs = {"params_digest": project.digest(), "metric": "log_loss", "sd": 0.01, "n": 5}
+    project.write_json("metrics/spread.json", belongs | {"param": "train.seed"})
+    project.params["train"]["seed"] = 2
+    project.repro(wrong=set(range(wrong)))
+    assert (
+        "By seed alone, log_loss of two trainings of one recipe differs by up to 0.0393 "
+        f"(95%, 5 seeds of the recipe of workspace): its change, -0.0{10 - wrong}00, lies {lies} "
+        "that. How far seeds move the accuracy is not known."
+    ) in review(project).replace("`", "")
+
+
 def test_a_stale_spread_is_not_used(project: SmallProject) -> None:
     other = {"params_digest": digest({"train.steps": 7}, "train.seed"), "sd": 1, "n": 5}
     project.write_json("metrics/spread.json", other)

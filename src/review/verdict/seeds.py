@@ -12,11 +12,20 @@ CLOSE = 5e-4  # of a metric and the accuracy that is counted: it may be rounded
 METRIC = "accuracy"
 
 
+class Other(NamedTuple):
+    """What seeds alone do to another metric than the accuracy, and what the change did to it."""
+
+    metric: str
+    noise: float
+    change: float | None  # None where it is not known
+
+
 class Seeds(NamedTuple):
     """What seeds alone do to the accuracy, with confidence."""
 
     noise: float | None  # of accuracy; None where it is not known
     basis: str  # where that comes from, or why it is not known
+    other: Other | None = None  # where another metric was measured
 
 
 def digest(recipe: dict[str, Any], param: str) -> str:
@@ -42,10 +51,12 @@ def of(before: Record, after: Record, path: str, confidence: float) -> Seeds:
             if found["params_digest"] != digest(side.recipe, found.get("param", "")):
                 continue
             metric = found.get("metric", METRIC)
-            if not _is_accuracy(metric, after):
-                return Seeds(None, f"{plain(path)} is of {plain(metric)}, another metric: not used")
             noise = statistics.seed_noise(found["sd"], found["n"], confidence)
-            return Seeds(noise, f"{found['n']} seeds of the recipe of {plain(side.name)}")
+            basis = f"{found['n']} seeds of the recipe of {plain(side.name)}"
+            if not _is_accuracy(metric, after):
+                change = _change(metric, before, after)
+                return Seeds(None, basis, Other(metric, noise, change))
+            return Seeds(noise, basis)
     if spreads:
         return Seeds(None, f"{plain(path)} is stale, it belongs to other params: not used")
     return Seeds(None, f"there is no {plain(path)}")
@@ -53,11 +64,17 @@ def of(before: Record, after: Record, path: str, confidence: float) -> Seeds:
 
 def _is_accuracy(metric: str, record: Record) -> bool:
     """Tell whether a metric is the share of rows that are right, as the review counts it."""
-    key = metric.rpartition(":")[2]
-    values = [found[key] for found in record.metrics.values() if key in found]
     shares = [table.right / table.rows for table in record.predictions.values()]
-    return any(
-        isinstance(value, int | float) and abs(value - share) <= CLOSE
-        for value in values
-        for share in shares
-    )
+    return any(abs(v - share) <= CLOSE for v in _values(metric, record) for share in shares)
+
+
+def _change(metric: str, before: Record, after: Record) -> float | None:
+    sides = [_values(metric, side) for side in (before, after)]
+    return sides[1][0] - sides[0][0] if all(len(values) == 1 for values in sides) else None
+
+
+def _values(metric: str, record: Record) -> list[float]:
+    """Return the numbers that files of metrics have for `KEY`, or one for `FILE:KEY`."""
+    path, _, key = metric.rpartition(":")
+    found = (data.get(key) for file, data in record.metrics.items() if path in {"", file})
+    return [value for value in found if isinstance(value, int | float)]

@@ -6,7 +6,8 @@ from review.quoting import plain
 from review.record.sources import LOCKS
 from review.verdict import NONE, Review
 from review.verdict.pairing import FIRST, UNPAIRED, Compared
-from review.words.written import p_value, percent
+from review.verdict.seeds import Other
+from review.words.written import number, p_value, percent
 
 TO_SIX = ("no", "one", "two", "three", "four", "five", "six")
 UP_TO_TWELVE = (*TO_SIX, "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -29,7 +30,8 @@ def verdicts(review: Review) -> list[str]:
 def _no_predictions(review: Review) -> str:
     absent = [table.path for table in review.after.sources.predictions]
     if absent:
-        return f"{plain(', '.join(absent))} is not here, DVC keeps it (`dvc pull`)"
+        are, them = ("is", "it") if len(absent) == 1 else ("are", "them")
+        return f"{plain(', '.join(absent))} {are} not here, DVC keeps {them} (`dvc pull`)"
     return "dvc.yaml has no plot with the template confusion"
 
 
@@ -124,7 +126,9 @@ def unknown(review: Review) -> set[str]:
 
 def seeds(review: Review) -> str:
     """Say whether seeds alone explain the change."""
-    noise, basis = review.seeds
+    noise, basis, other = review.seeds
+    if other is not None:
+        return _other(other, review)
     if noise is None:
         how = plain(review.options.spread_with).strip("`")
         return f"How far seeds alone move it is not known: {basis}; `{how}` measures it."
@@ -144,11 +148,22 @@ def seeds(review: Review) -> str:
     return f"{text}: {', '.join(lies)}."
 
 
+def _other(found: Other, review: Review) -> str:
+    text = (
+        f"By seed alone, {plain(found.metric)} of two trainings of one recipe differs by up to "
+        f"{number(found.noise)} ({percent(review.confidence)}, {review.seeds.basis})"
+    )
+    if found.change is not None:
+        lies = "within" if abs(found.change) <= found.noise else "beyond"
+        text += f": its change, {number(found.change, '+')}, lies {lies} that"
+    return f"{text}. How far seeds move the accuracy is not known."
+
+
 def no_test(table: Compared) -> str:
     """Say why the classes have no test each."""
-    number = len(np.unique(table.after.actual))
-    text = UP_TO_TWELVE[number] if number < len(UP_TO_TWELVE) else f"{number:,}"
-    return f"no test: {text} test{'' if number == 1 else 's'} would find something by chance"
+    many = len(np.unique(table.after.actual))
+    text = UP_TO_TWELVE[many] if many < len(UP_TO_TWELVE) else f"{many:,}"
+    return f"no test: {text} test{'' if many == 1 else 's'} would find something by chance"
 
 
 def _capital(text: str) -> str:
