@@ -83,7 +83,7 @@ def test_the_sections_a_script_reads_are_its_params(name: str) -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_no_param_is_one_that_the_run_cache_leaves_out(name: str) -> None:
-    """DVC leaves `size` and `nfiles` out of its key, at any depth: it takes them for facts of files.
+    """DVC leaves `size` and `nfiles` out of its key, at any depth, as facts of files.
 
     https://github.com/treeverse/dvc/blob/3.67.1/dvc/stage/cache.py (_get_cache_hash)
     """
