@@ -8,7 +8,7 @@ import pytest
 from review import verdict
 from review.errors import UserError
 from review.revision import ancestor
-from review.verdict import Options, pairing
+from review.verdict import Options, compared
 from review.words import phrases
 from small_project import SmallProject
 
@@ -68,7 +68,7 @@ def clone(project: SmallProject, *options: str) -> Path:
 @pytest.mark.fault(40)
 def test_a_branch_behind_main_is_compared_with_where_it_left(project: SmallProject) -> None:
     review = verdict.make(project.root, "main")
-    assert review.outcome == pairing.SAME  # 5 won and none lost is a coin, five times
+    assert review.outcome == compared.SAME  # 5 won and none lost is a coin, five times
     assert "5 won, 0 lost" in phrases.verdicts(review)[0]
     left, tip = head(project, "main~1"), head(project, "main")
     assert review.before.name == f"merge base with main ({left})"

@@ -8,7 +8,7 @@ import pytest
 from any_project import AnyProject
 from review import page, record, verdict
 from review.revision import workspace
-from review.verdict.pairing import SAME
+from review.verdict.compared import SAME
 from review.words import markdown
 
 PIPELINE = """\

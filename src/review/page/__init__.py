@@ -14,7 +14,7 @@ from review.record import provenance
 from review.record.documents import flatten
 from review.verdict import Review
 from review.verdict.changes import Change
-from review.verdict.pairing import BETTER, WORSE, Compared
+from review.verdict.compared import BETTER, WORSE, Compared
 from review.verdict.statistics import newcombe
 from review.words import gallery, phrases, tables, written
 

@@ -1,6 +1,6 @@
 """The difference of two accuracies, drawn with its interval."""
 
-from review.verdict.pairing import Compared
+from review.verdict.compared import Compared
 
 WIDTH = 560  # of the drawing
 COLOUR = "#1d4ed8"

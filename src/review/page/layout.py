@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from review.quoting import hypertext
+from review.verdict.compared import Compared
 from review.verdict.images import Images
-from review.verdict.pairing import Compared
 
 SIDE = 160  # pixels of a picture, at most
 

@@ -9,10 +9,10 @@ from review.errors import UserError
 from review.record import Record, stored
 from review.record.predictions import Predictions
 from review.revision import ancestor
-from review.verdict import changes, images, pairing, seeds
+from review.verdict import changes, compared, images, seeds
 from review.verdict.changes import Changes
+from review.verdict.compared import WORSE, Compared
 from review.verdict.images import Images
-from review.verdict.pairing import WORSE, Compared
 from review.verdict.seeds import Seeds
 
 CONFIDENCE = 0.95
@@ -92,7 +92,9 @@ def between(before: Record, after: Record, options: Options | None = None) -> Re
     """Review one record against another."""
     options = options or Options()
     tables = [
-        pairing.compare(before, after, source, confidence=options.confidence, images=options.images)
+        compared.compare(
+            before, after, source, confidence=options.confidence, images=options.images
+        )
         for source in sorted(after.predictions, key=lambda source: source.is_of_training)
     ]
     return Review(

@@ -1,4 +1,4 @@
-"""Two models on the same test images: what was won, what was lost, and whether that is noise."""
+"""All arithmetic of a verdict: rows won and lost, McNemar's p, intervals, the noise of seeds."""
 
 from typing import NamedTuple
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review.quoting import printable
+from review.verdict.compared import Compared
 from review.verdict.images import Images
-from review.verdict.pairing import Compared
 
 COLUMNS = 4
 MOST = 12

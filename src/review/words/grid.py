@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from review import command
 from review.verdict import Review
+from review.verdict.compared import Compared
 from review.verdict.images import Images
-from review.verdict.pairing import Compared
 from review.words.gallery import caption, moved
 
 COLUMNS = 8

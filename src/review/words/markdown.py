@@ -10,7 +10,7 @@ import numpy as np
 from review.quoting import plain
 from review.verdict import Review
 from review.verdict.changes import Change
-from review.verdict.pairing import Compared
+from review.verdict.compared import Compared
 from review.verdict.statistics import newcombe
 from review.words import gallery, phrases, tables, written
 

@@ -1,11 +1,15 @@
-"""What a review says, in words and rows; markdown and the page lay it out."""
+"""What a review says, in words and rows; markdown and the page lay it out.
+
+Why rows are not compared is said in `verdict.compared`, which commit is the base in
+`revision.ancestor`, of what a spread is in `verdict.seeds`.
+"""
 
 import numpy as np
 
 from review.quoting import plain
 from review.record.sources import LOCKS
 from review.verdict import NONE, Review
-from review.verdict.pairing import FIRST, UNPAIRED, Compared
+from review.verdict.compared import FIRST, UNPAIRED, Compared
 from review.verdict.seeds import Other
 from review.words.written import number, p_value, percent
 

@@ -10,7 +10,7 @@ from review.record import claims
 from review.record.predictions import Predictions
 from review.record.readings import Range
 from review.verdict import Review
-from review.verdict.pairing import Compared
+from review.verdict.compared import Compared
 from review.verdict.statistics import wilson
 from review.words import phrases
 from review.words.written import ABSENT, number, percent, points
