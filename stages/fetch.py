@@ -10,7 +10,7 @@ from pathlib import Path
 from mnist.errors import run
 from mnist.params import read
 from mnist.params.fetch import FetchParams
-from mnist.source import card, download, mirror
+from mnist.source import archived, card, download, mirror
 from mnist.source.bundled import mnist_5k
 
 CARDS = Path("datasets")
@@ -21,15 +21,18 @@ def main() -> None:
     """Write every file of the data set, each verified against its card, and what is on that."""
     chosen = card.read(read("fetch", FetchParams).dataset, CARDS)
     RAW.mkdir(parents=True, exist_ok=True)
-    card.save(chosen, RAW / "card.yaml")
     if chosen.mirrors == (card.BUNDLED,):
         contents = mnist_5k()
         for file in chosen.files:
             download.write(file, iter([contents[file.name]]), RAW)
-        return
-    places = mirror.places(chosen, os.environ.get(mirror.VARIABLE))
-    for file in chosen.files:
-        download.fetch(file, places, RAW)
+    else:
+        places = mirror.places(chosen, os.environ.get(mirror.VARIABLE))
+        if chosen.archive:
+            archived.fetch(chosen.archive, chosen.files, places, RAW)
+        else:
+            for file in chosen.files:
+                download.fetch(file, places, RAW)
+    card.save(chosen, RAW)
 
 
 if __name__ == "__main__":

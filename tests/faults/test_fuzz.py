@@ -17,6 +17,7 @@ from mnist.arrays import archive, dataset
 from mnist.errors import UserError
 from mnist.source import download, idx, transfer
 from mnist.source.card import File
+from mnist.source.unpack import gunzip
 from mnist.task import Task
 
 INPUTS = 3_000  # a test
@@ -49,7 +50,7 @@ def unpack(packed: bytes, size: int) -> None:
     total = 0
     parts = (packed[i : i + size] for i in range(0, len(packed), size))
     try:
-        for chunk in download._exactly(FILE, download._unpack(parts)):
+        for chunk in download.exactly(FILE, gunzip(parts)):
             assert len(chunk) <= transfer.CHUNK
             total += len(chunk)
     except (transfer.UnfitError, transfer.InterruptedTransferError):

@@ -1,5 +1,6 @@
 """A card says all that is known of a data set before it is there; a mistake is a line."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,29 @@ from mnist.source import card
 CARDS = Path(__file__).parents[2] / "datasets"
 GOOD: dict[str, Any] = document.load(CARDS / "mnist.yaml")
 FILE: dict[str, Any] = GOOD["files"][0]
+ARCHIVE = {"name": "x.zip", "length": 9, "sha256": "0" * 64, "folder": "x"}
 
 
 @pytest.mark.fault(79)
 @pytest.mark.parametrize("path", sorted(CARDS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_card_is_whole_and_survives_the_fetch(path: Path, tmp_path: Path) -> None:
     known = card.read(path.stem, CARDS)
-    card.save(known, tmp_path / "card.yaml")
-    kept = {"name": "card", "mirrors": (), "folders": ()}
+    for file in known.files:
+        (tmp_path / file.name).touch()
+    card.save(known, tmp_path)
+    digests = [file.sha256 or hashlib.sha256().hexdigest() for file in known.files]
+    files = tuple(
+        file.model_copy(update={"sha256": digest, "packed_sha256": None})
+        for file, digest in zip(known.files, digests, strict=True)
+    )
+    kept = {"name": "card", "mirrors": (), "folders": (), "files": files, "archive": None}
     assert card.read("card", tmp_path) == known.model_copy(update=kept)
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"format": "idx3"}, "format: expected 'idx' or 'images', found the text 'idx3'"),
+        ({"format": "idx3"}, "format: expected 'idx', 'images' or 'cifar', found the text 'idx3'"),
         ({"licence": ""}, "licence: expected "),
         ({"classes": ["0"]}, "classes: 1 classes"),
         ({"classes": ["0", "0"]}, "classes: two classes of one name"),
@@ -41,6 +50,18 @@ def test_every_card_is_whole_and_survives_the_fetch(path: Path, tmp_path: Path) 
         ({"files": [FILE | {"name": "../x"}]}, "files.0.name: expected a text of the form "),
         ({"files": [FILE | {"sha256": "x"}]}, "files.0.sha256: expected a text of the form "),
         ({"files": [FILE | {"length": 0}]}, "files.0.length: expected greater than or equal to 1"),
+        (
+            {"files": [{k: v for k, v in file.items() if k != "sha256"} for file in GOOD["files"]]},
+            "files: train-images-idx3-ubyte: expected sha256, or packed_sha256, or an archive",
+        ),
+        ({"archive": ARCHIVE | {"name": "x.rar"}}, "archive.name: expected a text of the form "),
+        ({"archive": ARCHIVE | {"sha256": "x"}}, "archive.sha256: expected a text of the form "),
+        ({"first_label": -1}, "first_label: expected greater than or equal to 0, found -1"),
+        (
+            {"label_column": "class"},
+            "label_column: expected a whole number, found the text 'class'",
+        ),
+        ({"transposed": 1}, "transposed: expected true or false, found 1"),
         ({"color": "grey"}, "color: unknown key; known are name, title, source, licence, "),
     ],
 )

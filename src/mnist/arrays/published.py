@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist.arrays import fitting
-from mnist.arrays.dataset import Examples, require_labels
+from mnist.arrays.dataset import Examples
 from mnist.errors import UserError
 from mnist.params.preprocess import PreprocessParams
-from mnist.source import idx, photo
+from mnist.source import cifar, idx, labels, photo
 from mnist.source.card import Card, Split
 from mnist.task import Task
 
 AT_ONCE = 256  # pictures that wait to be decoded
+Raw = tuple[NDArray[np.uint8], NDArray[np.uint16]]  # images [N, H, W, C], labels [N]
 
 
 def read(folder: Path, card: Card, split: Split, params: PreprocessParams) -> Examples:
@@ -26,17 +27,9 @@ def read(folder: Path, card: Card, split: Split, params: PreprocessParams) -> Ex
     if card.format == "images":
         path = folder / card.file(split, "examples").name
         return Examples(*_read_pictures(path, params, card.classes), task)
-    images, labels = (folder / card.file(split, part).name for part in ("images", "labels"))
-    pixels, numbers = read_idx(images, labels)
-    fitted = fitting.all_of(pixels[..., np.newaxis], params.shape, params.fit)
-    examples = Examples(fitted, numbers.astype(np.uint16), task)
-    try:
-        require_labels(examples)
-    except ValueError as error:
-        raise UserError(
-            f"{labels}: expected labels of {len(card.classes)} classes, found {error}"
-        ) from None
-    return examples
+    reader = _read_idx if card.format == "idx" else _read_cifar
+    pixels, numbers = reader(folder, card, split)
+    return Examples(fitting.all_of(pixels, params.shape, params.fit), numbers, task)
 
 
 def _read_pictures(
@@ -57,19 +50,31 @@ def _read_pictures(
                 for start in range(0, len(names), AT_ONCE):
                     rows = range(start, min(start + AT_ONCE, len(names)))
                     list(pool.map(decode, rows))
-        labels = [classes.index(name.partition("/")[0]) for name in names]
+        numbers = [classes.index(name.partition("/")[0]) for name in names]
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: expected an archive of CLASS/NAME, found {error}") from None
-    return images, np.array(labels, np.uint16)
+    return images, np.array(numbers, np.uint16)
 
 
-def read_idx(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Read images `[N, H, W]` and labels `[N]`. Raises UserError unless they are as many."""
-    pixels = idx.parse(_read(images), dimensions=3, name=str(images))
-    numbers = idx.parse(_read(labels), dimensions=1, name=str(labels))
+def _read_idx(folder: Path, card: Card, split: Split) -> Raw:
+    """Read a file of images and one of labels. Raises UserError unless they are as many."""
+    path, named = (folder / card.file(split, part).name for part in ("images", "labels"))
+    pixels = idx.parse(_read(path), dimensions=3, name=str(path))
+    numbers = labels.parse(_read(named), card, str(named))
     if len(pixels) != len(numbers):
-        raise UserError(f"{labels}: expected {len(pixels)} labels, found {len(numbers)}")
-    return pixels, numbers
+        raise UserError(f"{named}: expected {len(pixels)} labels, found {len(numbers)}")
+    upright = pixels.swapaxes(1, 2) if card.transposed else pixels
+    return np.ascontiguousarray(upright)[..., np.newaxis], numbers
+
+
+def _read_cifar(folder: Path, card: Card, split: Split) -> Raw:
+    """Read the records of all files of a split, one after the other."""
+    paths = [folder / file.name for file in card.all_files(split, "examples")]
+    read = [cifar.parse(_read(path), name=str(path)) for path in paths]
+    numbers = [
+        labels.indices(one.labels, card, str(path)) for one, path in zip(read, paths, strict=True)
+    ]
+    return np.concatenate([one.images for one in read]), np.concatenate(numbers)
 
 
 def _read(path: Path) -> bytes:

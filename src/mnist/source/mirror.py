@@ -6,10 +6,10 @@ from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from mnist.errors import UserError
-from mnist.source.card import Card, File
+from mnist.source.card import Archive, Card, File
 
 VARIABLE = "DATASET_MIRROR"
-Place = str | Path  # a URL below which `<file>.gz` lies; a folder
+Place = str | Path  # a URL below which `<file>.gz` or an archive lies; a folder
 Address = str | Path  # a URL; a file
 
 
@@ -22,18 +22,20 @@ def places(data_set: Card, own: str | None) -> list[Place]:
     return (_own(data_set, own) if own else []) + mirrors
 
 
-def addresses(place: Place, file: File) -> list[Address]:
+def addresses(place: Place, file: File | Archive) -> list[Address]:
     """List where in a place the file may lie; of a folder, those names that are there."""
     if isinstance(place, str):
         url = urlsplit(place)  # what follows `?`, a signature, say, stays at the end
-        return [url._replace(path=f"{url.path.rstrip('/')}/{file.name}.gz").geturl()]
-    packed_or_not = (name + end for name in names(file) for end in (".gz", ""))
-    return [path for name in packed_or_not if os.path.lexists(path := place / name)]
+        return [url._replace(path=f"{url.path.rstrip('/')}/{names(file)[0]}").geturl()]
+    return [path for name in names(file) if os.path.lexists(path := place / name)]
 
 
-def names(file: File) -> list[str]:
-    """List the names that a file goes by: as published, and with a dot as some write it."""
-    return list(dict.fromkeys([file.name, file.name.replace("-idx", ".idx")]))
+def names(file: File | Archive) -> list[str]:
+    """List the names that a file goes by, packed or not: as published, and with a dot."""
+    if isinstance(file, Archive):
+        return [file.name]
+    dashed_or_not = dict.fromkeys([file.name, file.name.replace("-idx", ".idx")])
+    return [name + end for name in dashed_or_not for end in (".gz", "")]
 
 
 def shown(address: Address) -> str:
@@ -60,10 +62,16 @@ def _own(data_set: Card, value: str) -> list[Place]:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UserError(
             f"{VARIABLE}: expected a folder or URL (http, https, file) that holds "
-            f"{data_set.name}/{data_set.files[0].name}.gz and so on, found {shown(value)}: {reason}"
+            f"{data_set.name}/{_first(data_set)}, found {shown(value)}: {reason}"
         ) from None
     below = (folder / name for name in data_set.folders)
     return [*(place for place in below if place.is_dir()), folder]
+
+
+def _first(data_set: Card) -> str:
+    if data_set.archive:
+        return data_set.archive.name
+    return f"{data_set.files[0].name}.gz and so on"
 
 
 def _web(data_set: Card, url: SplitResult) -> str:
