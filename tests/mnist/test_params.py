@@ -99,7 +99,7 @@ def test_a_data_set_without_a_card_is_refused_with_those_that_have_one(tmp_path:
     path = tmp_path / "params.yaml"
     YAML(typ="safe").dump(GOOD | {"fetch": {"dataset": "digits"}}, path)
     message = (
-        r"fetch\.dataset: expected a card in .*, fashion-mnist, mnist, mnist-5k, found 'digits'"
+        r"fetch\.dataset: expected a card in .*, kmnist, mnist, mnist-5k, qmnist, found 'digits'"
     )
     with pytest.raises(UserError, match=message):
         check(path, PROJECT / "datasets")
