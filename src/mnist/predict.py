@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mnist.arrays import fitting
 from mnist.errors import UserError, run
 from mnist.handwriting import digit
+from mnist.handwriting.digit import Look
 from mnist.machine import processor
 from mnist.source import photo
 from mnist.task import INK, Task
@@ -33,19 +34,41 @@ def main() -> None:
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
 
     network, task, _ = model.load(MODEL)
-    probabilities = model.predictor(network)(np.stack([read(path, task) for path in paths]))
-    told = [_answer(path, row, task) for path, row in zip(paths, probabilities, strict=True)]
+    seen = [_seen(path, task) for path in paths]
+    shown = [one.pixels for one in seen if isinstance(one, Look)]
+    rows = iter(model.predictor(network)(np.stack(shown)) if shown else ())
+    told = [
+        {"file": str(path)}
+        | (likeliest(next(rows), task, one.doubt) if isinstance(one, Look) else unsure(one))
+        for path, one in zip(paths, seen, strict=True)
+    ]
     if options.json:
         print(json.dumps(told, indent=2, ensure_ascii=False))
     else:
         print(*map(_line, told), sep="\n")
 
 
-def read(path: Path, task: Task) -> NDArray[np.uint8]:  # [H, W, C]
-    """Read a picture as the model was taught to see them. Raises UserError for what is none."""
+def look(path: Path, task: Task) -> Look:
+    """Read a picture as the model was taught to see them, and say what speaks against it.
+
+    Raises UserError for what is none, and where a digit is wanted for what does not show one.
+    """
     if task.photo == INK:
-        return digit.read(path)
-    return fitting.one(photo.open_file(path), task.shape, task.photo)
+        return digit.look(path)
+    return Look(fitting.one(photo.open_file(path), task.shape, task.photo), "")
+
+
+def read(path: Path, task: Task) -> NDArray[np.uint8]:  # [H, W, C]
+    """Read a picture as the model was taught to see them. Raises UserError as `look`."""
+    return look(path, task).pixels
+
+
+def _seen(path: Path, task: Task) -> Look | str:
+    """Look at a picture; return why where it does not show what the model knows."""
+    try:
+        return look(path, task)
+    except UserError as error:
+        return str(error).removeprefix(f"{path}: ")
 
 
 def _pictures(named: Path) -> list[Path]:
@@ -57,23 +80,30 @@ def _pictures(named: Path) -> list[Path]:
     return found
 
 
-def _answer(path: Path, row: NDArray[np.float32], task: Task) -> dict[str, Any]:
+def likeliest(row: NDArray[np.float32], task: Task, doubt: str = "") -> dict[str, Any]:
+    """Say what a network's probabilities `[classes]` say of a picture: all classes, in order."""
     order = np.argsort(-row, kind="stable")
-    return {
-        "file": str(path),
-        "sure": bool(row.max() >= SURE),
-        "classes": [
-            {"class": task.classes[label], "probability": round(float(row[label]), 6)}
-            for label in order
-        ],
-    }
+    classes = [
+        {"class": task.classes[label], "probability": round(float(row[label]), 6)}
+        for label in order
+    ]
+    why = doubt or ("" if row.max() >= SURE else "all others together are likelier")
+    return {"sure": not why, "why": why, "classes": classes}
+
+
+def unsure(why: str) -> dict[str, Any]:
+    """Say why no class is likely."""
+    return {"sure": False, "why": why, "classes": []}
 
 
 def _line(told: dict[str, Any]) -> str:
+    doubt = f"unsure: {told['why']}"
+    if not told["classes"]:
+        return f"{told['file']}: {doubt}"
     first, *others = told["classes"][:LIKELIEST]
-    doubt = "" if told["sure"] else ", unsure"
+    sure = "" if told["sure"] else f", {doubt}"
     rest = ", ".join(f"{one['class']} ({one['probability']:.1%})" for one in others)
-    return f"{told['file']}: {first['class']} ({first['probability']:.1%}{doubt}); then {rest}"
+    return f"{told['file']}: {first['class']} ({first['probability']:.1%}{sure}); then {rest}"
 
 
 if __name__ == "__main__":

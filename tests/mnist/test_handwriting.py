@@ -176,13 +176,17 @@ def test_the_command_prints_a_digit_and_how_sure_it_is(
         rephotograph(digits["test"][0][number], number).save(tmp_path / f"{number}.png")
     odds = softmax(scores(digits["test"][0]), axis=1).max(axis=1)
     Image.fromarray(digits["test"][0][odds.argmin(), ..., 0]).save(tmp_path / "odd.png")
-    done = predict(tmp_path, "105.png", "505.png", "720.png", "odd.png")
-    *lines, odd = done.stdout.splitlines()
+    Image.new("L", (90, 90), 250).save(tmp_path / "blank.png")
+    done = predict(tmp_path, "blank.png", "105.png", "505.png", "720.png", "odd.png")
+    blank, *lines, odd = done.stdout.splitlines()
+    assert blank == "blank.png: unsure: expected a digit, found an image of one shade"
     assert [line.split(" (")[0] for line in lines] == ["105.png: 1", "505.png: 5", "720.png: 7"]
     others = r"%\); then \d \(\d+\.\d%\), \d \(\d+\.\d%\)$"
     assert all(re.search(others, line) for line in lines)
-    assert re.match(r"odd\.png: \d \([1-4]\d\.\d%, unsure\); then ", odd)
-    [told] = json.loads(predict(tmp_path, "--json", "505.png").stdout)
+    assert re.match(r"odd\.png: \d \([1-4]\d\.\d%, unsure: all others together are lik", odd)
+    told, none = json.loads(predict(tmp_path, "--json", "505.png", "blank.png").stdout)
+    assert (none["file"], none["sure"], none["classes"]) == ("blank.png", False, [])
+    assert none["why"] == "expected a digit, found an image of one shade"
     assert (told["file"], told["sure"], told["classes"][0]["class"]) == ("505.png", True, "5")
     assert sum(one["probability"] for one in told["classes"]) == pytest.approx(1, abs=1e-5)
 

@@ -5,6 +5,7 @@ aspect ratio kept and its edges antialiased, then centred in 28 x 28 by its cent
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,23 +21,37 @@ BOX = 20  # pixels
 THINNEST = 0.09  # of the longer side: the strokes of a pen, as MNIST's are
 EVEN = 0.1  # of the longer side: within it, ink is as dark as its darkest
 STRENGTHEN = 3  # times, at most
+BESIDE = 0.05  # of the digit's ink: what dust and a ruled line leave is less
 OFF_CENTRE = 0.55  # pixels: no image of MNIST has its centre of mass farther from the middle
 
 
-def read(path: Path) -> NDArray[np.uint8]:  # [28, 28, 1], 0: background, 255: ink
-    """Read one digit, of any size, dark on light or light on dark.
+class Look(NamedTuple):
+    """A digit, and what speaks against its being the only thing there: empty where nothing does."""
+
+    pixels: NDArray[np.uint8]  # [28, 28, 1], 0: background, 255: ink
+    doubt: str
+
+
+def read(path: Path) -> NDArray[np.uint8]:  # [28, 28, 1]
+    """Read one digit, of any size, dark on light or light on dark. Raises UserError as `look`."""
+    return look(path).pixels
+
+
+def look(path: Path) -> Look:
+    """Read one digit, and look at what is left outside of it.
 
     Raises UserError for what is no image, and for an image that does not show one digit.
     """
     colours = photo.read(path)
     prepared = _prepared(colours)
     if prepared is not None:
-        return prepared[..., np.newaxis]
+        return Look(prepared[..., np.newaxis], "")
     try:
         found = shapes.digit(lines.remove(ink.find(colours)))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    return _centre(_fit(_crop(_pen(found))))[..., np.newaxis]
+    doubt = f"{found.beside:.0%} as much ink lies beside it" if found.beside > BESIDE else ""
+    return Look(_centre(_fit(_crop(_pen(found.ink))))[..., np.newaxis], doubt)
 
 
 def _prepared(colours: NDArray[np.float32]) -> NDArray[np.uint8] | None:

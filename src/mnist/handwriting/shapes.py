@@ -42,16 +42,23 @@ class Part(NamedTuple):
         return int(self.box[1].stop - self.box[1].start)
 
 
-def digit(ink: Grey) -> Grey:
-    """Return the ink of the one digit, all else 0. Raises UserError for none and for several."""
-    parts = _parts(_ink_for_certain(ink))
-    found, others = _together(parts)
+class Digit(NamedTuple):
+    """The ink of one digit, all else 0; what is left out, in pixels, as a share of its own."""
+
+    ink: Grey
+    beside: float
+
+
+def digit(ink: Grey) -> Digit:
+    """Find the one digit. Raises UserError for none and for several."""
+    certain = _ink_for_certain(ink)
+    found, others = _together(_parts(certain))
     if others:
         raise _several(len(others) + 1)
     if any(edge.any() for edge in (found[0], found[-1], found[:, 0], found[:, -1])):
         raise UserError("expected one digit with paper around it, found one that meets the edge")
     strokes.check(found)
-    return np.where(found, ink, 0)
+    return Digit(np.where(found, ink, 0), float((certain & ~found).sum() / found.sum()))
 
 
 def _ink_for_certain(ink: Grey) -> Mask:
