@@ -21,7 +21,7 @@ BOX = 20  # pixels
 THINNEST = 0.09  # of the longer side: the strokes of a pen, as MNIST's are
 EVEN = 0.1  # of the longer side: within it, ink is as dark as its darkest
 STRENGTHEN = 3  # times, at most
-BESIDE = 0.05  # of the digit's ink: what dust and a ruled line leave is less
+BESIDE = 0.08  # of the digit's ink: what dust and squared paper leave is less
 OFF_CENTRE = 0.55  # pixels: no image of MNIST has its centre of mass farther from the middle
 
 

@@ -51,25 +51,27 @@ class Digit(NamedTuple):
 
 def digit(ink: Grey) -> Digit:
     """Find the one digit. Raises UserError for none and for several."""
-    certain = _ink_for_certain(ink)
+    seen, certain = _ink(ink)
     found, others = _together(_parts(certain))
     if others:
         raise _several(len(others) + 1)
     if any(edge.any() for edge in (found[0], found[-1], found[:, 0], found[:, -1])):
         raise UserError("expected one digit with paper around it, found one that meets the edge")
     strokes.check(found)
-    return Digit(np.where(found, ink, 0), float((certain & ~found).sum() / found.sum()))
+    return Digit(np.where(found, ink, 0), float((seen & ~found).sum() / found.sum()))
 
 
-def _ink_for_certain(ink: Grey) -> Mask:
+def _ink(ink: Grey) -> tuple[Mask, Mask]:
+    """Tell what may be ink, and those of its parts that are."""
     contrast, grain = float(ink.max()), noise(ink)
     if contrast < LEAST_CONTRAST:
         raise UserError("expected a digit, found an image of one shade")
     if contrast < GRAIN * grain:
         raise UserError("expected a digit, found nothing that stands out from the rest")
-    labels, _ = ndimage.label(ink > max(RIM * contrast, 3 * grain), NEIGHBOURS)
+    seen = ink > max(RIM * contrast, 3 * grain)
+    labels, _ = ndimage.label(seen, NEIGHBOURS)
     certain = np.unique(labels[ink > CORE * contrast])
-    return np.isin(labels, certain[certain > 0])
+    return seen, np.isin(labels, certain[certain > 0])
 
 
 def _parts(mask: Mask) -> list[Part]:
