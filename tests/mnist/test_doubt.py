@@ -45,7 +45,7 @@ def test_a_digit_with_something_beside_it_is_doubted(
     kind: str, images: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     found = list(doubts(doubtful.KINDS[kind], images, 10, tmp_path))
-    assert sum(bool(said) for said in found) >= 9, found
+    assert sum(bool(said) for said in found) >= 9, list(found)
     assert any(said.endswith("as much ink lies beside it") for said in found)
 
 
