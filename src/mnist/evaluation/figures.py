@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from mnist.arrays.images import Images
+
 DOTS_PER_INCH = 120
 GRID = (4, 6)  # rows, columns of the worst mistakes
 FEW = 20  # classes that fit at the usual size
@@ -51,7 +53,7 @@ def _short(name: str) -> str:
 
 
 def worst_mistakes(
-    images: NDArray[np.uint8],
+    images: Images,
     actual: NDArray[np.int64],
     predicted: NDArray[np.int64],
     probability: NDArray[np.float64],
@@ -60,12 +62,13 @@ def worst_mistakes(
     """Draw the wrongly read images, most confident first: class, prediction, probability."""
     wrong = np.flatnonzero(actual != predicted)
     worst = wrong[np.argsort(-probability[wrong], kind="stable")][: GRID[0] * GRID[1]]
+    pictures = images[worst]
     figure = Figure(figsize=(1.35 * GRID[1], 1.75 * GRID[0] + 0.4), layout="constrained")
     for place, axes in enumerate(figure.subplots(*GRID).flat):
         axes.set_axis_off()
         if place < len(worst):
             index = worst[place]
-            axes.imshow(_shown(images[index]), cmap="gray_r", vmin=0, vmax=255)
+            axes.imshow(_shown(pictures[place]), cmap="gray_r", vmin=0, vmax=255)
             was, read = (_short(classes[answer[index]]) for answer in (actual, predicted))
             between = " " if len(was) + len(read) <= 4 else "\n"
             caption = f"{was}{between}read as {read}\n{probability[index]:.1%}, #{index}"
