@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 import short_training
+from mnist.arrays import dataset, images, residence
 from mnist.arrays.dataset import Examples
 from mnist.errors import UserError
 from mnist.network import model
@@ -85,6 +86,24 @@ def test_with_every_feature_on_too(tmp_path: Path) -> None:
     first = train(params, tmp_path / "a.keras", DISTORTION)
     assert first == train(params, tmp_path / "b.keras", DISTORTION)
     assert first[1][-1].train_loss < first[1][0].train_loss
+
+
+def test_images_that_are_streamed_train_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From their file, and no more than three steps of them at once."""
+    params = FEW.model_copy(update=EVERYTHING)
+    resident = train(params, tmp_path / "a.keras", DISTORTION)
+    sets = []
+    for count in (64, 16):
+        dataset.save(digits(count), tmp_path / f"{count}.npz")
+        sets.append(dataset.load(tmp_path / f"{count}.npz"))
+    monkeypatch.setattr(images, "BLOCK", 3 * FEW.batch_size * 28 * 28)
+    network = model.build(SMALL, DIGITS, params.seed)
+    streamed, held_out = residence.bring(sets, 0)
+    curve = loop.fit(network, streamed, held_out, params, DISTORTION)
+    model.save(model.Trained(network, DIGITS, 1.0), tmp_path / "b.keras")
+    assert ((tmp_path / "b.keras").read_bytes(), curve) == resident
 
 
 @pytest.mark.slow

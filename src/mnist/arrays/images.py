@@ -98,5 +98,7 @@ def _fill(buffer: memoryview, file: int, offset: int, path: Path) -> None:
     while done < len(buffer):
         got = os.preadv(file, [buffer[done:]], offset + done)  # 2 GB at most
         if not got:
-            raise UserError(f"{path}: expected {len(buffer) - done} bytes more, found its end")
+            raise UserError(
+                f"{path}: expected {offset + len(buffer)} bytes or more, found {offset + done}"
+            )
         done += got
