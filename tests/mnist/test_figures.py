@@ -23,7 +23,7 @@ def test_the_confusion_matrix_counts_every_cell() -> None:
     [axes] = figure.axes
     cells = {text.get_position()[::-1]: text.get_text() for text in axes.texts}
     assert cells == {(0, 0): "1", (1, 1): "1", (2, 3): "1", (3, 3): "1", (3, 8): "1"}
-    assert figure.get_suptitle().startswith("2 mistakes on 5 test images")
+    assert figure.get_suptitle() == "2 mistakes on 5 test images"
 
 
 def many(classes: int) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -37,7 +37,7 @@ def test_of_many_classes_the_commonest_mistakes_and_the_worst_classes_are_shown(
     predicted = actual.copy()
     predicted[:7] = 3  # of class 0
     predicted[100:104] = 0  # of class 1
-    figure = confusion.draw(actual, predicted, names)
+    figure = confusion.draw(actual, predicted, names, "a note")
     left, right = figure.axes
     assert [text.get_text() for text in left.get_yticklabels()] == [
         "Rüschenblättr…baum 0 → Rüschenblättr…baum 3",
@@ -48,6 +48,7 @@ def test_of_many_classes_the_commonest_mistakes_and_the_worst_classes_are_shown(
     assert [text.get_text() for text in right.texts][:3] == ["6 of 10", "93 of 100", "10 of 10"]
     assert len(right.texts) == confusion.BARS
     assert right.get_title() == "The 25 of 200 classes that are read worst"
+    assert figure.get_suptitle() == "11 mistakes on 2,090 test images\na note"
     without = confusion.draw(actual, actual, names)
     assert without.axes[0].get_title() == "The 0 commonest of 0 kinds of mistakes"
 
@@ -58,17 +59,6 @@ def test_a_matrix_of_47_classes_names_each_and_one_of_200_is_none() -> None:
     assert len({text.get_text() for text in axes.get_yticklabels()}) == 47
     actual, names = many(200)
     assert len(confusion.draw(actual, actual, names).axes) == 2
-
-
-def test_the_majority_stands_beside_the_accuracy_where_classes_are_out_of_balance() -> None:
-    actual, names = many(3)
-    predicted = np.where(actual == 2, 0, actual)
-    assert confusion.draw(actual, predicted, names).get_suptitle() == (
-        "10 mistakes on 120 test images\n"
-        "accuracy 91.7%; balanced 66.7%; the commonest class alone 83.3%"
-    )
-    even = np.repeat([0, 1, 2], 10)
-    assert confusion.draw(even, even, names).get_suptitle() == "0 mistakes on 30 test images"
 
 
 def test_captions_of_long_names_fit_their_pictures() -> None:

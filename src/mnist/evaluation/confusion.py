@@ -15,17 +15,21 @@ CELL = 0.21  # inches, of a class where they are more
 MOST_CLASSES = 60  # of a matrix that can be read
 BARS = 25  # mistakes, and classes, that are shown where there are more
 LONGEST = 20  # characters of a name
-UNEVEN = 1.5  # times its share that the commonest class has where classes are out of balance
 
 
-def draw(actual: NDArray[np.int64], predicted: NDArray[np.int64], classes: Sequence[str]) -> Figure:
-    """Draw the matrix, or the commonest mistakes and the classes that are read worst."""
+def draw(
+    actual: NDArray[np.int64], predicted: NDArray[np.int64], classes: Sequence[str], note: str = ""
+) -> Figure:
+    """Draw the matrix, or the commonest mistakes and the classes that are read worst.
+
+    `note`: a line below the title.
+    """
     number = len(classes)
     counts = np.bincount(actual * number + predicted, minlength=number**2).reshape(number, number)
     names = [short(name) for name in classes]
     figure = _matrix(counts, names) if number <= MOST_CLASSES else _bars(counts, names)
     wrong = len(actual) - int(np.trace(counts))
-    figure.suptitle(f"{wrong:,} mistakes on {len(actual):,} test images{_balance(counts)}")
+    figure.suptitle(f"{wrong:,} mistakes on {len(actual):,} test images\n{note}".strip())
     return figure
 
 
@@ -33,21 +37,6 @@ def short(name: str, most: int = LONGEST) -> str:
     """Cut a long name in its middle: numbered ones differ at their ends."""
     end = most // 3
     return name if len(name) <= most else f"{name[: most - 1 - end]}…{name[-end:]}"
-
-
-def _balance(counts: NDArray[np.int64]) -> str:
-    """Say what an accuracy is worth where one class is much commoner than the others."""
-    of_class = counts.sum(axis=1)
-    majority = of_class.max() / of_class.sum()
-    if majority * len(counts) < UNEVEN:
-        return ""
-    there = of_class > 0
-    recall = counts.diagonal()[there] / of_class[there]
-    accuracy = np.trace(counts) / of_class.sum()
-    return (
-        f"\naccuracy {accuracy:.1%}; balanced {recall.mean():.1%}; "
-        f"the commonest class alone {majority:.1%}"
-    )
 
 
 def _matrix(counts: NDArray[np.int64], names: list[str]) -> Figure:
