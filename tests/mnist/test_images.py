@@ -131,11 +131,13 @@ def test_images_are_resident_where_they_fit_and_streamed_where_they_do_not(
     for name, count in (("train", 200), ("validation", 50)):
         dataset.save(short_training.digits(count), tmp_path / f"{name}.npz")
         sets.append(dataset.load(tmp_path / f"{name}.npz"))
-    resident = residence.bring(sets, 250 * 784)
+    residence.bring(sets, 250 * 784)
+    assert capsys.readouterr().out == "images: 0.196 MB of 0.196 MB: resident\n"
+    resident = residence.bring(sets, 2 * 10**9)
     streamed = residence.bring(sets, 250 * 784 - 1)
     assert capsys.readouterr().out.splitlines() == [
-        "images: 0.000196 GB of 0.000196 GB: resident",
-        "images: 0.000196 GB of 0.000196 GB: streamed",
+        "images: 0.196 MB of 2 GB: resident",
+        "images: 0.196 MB of 0.196 MB: streamed",
     ]
     assert all(isinstance(one.images, np.ndarray) for one in resident)
     assert not any(isinstance(one.images, np.ndarray) for one in streamed)

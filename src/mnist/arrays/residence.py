@@ -14,7 +14,11 @@ def bring(sets: Sequence[Examples], most: int) -> list[Examples]:
     wanted = sum(len(examples.images) * size(examples.images) for examples in sets)
     fits = wanted <= most
     where = "resident" if fits else "streamed"
-    print(f"images: {wanted / 1e9:,.3g} GB of {most / 1e9:,.3g} GB: {where}", flush=True)
+    print(f"images: {_say(wanted)} of {_say(most)}: {where}", flush=True)
     if not fits:
         return list(sets)
     return [examples._replace(images=examples.images[:]) for examples in sets]
+
+
+def _say(count: int) -> str:
+    return f"{count / 1e9:,.3g} GB" if count >= 10**8 else f"{count / 1e6:,.3g} MB"
