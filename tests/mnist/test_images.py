@@ -10,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 
 import short_training
-from bounded import bounded
 from mnist.arrays import archive, dataset, images, residence
 from mnist.arrays.dataset import Examples
 from mnist.arrays.images import Unread
@@ -95,20 +94,6 @@ def test_a_damaged_pixel_is_found_before_any_is_used(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(content)
     with pytest.raises(UserError, match=r"found Bad CRC-32 for file 'images\.npy'"):
         dataset.load(tmp_path / "a.npz")
-
-
-def test_saving_and_loading_hold_a_few_images_at_a_time(tmp_path: Path) -> None:
-    """200 MB of images, in less than 80."""
-
-    def made(rows: images.Rows) -> NDArray[np.uint8]:
-        return np.repeat(rows.astype(np.uint8), 200 * 200).reshape(-1, 200, 200, 1)
-
-    many, task = Unread(made, (5000, 200, 200, 1)), TASK._replace(shape=(200, 200, 1))
-    with bounded(megabytes=80, seconds=60):
-        dataset.save(Examples(many, np.zeros(5000, np.uint16), task), tmp_path / "a.npz")
-        loaded = dataset.load(tmp_path / "a.npz")
-        assert loaded.images[4999:].max() == 4999 % 256
-    assert (tmp_path / "a.npz").stat().st_size > 200_000_000
 
 
 def test_the_bytes_of_the_archive_are_those_of_before_it_was_streamed(tmp_path: Path) -> None:
