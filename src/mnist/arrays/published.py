@@ -49,12 +49,11 @@ def _open_pictures(
     try:
         archive = zipfile.ZipFile(path)
         names = archive.namelist()
-        labels = np.array([numbers[name.partition("/")[0]] for name in names], np.uint16)
+        found = np.array([numbers[name.partition("/")[0]] for name in names], np.uint16)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: expected an archive of CLASS/NAME, found {error}") from None
-    return Unread(
-        partial(_decode, path, archive, names, params), (len(names), *params.shape)
-    ), labels
+    decode = partial(_decode, path, archive, names, params)
+    return Unread(decode, (len(names), *params.shape)), found
 
 
 def _decode(
