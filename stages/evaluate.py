@@ -8,10 +8,11 @@ from pathlib import Path
 from mnist import tables
 from mnist.arrays import dataset
 from mnist.errors import run
-from mnist.evaluation import calibration, figures, metrics
+from mnist.evaluation import calibration, confusion, figures, metrics
 from mnist.machine import processor
 from mnist.params import read
 from mnist.params.evaluate import EvaluateParams
+from mnist.task import INK
 
 TEST = Path("data/prepared/test.npz")
 MODEL = Path("models/model.keras")
@@ -37,8 +38,10 @@ def main() -> None:
     answers = metrics.predictions(probabilities, test.labels)
     tables.write_json(evaluation, EVALUATION)
     tables.write_csv(("index", *answers._fields), metrics.rows(answers, task.classes), PREDICTIONS)
-    figures.save(figures.confusion_matrix(*answers[:2], task.classes), CONFUSION)
-    figures.save(figures.worst_mistakes(test.images, *answers, task.classes), MISTAKES)
+    balance = metrics.balance(evaluation)
+    figures.save(confusion.draw(*answers[:2], task.classes, balance), CONFUSION)
+    worst = figures.worst_mistakes(test.images, answers, task.classes, ink=task.photo == INK)
+    figures.save(worst, MISTAKES)
     figures.save(figures.learning_curve(tables.read_csv(CURVE)), LEARNING)
     print(metrics.sentence(evaluation, params.confidence))
 

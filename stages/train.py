@@ -1,9 +1,14 @@
-"""Train the network on the training examples; the test set is out of reach here."""
+"""Train the network on the training examples; the test set is out of reach here.
 
+TRAIN_MEMORY, 500m or 4g say, is what the images may take of the memory, half of it unless it is
+set; more are read from their file, step by step. That changes no result, so it is no parameter.
+"""
+
+import os
 from pathlib import Path
 
 from mnist import tables
-from mnist.arrays import dataset
+from mnist.arrays import dataset, residence
 from mnist.errors import run
 from mnist.evaluation import calibration
 from mnist.machine import memory, processor
@@ -26,6 +31,8 @@ def main() -> None:
     design = read("model", ModelParams)
     train, validation = dataset.load(TRAIN), dataset.load(VALIDATION)
     memory.require(design, params, train.task)
+    most = memory.for_images(design, params, train.task, os.environ.get(memory.VARIABLE))
+    train, validation = residence.bring((train, validation), most)
     processor.prepare(reproducible=params.reproducible, device=params.device, shards=params.shards)
     from mnist.machine import environment  # noqa: PLC0415  # TensorFlow reads its environment at import
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import

@@ -26,6 +26,7 @@ def main() -> None:
     from mnist.training import loop, trainer  # noqa: PLC0415
 
     train = dataset.load(Path(sys.argv[1]) / "train.npz")
+    train = train._replace(images=train.images[:])
     network = model.build(read("model", ModelParams, path), train.task, params.seed)
     distortion = read("augment", AugmentParams, path)
     built = trainer.build(network, train, params, distortion)
@@ -35,7 +36,7 @@ def main() -> None:
     def run() -> None:
         first = next(turns) * CHUNK
         rows = loop.order(len(train.labels), first, CHUNK, params)
-        built.run_steps(first, rows).numpy()
+        built.run_steps(first, rows)
 
     serve(run, lambda: accuracy(lambda images: predict((images * 255).round().astype("uint8"))))
 

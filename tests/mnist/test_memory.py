@@ -66,6 +66,25 @@ def test_it_is_refused_where_it_does_not_fit_and_nowhere_else() -> None:
     memory.require(params, training(device="gpu"), DIGITS, there=enough - 1)
 
 
+def test_images_may_take_what_is_given_else_half_and_no_more_than_a_step_leaves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    params, train = design(), training()
+    step = memory.needed(params, train, DIGITS)
+    for there, left in ((10 * step, 5 * step), (step + 7, 7), (step - 1, 0)):
+        monkeypatch.setattr(memory, "available", lambda there=there: there)
+        assert memory.for_images(params, train, DIGITS, None) == left
+    for text, given in (("4g", 4 * 10**9), (" 500M ", 5 * 10**8), ("0", 0), ("123", 123)):
+        assert memory.for_images(params, train, DIGITS, text) == given
+
+
+@pytest.mark.fault(84)
+@pytest.mark.parametrize("text", ["four", "4 g", "-1", "4gib", "1.5g", "9" * 16])
+def test_a_text_that_is_no_size_is_a_line(text: str) -> None:
+    with pytest.raises(UserError, match="TRAIN_MEMORY: expected a size, 500m or 4g say, found "):
+        memory.for_images(design(), training(), DIGITS, text)
+
+
 @pytest.mark.parametrize(
     ("groups", "files", "limit"),
     [

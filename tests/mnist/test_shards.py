@@ -56,7 +56,7 @@ def test_a_step_in_shards_is_that_of_the_whole_batch_but_for_rounding(count: int
 def test_statistics_move_by_the_mean_of_the_shards_weighted_by_their_images() -> None:
     network, pixels = (
         model.build(tiny.SMALL, tiny.DIGITS, 3),
-        tiny.digits(5).images.astype(np.float32),
+        tiny.digits(5).images[:].astype(np.float32),
     )
     kept = forward.draw_kept(network, 5, [0, 0])
     parts = zip(shards.split(tf.constant(pixels), 2), shards.split(kept, 2), strict=True)

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 import short_training
+from mnist.arrays import dataset, images, residence
 from mnist.arrays.dataset import Examples
 from mnist.errors import UserError
 from mnist.network import model
@@ -87,6 +88,24 @@ def test_with_every_feature_on_too(tmp_path: Path) -> None:
     assert first[1][-1].train_loss < first[1][0].train_loss
 
 
+def test_images_that_are_streamed_train_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From their file, and no more than three steps of them at once."""
+    params = FEW.model_copy(update=EVERYTHING)
+    resident = train(params, tmp_path / "a.keras", DISTORTION)
+    sets = []
+    for count in (64, 16):
+        dataset.save(digits(count), tmp_path / f"{count}.npz")
+        sets.append(dataset.load(tmp_path / f"{count}.npz"))
+    monkeypatch.setattr(images, "BLOCK", 3 * FEW.batch_size * 28 * 28)
+    network = model.build(SMALL, DIGITS, params.seed)
+    streamed, held_out = residence.bring(sets, 0)
+    curve = loop.fit(network, streamed, held_out, params, DISTORTION)
+    model.save(model.Trained(network, DIGITS, 1.0), tmp_path / "b.keras")
+    assert ((tmp_path / "b.keras").read_bytes(), curve) == resident
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("key", EVERYTHING)
 def test_each_feature_changes_the_result(key: str, tmp_path: Path) -> None:
@@ -107,7 +126,7 @@ def test_bfloat16_trains_and_saves_float32_weights(tmp_path: Path) -> None:
         network = model.build(SMALL.model_copy(update={"dropout": 0}), DIGITS, 3)
         params = FEW.model_copy(update={"precision": precision})
         built = trainer.build(network, digits(64), params, AS_THEY_ARE)
-        losses[precision] = built.run_steps(0, loop.order(64, 0, 5, params)).numpy()
+        losses[precision] = built.run_steps(0, loop.order(64, 0, 5, params))
         assert {variable.dtype for variable in built.variables[1:]} == {tf.float32, tf.int64}
         model.save(model.Trained(network, DIGITS, 1.0), tmp_path / "m.keras")
         assert {layer.compute_dtype for layer in model.load(tmp_path / "m.keras")[0].layers} == {
@@ -119,7 +138,7 @@ def test_bfloat16_trains_and_saves_float32_weights(tmp_path: Path) -> None:
 
 def test_training_computes_what_keras_does() -> None:
     """Batch norm in one operation, whose variance has n - 1 below, and dropout set aside."""
-    pixels = digits(64).images.astype(np.float32)
+    pixels = digits(64).images[:].astype(np.float32)
     ours, keras_s = (
         model.build(SMALL.model_copy(update={"dropout": 0}), DIGITS, 3) for _ in range(2)
     )
@@ -154,11 +173,11 @@ def test_the_variables_are_the_whole_state() -> None:
     built = trainer.build(model.build(SMALL, DIGITS, 3), digits(64), params, AS_THEY_ARE)
     built.run_steps(0, loop.order(64, 0, 5, params))
     state = [variable.numpy() for variable in built.variables]
-    losses = built.run_steps(5, loop.order(64, 5, 5, params)).numpy()
+    losses = built.run_steps(5, loop.order(64, 5, 5, params))
     again = trainer.build(model.build(SMALL, DIGITS, 4), digits(64), params, AS_THEY_ARE)
     for variable, value in zip(again.variables, state, strict=True):
         variable.assign(value)
-    assert np.array_equal(losses, again.run_steps(5, loop.order(64, 5, 5, params)).numpy())
+    assert np.array_equal(losses, again.run_steps(5, loop.order(64, 5, 5, params)))
     for ours, theirs in zip(again.variables, built.variables, strict=True):
         assert np.array_equal(ours.numpy(), theirs.numpy())
 

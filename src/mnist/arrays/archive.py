@@ -1,26 +1,51 @@
 """Members <-> a zip archive that is the same bytes on every machine and version of Python."""
 
-import io
 import os
+import struct
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 DATED = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip archive can hold
+CHUNK = 1 << 20  # bytes
+LOCAL_HEADER = 30  # bytes, before the name; its last four are the lengths of what follows
 
 
-def write(members: Mapping[str, bytes], path: Path) -> None:
-    """Write the members, uncompressed, sorted by name.
+class Stream(NamedTuple):
+    """A member that is never whole in memory."""
 
-    Whole members at once: of a streamed one the header depends on the version of Python
-    (python/cpython#103861).
+    length: int  # bytes
+    chunks: Iterable[bytes]
+
+
+def write(members: Mapping[str, bytes | Stream], path: Path) -> None:
+    """Write the members, uncompressed, sorted by name; the file is there once it is whole.
+
+    Their lengths are known before their bytes: else the headers would depend on the version of
+    Python (python/cpython#103861).
     """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name in sorted(members):
-            archive.writestr(zipfile.ZipInfo(name, DATED), members[name])
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(buffer.getvalue())
+    part = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        with zipfile.ZipFile(part, "w") as archive:
+            for name in sorted(members):
+                _add(archive, name, members[name])
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes | Stream) -> None:
+    stream = Stream(len(content), [content]) if isinstance(content, bytes) else content
+    header = zipfile.ZipInfo(name, DATED)
+    header.file_size = stream.length
+    with archive.open(header, "w") as member:
+        for chunk in stream.chunks:
+            member.write(chunk)
+    if header.file_size != stream.length:
+        raise RuntimeError(f"{name}: {stream.length} bytes promised, {header.file_size} written")
 
 
 def read(path: Path, names: Collection[str]) -> dict[str, bytes]:
@@ -28,16 +53,34 @@ def read(path: Path, names: Collection[str]) -> dict[str, bytes]:
 
     Raises OSError, and ValueError with what was found where it is none.
     """
+    with opened(path, names) as archive:
+        return {name: archive.read(name) for name in names}
+
+
+@contextmanager
+def opened(path: Path, names: Collection[str]) -> Iterator[zipfile.ZipFile]:
+    """Open an archive as `read` does, to read it member by member."""
     with path.open("rb") as file:
         length = os.fstat(file.fileno()).st_size
         try:
             with zipfile.ZipFile(file) as archive:
-                members = archive.infolist()
-                _check(members, names, length)
-                return {member.filename: archive.read(member) for member in members}
+                _check(archive.infolist(), names, length)
+                yield archive
         # of another version of zip, encrypted, cut short, with lengths that contradict each other
         except (zipfile.BadZipFile, RuntimeError, EOFError, OverflowError) as error:
             raise ValueError(str(error) or "an archive that is cut short") from None
+
+
+def place(path: Path, archive: zipfile.ZipFile, name: str) -> int:
+    """Return where in the file the bytes of a member start, once all agree with their CRC."""
+    with archive.open(name) as member:
+        while member.read(CHUNK):
+            pass
+    header = archive.getinfo(name).header_offset
+    with path.open("rb") as file:
+        file.seek(header + LOCAL_HEADER - 4)
+        name_length, extra_length = struct.unpack("<HH", file.read(4))
+    return header + LOCAL_HEADER + int(name_length) + int(extra_length)
 
 
 def _check(members: list[zipfile.ZipInfo], names: Collection[str], length: int) -> None:

@@ -1,15 +1,17 @@
 """`Examples`: images with their labels; saving and loading them."""
 
-import io
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist import task
-from mnist.arrays import archive, npy
+from mnist.arrays import archive, images, npy
+from mnist.arrays.images import Images
 from mnist.errors import UserError
 from mnist.task import Task
 
@@ -20,30 +22,38 @@ MOST_BYTES = 1 << 20  # of task.json
 class Examples(NamedTuple):
     """Images and, row by row, what they show."""
 
-    images: NDArray[np.uint8]  # [N, H, W, C], 0: black, or background; 255: white, or ink
+    images: Images  # uint8 [N, H, W, C], in memory or not yet read
     labels: NDArray[np.uint16]  # [N], indices of the task's classes
     task: Task
 
 
 def save(examples: Examples, path: Path) -> None:
-    """Save as npz, which numpy loads: the same examples, the same bytes."""
-    members = {"task.json": json.dumps(task.words(examples.task), ensure_ascii=False).encode()}
-    for name, array in (("images", examples.images), ("labels", examples.labels)):
-        buffer = io.BytesIO()
-        np.lib.format.write_array(buffer, array, allow_pickle=False)
-        members[f"{name}.npy"] = buffer.getvalue()
+    """Save as npz, which numpy loads: the same examples, the same bytes. Holds a few at a time."""
+    pixels, labels = examples.images, examples.labels
+    header = npy.header(pixels.shape, np.uint8)
+    length = len(header) + len(pixels) * images.size(pixels)
+    blocks = (block.tobytes() for block in images.blocks(pixels))
+    members: dict[str, bytes | archive.Stream] = {
+        "images.npy": archive.Stream(length, chain([header], blocks)),
+        "labels.npy": npy.header(labels.shape, np.uint16) + labels.tobytes(),
+        "task.json": json.dumps(task.words(examples.task), ensure_ascii=False).encode(),
+    }
     archive.write(members, path)
 
 
 def load(path: Path) -> Examples:
-    """Load what `save` wrote. Raises UserError for anything else; executes nothing in it."""
+    """Load what `save` wrote; its images stay in the file until they are asked for.
+
+    Raises UserError for anything else; executes nothing in it.
+    """
     try:
-        members = archive.read(path, MEMBERS)
-        images = npy.parse(members["images.npy"], np.uint8)
-        labels = npy.parse(members["labels.npy"], np.uint16)
-        if labels.ndim != 1 or images.ndim != 4 or len(images) != len(labels):
-            raise ValueError(f"{npy.by(images.shape)} and {npy.by(labels.shape)}")
-        found = Examples(images, labels, task.parse(images.shape[1:], _words(members["task.json"])))
+        with archive.opened(path, MEMBERS) as opened:
+            pixels = _stored(path, opened)
+            labels = npy.parse(opened.read("labels.npy"), np.uint16)
+            if labels.ndim != 1 or len(pixels.shape) != 4 or len(pixels) != len(labels):
+                raise ValueError(f"{npy.by(pixels.shape)} and {npy.by(labels.shape)}")
+            words = _words(opened.read("task.json"))
+        found = Examples(pixels, labels, task.parse(pixels.shape[1:], words))
         require_labels(found)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run `dvc repro`") from None
@@ -53,6 +63,14 @@ def load(path: Path) -> Examples:
             f"found {error}; delete it and run `dvc repro`"
         ) from None
     return found
+
+
+def _stored(path: Path, opened: ZipFile) -> Images:
+    start = archive.place(path, opened, "images.npy")
+    with opened.open("images.npy") as member:
+        head = member.read(npy.LONGEST)
+    header, shape = npy.outline(head, opened.getinfo("images.npy").file_size, np.uint8)
+    return images.stored(path, start + header, shape)
 
 
 def _words(content: bytes) -> Any:

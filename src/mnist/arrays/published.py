@@ -1,74 +1,107 @@
-"""Files as published -> `Examples`."""
+"""Files as published -> `Examples`, whose images are read as they are asked for."""
 
 import io
 import os
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist.arrays import fitting
+from mnist.arrays import fitting, images
 from mnist.arrays.dataset import Examples
+from mnist.arrays.images import Images, Rows, Unread
 from mnist.errors import UserError
 from mnist.params.preprocess import PreprocessParams
 from mnist.source import cifar, idx, labels, photo
 from mnist.source.card import Card, Split
 from mnist.task import Task
 
-AT_ONCE = 256  # pictures that wait to be decoded
-Raw = tuple[NDArray[np.uint8], NDArray[np.uint16]]  # images [N, H, W, C], labels [N]
+Raw = tuple[Images, NDArray[np.uint16]]
 
 
 def read(folder: Path, card: Card, split: Split, params: PreprocessParams) -> Examples:
-    """Read one split of what `fetch` brought. Raises UserError where it is not as it should be."""
+    """Read one split of what `fetch` brought. Raises UserError where it is not as it should be.
+
+    So does reading its images, where one of them is none.
+    """
     task = Task(params.shape, card.classes, card.prepared(params.shape, params.fit))
     if card.format == "images":
         path = folder / card.file(split, "examples").name
-        return Examples(*_read_pictures(path, params, card.classes), task)
-    reader = _read_idx if card.format == "idx" else _read_cifar
+        return Examples(*_open_pictures(path, params, card.classes), task)
+    reader = _open_idx if card.format == "idx" else _read_cifar
     pixels, numbers = reader(folder, card, split)
-    return Examples(fitting.all_of(pixels, params.shape, params.fit), numbers, task)
+    return Examples(_fitted(pixels, params), numbers, task)
 
 
-def _read_pictures(
+def _open_pictures(
     path: Path, params: PreprocessParams, classes: tuple[str, ...]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-    """Decode an archive of CLASS/NAME, in the order of its names, side by side."""
+) -> tuple[Images, NDArray[np.uint16]]:
+    """Open an archive of CLASS/NAME, in the order of its names."""
+    numbers = {name: number for number, name in enumerate(classes)}
     try:
-        with photo.silent(), zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            images = np.empty((len(names), *params.shape), np.uint8)
+        archive = zipfile.ZipFile(path)
+        names = archive.namelist()
+        found = np.array([numbers[name.partition("/")[0]] for name in names], np.uint16)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: expected an archive of CLASS/NAME, found {error}") from None
+    decode = partial(_decode, path, archive, names, params)
+    return Unread(decode, (len(names), *params.shape)), found
 
-            def decode(row: int) -> None:
-                content = io.BytesIO(archive.read(names[row]))
-                picture = photo.decode(content, f"{path}: {names[row]}", least=1)
-                images[row] = fitting.one(picture, params.shape, params.fit)
 
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
-                for start in range(0, len(names), AT_ONCE):
-                    rows = range(start, min(start + AT_ONCE, len(names)))
-                    list(pool.map(decode, rows))
-        numbers = [classes.index(name.partition("/")[0]) for name in names]
+def _decode(
+    path: Path, archive: zipfile.ZipFile, names: list[str], params: PreprocessParams, rows: Rows
+) -> NDArray[np.uint8]:
+    """Decode pictures side by side."""
+    found = np.empty((len(rows), *params.shape), np.uint8)
+
+    def decode(place: int) -> None:
+        name = names[rows[place]]
+        picture = photo.decode(io.BytesIO(archive.read(name)), f"{path}: {name}", least=1)
+        found[place] = fitting.one(picture, params.shape, params.fit)
+
+    try:
+        with photo.silent(), ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(decode, range(len(rows))))
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: expected an archive of CLASS/NAME, found {error}") from None
-    return images, np.array(numbers, np.uint16)
+    return found
 
 
-def _read_idx(folder: Path, card: Card, split: Split) -> Raw:
-    """Read a file of images and one of labels. Raises UserError unless they are as many."""
+def _fitted(raw: Images, params: PreprocessParams) -> Images:
+    """Make images the size and colour that are asked for."""
+    if raw.shape[1:] == params.shape:
+        return raw
+    shape = (len(raw), *params.shape)
+    return Unread(lambda rows: fitting.all_of(raw[rows], params.shape, params.fit), shape)
+
+
+def _open_idx(folder: Path, card: Card, split: Split) -> Raw:
+    """Open a file of images, read one of labels. Raises UserError unless they are as many."""
     path, named = (folder / card.file(split, part).name for part in ("images", "labels"))
-    pixels = idx.parse(_read(path), dimensions=3, name=str(path))
+    try:
+        with path.open("rb") as file:
+            head, length = file.read(idx.header(3)), os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; run `dvc repro`") from None
     numbers = labels.parse(_read(named), card, str(named))
-    if len(pixels) != len(numbers):
-        raise UserError(f"{named}: expected {len(pixels)} labels, found {len(numbers)}")
-    upright = pixels.swapaxes(1, 2) if card.transposed else pixels
-    return np.ascontiguousarray(upright)[..., np.newaxis], numbers
+    shape = idx.outline(head, length, 3, str(path))
+    if shape[0] != len(numbers):
+        raise UserError(f"{named}: expected {shape[0]} labels, found {len(numbers)}")
+    there = images.stored(path, idx.header(3), (*shape, 1))
+    return (_turned(there) if card.transposed else there), numbers
+
+
+def _turned(there: Images) -> Images:
+    """Swap height and width."""
+    count, height, width, channels = there.shape
+    return Unread(lambda rows: there[rows].swapaxes(1, 2), (count, width, height, channels))
 
 
 def _read_cifar(folder: Path, card: Card, split: Split) -> Raw:
-    """Read the records of all files of a split, one after the other."""
+    """Read the records of all files of a split, one after the other: 31 MB each."""
     paths = [folder / file.name for file in card.all_files(split, "examples")]
     read = [cifar.parse(_read(path), name=str(path)) for path in paths]
     numbers = [

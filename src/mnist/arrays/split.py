@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist.arrays import images
 from mnist.arrays.dataset import Examples
 from mnist.params.preprocess import PreprocessParams
 
@@ -22,5 +23,8 @@ def split(examples: Examples, params: PreprocessParams) -> tuple[Examples, Examp
     return _select(examples, ~held_out), _select(examples, held_out)
 
 
-def _select(examples: Examples, rows: NDArray[np.bool_]) -> Examples:
-    return examples._replace(images=examples.images[rows], labels=examples.labels[rows])
+def _select(examples: Examples, those: NDArray[np.bool_]) -> Examples:
+    rows = np.flatnonzero(those)
+    return examples._replace(
+        images=images.chosen(examples.images, rows), labels=examples.labels[rows]
+    )

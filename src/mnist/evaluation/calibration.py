@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
+ROWS = 10_000  # that are held in double precision at once
 BINS = 15  # of equal width, as in that paper
 RANGE = (0.05, 20.0)
 DECIMALS = 2  # few enough that the last bit of a logarithm decides nothing
@@ -31,6 +32,11 @@ def temperature(probabilities: NDArray[np.float32], labels: NDArray[np.uint16]) 
 
 def scale(probabilities: NDArray[np.float32], by: float) -> NDArray[np.float32]:
     """Return what probabilities are once their logits are divided by `by`."""
+    blocks = (probabilities[start : start + ROWS] for start in range(0, len(probabilities), ROWS))
+    return np.concatenate([_scale(block, by) for block in blocks])
+
+
+def _scale(probabilities: NDArray[np.float32], by: float) -> NDArray[np.float32]:
     logits = np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny)) / by
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)

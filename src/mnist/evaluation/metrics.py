@@ -10,6 +10,7 @@ from scipy import stats
 from mnist.errors import UserError
 
 DECIMALS = 6
+UNEVEN = 1.5  # times its fair share that the commonest class has where they are out of balance
 
 
 class Predictions(NamedTuple):
@@ -75,11 +76,24 @@ def evaluate(
     }
 
 
+def balance(evaluation: dict[str, Any]) -> str:
+    """Say what an accuracy is worth where one class is much commoner than the others, else ""."""
+    majority = evaluation["majority_rate"]
+    if majority * len(evaluation["accuracy_of_class"]) < UNEVEN:
+        return ""
+    return (
+        f"accuracy {evaluation['accuracy']:.1%}; mean of the classes "
+        f"{evaluation['balanced_accuracy']:.1%}; the commonest class alone {majority:.1%}"
+    )
+
+
 def sentence(evaluation: dict[str, Any], confidence: float) -> str:
-    """Say what an evaluation says, in a line."""
+    """Say what an evaluation says: a line, and one on the classes where they are uneven."""
+    uneven = balance(evaluation)
     return (
         f"test accuracy {evaluation['accuracy']:.4f} "
         f"({confidence:.0%} interval {evaluation['accuracy_low']:.4f} to "
         f"{evaluation['accuracy_high']:.4f}), "
         f"{evaluation['errors']} errors on {evaluation['images']} images"
+        + (f"\n{uneven}" if uneven else "")
     )

@@ -1,6 +1,7 @@
 """What a training takes of the memory, from its params alone, against what there is."""
 
 import os
+import re
 from pathlib import Path
 
 from mnist.errors import UserError
@@ -10,6 +11,8 @@ from mnist.task import Task
 
 COPIES = 4  # of the weights: themselves, their gradients, two moments
 BYTES = 4  # a float32
+VARIABLE = "TRAIN_MEMORY"  # what images may take of the memory: it changes no byte of a result
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 GROUPS = {"": ("sys/fs/cgroup", "memory.max")}  # version 2 of Linux' control groups
 GROUPS |= {"memory": ("sys/fs/cgroup/memory", "memory.limit_in_bytes")}  # version 1
 
@@ -36,6 +39,20 @@ def needed(model: ModelParams, train: TrainParams, task: Task) -> int:
     """Return the bytes that a step holds at least: rough, and never too much."""
     values = sum(layer.values for layer in model.layers(task))
     return COPIES * weights(model, task) + BYTES * train.batch_size * values
+
+
+def for_images(model: ModelParams, train: TrainParams, task: Task, given: str | None) -> int:
+    """Return the bytes that images may take: those `given` (`TRAIN_MEMORY`), else half of all.
+
+    No more than a step leaves. Raises UserError for a text that is no size.
+    """
+    if given:
+        found = re.fullmatch(r"(\d{1,15})([kmgt]?)", given.strip().lower())
+        if not found:
+            raise UserError(f"{VARIABLE}: expected a size, 500m or 4g say, found {given!r:.80}")
+        return int(found[1]) * UNITS[found[2]]
+    there = available()
+    return max(min(there // 2, there - needed(model, train, task)), 0)
 
 
 def weights(model: ModelParams, task: Task) -> int:

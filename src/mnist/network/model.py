@@ -15,14 +15,16 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from mnist.arrays import archive
+from mnist.arrays.images import Images, size
 from mnist.errors import UserError
 from mnist.machine import processor
 from mnist.network import untrusted
 from mnist.params.model import MOST_LAYERS, POOL, ModelParams
 from mnist.task import Task, words
 
-PREDICT_BATCH = 500
-Predictor = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+PREDICT_BATCH = 500  # images
+PREDICT_VALUES = PREDICT_BATCH * 64 * 64 * 3  # of larger images there are fewer
+Predictor = Callable[[Images], NDArray[np.float32]]
 
 
 def build(params: ModelParams, task: Task, seed: int) -> keras.Sequential:
@@ -73,12 +75,15 @@ def predictor(model: keras.Sequential) -> Predictor:
                 values = layer(values, training=False)
         return values
 
-    def predict(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def predict(images: Images) -> NDArray[np.float32]:
         lines = [_line(layer) for layer in norms]
-        starts = range(0, len(images), PREDICT_BATCH)
-        batches = [images[start : start + PREDICT_BATCH] for start in starts]
+        step = min(PREDICT_BATCH, max(PREDICT_VALUES // size(images), 1))
+
+        def answer(start: int) -> NDArray[np.float32]:
+            return np.asarray(run(images[start : start + step], lines).numpy())
+
         with ThreadPoolExecutor(processor.cores()) as pool:
-            return np.concatenate(list(pool.map(lambda batch: run(batch, lines).numpy(), batches)))
+            return np.concatenate(list(pool.map(answer, range(0, len(images), step))))
 
     return predict
 
@@ -121,7 +126,7 @@ def save(trained: Trained, path: Path) -> None:
         "date_saved": "1980-01-01@00:00:00",
     }
     metadata |= words(trained.task) | {"temperature": trained.temperature}
-    members["metadata.json"] = json.dumps(metadata).encode()
+    members["metadata.json"] = json.dumps(metadata, ensure_ascii=False).encode()
     members["config.json"] = _renumber(members["config.json"])
     archive.write(members, path)
 

@@ -21,24 +21,38 @@ def parse(content: bytes, *, dimensions: int, name: str) -> NDArray[np.uint8]:
 
     Raises UserError, which starts with `name`, unless header and length agree to the byte.
     """
-    header = 4 + 4 * dimensions
-    if len(content) < header:
-        raise UserError(f"{name}: expected an IDX header of {header} bytes, found {len(content)}")
-    zeros, kind, rank = struct.unpack(">HBB", content[:4])
+    shape = outline(content[: header(dimensions)], len(content), dimensions, name)
+    return np.frombuffer(content, np.uint8, offset=header(dimensions)).reshape(shape)
+
+
+def header(dimensions: int) -> int:
+    """Return the bytes before the values."""
+    return 4 + 4 * dimensions
+
+
+def outline(head: bytes, length: int, dimensions: int, name: str) -> tuple[int, ...]:
+    """Return the shape of what a file of `length` bytes that starts with `head` holds.
+
+    Raises UserError as `parse` does.
+    """
+    start = header(dimensions)
+    if len(head) < start:
+        raise UserError(f"{name}: expected an IDX header of {start} bytes, found {len(head)}")
+    zeros, kind, rank = struct.unpack(">HBB", head[:4])
     if zeros != 0:
-        raise UserError(f"{name}: expected IDX to start with 00 00, found {content[:2].hex(' ')}")
+        raise UserError(f"{name}: expected IDX to start with 00 00, found {head[:2].hex(' ')}")
     if kind != UNSIGNED_BYTE:
         raise UserError(f"{name}: expected IDX type 8 (unsigned byte), found {kind}")
     if rank != dimensions:
         raise UserError(f"{name}: expected {dimensions} dimensions, found {rank}")
-    shape = struct.unpack(f">{rank}I", content[4:header])
-    if math.prod(shape) != len(content) - header:
+    shape = struct.unpack(f">{rank}I", head[4:start])
+    if math.prod(shape) != length - start:
         expected = " x ".join(map(str, shape))
         raise UserError(
             f"{name}: expected {expected} = {math.prod(shape)} values after the header, "
-            f"found {len(content) - header}; delete it and run fetch again"
+            f"found {length - start}; delete it and run fetch again"
         )
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    return shape
 
 
 def serialize(array: NDArray[np.uint8]) -> bytes:

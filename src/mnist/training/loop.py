@@ -4,6 +4,7 @@ All randomness derives from (seed, epoch) or (seed, step): where a run stands is
 """
 
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,7 +66,7 @@ def fit(
             if step % params.validate_every == 0:
                 curve.append(point(step, measured))
             rows = order(len(train.labels), step, min(STEPS_A_CALL, params.steps - step), params)
-            _require_finite(step, run_steps(step, rows).numpy())
+            _require_finite(step, run_steps(step, rows))
             bar.update(rows.size)
             done = step + len(rows)
             if checkpoints and (done % params.checkpoint_every == 0 or done == params.steps):
@@ -89,9 +90,14 @@ def order(
     epochs, places = np.divmod(positions, examples)
     rows = np.empty(len(positions), np.int32)
     for epoch in range(epochs[0], epochs[-1] + 1):
-        generator = np.random.Generator(np.random.PCG64([params.seed, epoch]))
-        rows[epochs == epoch] = generator.permutation(examples)[places[epochs == epoch]]
+        permutation = _permutation(params.seed, int(epoch), examples)
+        rows[epochs == epoch] = permutation[places[epochs == epoch]]
     return rows.reshape(steps, params.batch_size)
+
+
+@lru_cache(maxsize=2)
+def _permutation(seed: int, epoch: int, examples: int) -> NDArray[np.int64]:
+    return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(examples)
 
 
 def _resume(variables: list[Any], checkpoints: Path | None) -> tuple[int, list[Point]]:

@@ -1,12 +1,15 @@
-"""A step of training, many in one call: the data resident, all the state in one place."""
+"""A step of training, many in one call: its images handed over, all the state in one place."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
+from mnist.arrays import images
 from mnist.arrays.dataset import Examples
 from mnist.params.augment import AugmentParams
 from mnist.params.train import StepParams
@@ -19,7 +22,8 @@ FLOAT32 = ("scale", "logits")  # layers that never compute in bfloat16
 class Trainer(NamedTuple):
     """What runs steps, and all their state beside the number of the step."""
 
-    run_steps: Callable[[Any, Any], Any]  # first step, rows int32 [S, batch] -> losses [S]
+    run_steps: Callable[[int, NDArray[np.int32]], NDArray[np.float32]]
+    # first step, rows of its data [S, batch] -> losses [S]
     variables: list[Any]  # tf.Variable: weights, moments, and the weights' mean
 
 
@@ -27,17 +31,17 @@ def build(
     model: keras.Sequential, train: Examples, params: StepParams, distortion: AugmentParams
 ) -> Trainer:
     """Compile the step. What is trained is `model`, or a twin of it that `model` follows."""
-    images, labels = tf.constant(train.images), tf.constant(train.labels, tf.int32)
     twin = params.average > 0 or params.precision != "float32"
     network = _twin(model, params.precision) if twin else model
     weights = network.trainable_variables
     adam = optimizer.build(params, weights)
     shards.fix_order()
 
-    def run_step(step: Any, rows: Any) -> Any:
+    def run_step(step: Any, images: Any, labels: Any) -> Any:
         seed = [params.seed, step]
         drawn = (
-            rows,
+            images,
+            labels,
             augment.draw(params.batch_size, images.shape[1:3], seed, distortion),
             forward.draw_kept(network, params.batch_size, seed),
         )
@@ -49,21 +53,21 @@ def build(
         forward.move_moments(network, passes)
         return shards.total([one.loss for one in passes])
 
-    def run_shard(rows: Any, transforms: Any, kept: Any) -> Pass:
-        pixels = augment.distort(tf.cast(tf.gather(images, rows), tf.float32), transforms)
-        loss = partial(_loss, tf.gather(labels, rows), params)
-        return forward.run(network, pixels, kept, loss)
+    def run_shard(images: Any, labels: Any, transforms: Any, kept: Any) -> Pass:
+        pixels = augment.distort(tf.cast(images, tf.float32), transforms)
+        return forward.run(network, pixels, kept, partial(_loss, labels, params))
 
     @tf.function(
         input_signature=[
             tf.TensorSpec((), tf.int32),
+            tf.TensorSpec((None, params.batch_size, *train.images.shape[1:]), tf.uint8),
             tf.TensorSpec((None, params.batch_size), tf.int32),
         ]
     )
-    def run_steps(first_step: Any, rows: Any) -> Any:
-        losses = tf.TensorArray(tf.float32, tf.shape(rows)[0])
-        for i in tf.range(tf.shape(rows)[0]):
-            losses = losses.write(i, run_step(first_step + i, rows[i]))
+    def run_call(first_step: Any, images: Any, labels: Any) -> Any:
+        losses = tf.TensorArray(tf.float32, tf.shape(labels)[0])
+        for i in tf.range(tf.shape(labels)[0]):
+            losses = losses.write(i, run_step(first_step + i, images[i], labels[i]))
             if params.average:
                 _follow(model, network, _decay(first_step + i, params.average))
         if twin and not params.average:
@@ -71,7 +75,24 @@ def build(
         return losses.stack()
 
     state = [*network.weights, *adam.variables, *(model.weights if twin else [])]
-    return Trainer(run_steps, [variable.value for variable in state])
+    return Trainer(partial(_feed, run_call, train), [variable.value for variable in state])
+
+
+def _feed(
+    run_call: Callable[[Any, Any, Any], Any],
+    train: Examples,
+    first_step: int,
+    rows: NDArray[np.int32],
+) -> NDArray[np.float32]:
+    """Run steps with the images that they ask for, as many in a call as may be held at once."""
+    most = max(images.BLOCK // (rows.shape[1] * images.size(train.images)), 1)
+    losses = []
+    for start in range(0, len(rows), most):
+        part = rows[start : start + most]
+        pixels = train.images[part.ravel()].reshape(*part.shape, *train.images.shape[1:])
+        numbers = train.labels[part].astype(np.int32)
+        losses.append(run_call(first_step + start, pixels, numbers).numpy())
+    return np.concatenate(losses)
 
 
 def _twin(model: keras.Sequential, precision: str) -> keras.Sequential:

@@ -91,7 +91,7 @@ def _classes(one: Compared, review: Review) -> str:
     rows = tables.classes(one)
     if not rows:
         return ""
-    text = f"Counts, {phrases.no_test(one)}."
+    text = f"Counts, {phrases.no_test(one)}{tables.classes_left_out(one)}."
     body = table(tables.classes_header(one), rows, caption=text)
     return section(_named("Where it moved", one, review), body)
 

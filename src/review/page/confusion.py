@@ -62,4 +62,4 @@ def _commonest(
     ]
     total = int((codes // many != codes % many).sum())
     title = f"{many:,} classes; the {len(lines)} commonest of {total:,} kinds of mistakes"
-    return table(("class", "read as", "times", "of its rows"), lines, caption=title)
+    return table(("class", "read as", "times", "of its rows"), lines, kind="values", caption=title)

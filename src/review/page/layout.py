@@ -14,6 +14,7 @@ from review.verdict.compared import Compared
 from review.verdict.images import Images
 
 SIDE = 160  # pixels of a picture, at most
+LONG = 9  # characters of a class: more take wider pictures
 
 
 def section(title: str, body: str, *, wide: bool = False) -> str:
@@ -49,7 +50,9 @@ def _row(names: list[str], row: Sequence[Any]) -> str:
 def pictures(table: Compared, images: Images, rows: Sequence[int], *, before: bool) -> str:
     """Show images with what they are and were read as; `before`: by both models."""
     items = [_picture(table, images[row], row, before=before) for row in rows]
-    return f'<ul class="pictures">{"".join(items)}</ul>'
+    classes = (table.before or table.after).classes
+    kind = "pictures named" if max(map(len, classes)) > LONG else "pictures"
+    return f'<ul class="{kind}">{"".join(items)}</ul>'
 
 
 def _picture(table: Compared, image: NDArray[np.uint8], row: int, *, before: bool) -> str:

@@ -132,11 +132,10 @@ def _images(root: Path, review: Review) -> Images | None:
 
 
 def _agree(labels: list[object], table: Predictions) -> bool:
-    """Tell whether labels are those of a table; they may be numbers where its classes are names."""
-    numbers = {str(label) for label in set(labels)}
-    if not numbers & set(table.classes):
-        return True
-    return [str(label) for label in labels] == [table.classes[code] for code in table.actual]
+    """Tell whether labels are those of a table, by name or, one number a class, in any order."""
+    actual = table.actual.tolist()
+    pairs = set(zip(labels, actual, strict=False))
+    return len(labels) == len(actual) and len(pairs) == len(set(labels)) == len(set(actual))
 
 
 def _md5(path: Path) -> str:

@@ -9,7 +9,8 @@ from review.quoting import printable
 from review.verdict.compared import Compared
 from review.verdict.images import Images
 
-COLUMNS = 4
+COLUMNS, LINE = 4, 112  # pictures, and characters, beside each other at most
+NAME = 18  # characters of a class
 MOST = 12
 INK = 0x80  # a pixel at least this bright is a dot
 DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # of a braille cell
@@ -28,14 +29,23 @@ def moved(table: Compared) -> list[int]:
 
 def caption(row: int, table: Compared) -> str:
     """Say what an image shows, and what each model takes it for."""
+    name, label, first, second = answers(row, table)
+    return f"{name}: {label}, {first} → {second}".replace("`", "'")
+
+
+def answers(row: int, table: Compared) -> tuple[str, str, str, str]:
+    """Return the name of a row, its class, and what each model takes it for."""
     before, after = table.before, table.after
     assert before is not None  # noqa: S101  # for mypy: it moved
-    names = before.classes
-    actual, was, now = (
-        int(column[row]) for column in (after.actual, before.predicted, after.predicted)
-    )
-    text = f"#{after.name(row)}: {names[actual]}, {names[was]} → {names[now]}"
-    return printable(text, 60).replace("`", "'")
+    codes = (after.actual[row], before.predicted[row], after.predicted[row])
+    label, first, second = (short(before.classes[int(code)]) for code in codes)
+    return f"#{printable(after.name(row), NAME)}", label, first, second
+
+
+def short(name: str) -> str:
+    """Cut a long name in its middle: numbered ones differ at their ends."""
+    text, end = printable(name), NAME // 3
+    return text if len(text) <= NAME else f"{text[: NAME - 1 - end]}…{text[-end:]}"
 
 
 def text(table: Compared, images: Images) -> str:
@@ -43,9 +53,10 @@ def text(table: Compared, images: Images) -> str:
     shown, lines = moved(table)[:MOST], []
     captions = [caption(row, table) for row in shown]
     width = max([WIDTH, *(len(text) + 2 for text in captions)])
-    for start in range(0, len(shown), COLUMNS):
-        pictures = [braille(images[row]) for row in shown[start : start + COLUMNS]]
-        rows = [captions[start : start + COLUMNS], *zip(*pictures, strict=True)]
+    columns = min(COLUMNS, max(LINE // width, 1))
+    for start in range(0, len(shown), columns):
+        pictures = [braille(images[row]) for row in shown[start : start + columns]]
+        rows = [captions[start : start + columns], *zip(*pictures, strict=True)]
         lines += ["".join(f"{cell:<{width}}" for cell in cells).rstrip() for cells in rows]
     return "\n".join(lines)
 

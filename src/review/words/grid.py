@@ -9,11 +9,12 @@ from review import command
 from review.verdict import Review
 from review.verdict.compared import Compared
 from review.verdict.images import Images
-from review.words.gallery import caption, moved
+from review.words.gallery import answers, caption, moved
 
 COLUMNS = 8
 DOTS_PER_INCH = 120
 MOST = 48  # pictures in a grid
+WIDE = 20  # characters beside each other above a picture
 WON, LOST = "#1a7f37", "#b42318"
 
 
@@ -42,9 +43,18 @@ def draw(table: Compared, images: Images) -> Figure:
             row = shown[place]
             axes.imshow(images[row], cmap="gray", vmin=0, vmax=255)
             won = found.predicted[row] == found.actual[row]
-            name = caption(row, table).replace("$", r"\$")
-            axes.set_title(name, fontsize=9, color=WON if won else LOST)
+            text, size = _above(row, table)
+            axes.set_title(text.replace("$", r"\$"), fontsize=size, color=WON if won else LOST)
     figure.suptitle(
         f"{len(shown)} of the {len(rows)} images that changed sides; red: lost, green: won"
     )
     return figure
+
+
+def _above(row: int, table: Compared) -> tuple[str, int]:
+    """Return what stands above a picture, and its size: a line, or one a name."""
+    line = caption(row, table)
+    if len(line) <= WIDE:
+        return line, 9
+    name, label, first, second = answers(row, table)
+    return f"{name}\n{label}:\n{first}\n→ {second}", 7

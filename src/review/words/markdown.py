@@ -74,7 +74,9 @@ def _paired(one: Compared, review: Review) -> list[str]:
     heading = _titled(f"The same {one.noun}, one by one", one, review)
     parts = [heading, table((f"{pairing.images:,} {one.noun}", ""), rows)]
     if classes := tables.classes(one):
-        parts.append(f"Where it moved (counts, {phrases.no_test(one)}):")
+        parts.append(
+            f"Where it moved (counts, {phrases.no_test(one)}{tables.classes_left_out(one)}):"
+        )
         parts.append(table(tables.classes_header(one), classes))
     return parts
 

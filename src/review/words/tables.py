@@ -17,6 +17,7 @@ from review.words.written import ABSENT, number, percent, points
 
 Share = tuple[int, int]  # how many, of how many
 Row = tuple[str, str, str, str]  # what, before, after, change
+MOST = 20  # classes that are listed
 WHOLE, SHARE = Range(1, whole=True), Range(0, 1)
 
 
@@ -106,7 +107,7 @@ def classes_header(table: Compared) -> tuple[str, ...]:
 
 
 def classes(table: Compared) -> list[tuple[str, ...]]:
-    """Return a row for each class of which rows changed sides."""
+    """Return a row for each class of which rows changed sides, those that moved most first."""
     if table.pairing is None or table.before is None:
         return []
     actual, many = table.after.actual, len(table.before.classes)
@@ -119,11 +120,21 @@ def classes(table: Compared) -> list[tuple[str, ...]]:
         np.bincount(actual[side.predicted == actual], minlength=many)
         for side in (table.before, table.after)
     ]
+    moved = fixed + broken
+    order = np.lexsort((np.arange(many), -broken, -moved))[: min(np.count_nonzero(moved), MOST)]
     return [
         (
             table.before.classes[code],
             *(str(found[code]) for found in (count, fixed, broken)),
             *(f"{found[code] / count[code]:.4f}" for found in hits),
         )
-        for code in np.flatnonzero(fixed + broken)
+        for code in order
     ]
+
+
+def classes_left_out(table: Compared) -> str:
+    """Say how many classes moved where those of `classes` are not all of them, else ""."""
+    pairing, actual = table.pairing, table.after.actual
+    rows = [] if pairing is None else [*pairing.fixed, *pairing.broken]
+    number = len(set(actual[rows].tolist())) if rows else 0
+    return f"; the {MOST} of {number:,} classes that moved most" if number > MOST else ""
