@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sealed.address import is_dvcs
 from sealed.check.findings import Checker, Finding
 from sealed.check.project import Declared, Project
 from sealed.rooms.parameters import load
@@ -18,6 +19,7 @@ from sealed.violation import MODULE, PARAMETER, READ
 from sealed.watch import audit, vain
 
 LINES = 20
+OF_DVC = "is not given to a stage: DVC takes it for no dep; `meta: {sealed: false}` unseals one"
 LOG = "asked"  # in a room's folder
 HOOK = "hook"
 
@@ -30,10 +32,10 @@ class Lacking(NamedTuple):
 
     def lines(self, stage: Stage) -> list[str]:
         """Return a line of advice for each."""
-        where = f"{stage.name} in {stage.file}"
+        where, add = f"{stage.name} in {stage.file}", "add it to the deps of"
         return [
             *(
-                f"{path} is not declared; add it to the deps of {where}"
+                f"{path} {OF_DVC}" if is_dvcs(path) else f"{path} is not declared; {add} {where}"
                 for path in sorted(self.files)
             ),
             *(

@@ -249,6 +249,56 @@ def test_what_dvcs_tools_look_for_is_the_rooms_own(tmp_path: Path) -> None:
     assert made.read("out.txt") == "{'train': {'seed': 1}}\nTrue one\n"
 
 
+ASK_BY_NAME = """
+    stages:
+      draw:
+        foreach: [a, b.c]
+        do:
+          cmd: python ask.py draw > ${item}.txt
+          deps: [ask.py]
+          params: [seed, figures.yaml: ["draw.${item}"], whole.yaml: ]
+          outs: ["${item}.txt"]
+      alone:
+        wdir: deep
+        cmd: X='${y}' python ../ask.py alone > out.txt
+        deps: [../ask.py]
+        params: [../figures.yaml: [size]]
+        outs: [out.txt]
+    """
+
+
+def test_dvc_shows_a_stage_its_params_by_its_name(tmp_path: Path) -> None:
+    """As `dvc.api.params_show(stages=...)` does, for which DVC wants a dvc.yaml."""
+    made = Foreign(tmp_path / "project")
+    made.write("sub/dvc.yaml", ASK_BY_NAME.replace("${y}", "\\${y}"))
+    made.write("sub/params.yaml", "seed: 1\nother: 2\n").write("sub/whole.yaml", "all: 3\n")
+    made.write("sub/figures.yaml", "draw: {a: 1, b: {c: 2}}\nsize: 4\n").write("sub/deep/.keep", "")
+    made.write(
+        "sub/ask.py",
+        """
+        import sys, dvc.api
+        from pathlib import Path
+        file = "" if Path("dvc.yaml").exists() else "../dvc.yaml:"
+        print(sorted(dvc.api.params_show(stages=file + sys.argv[1], deps=True).items()))
+        """,
+    )
+    done = made.sealed("repro", "sub/dvc.yaml")
+    assert done.returncode == 0, done.stderr
+    assert made.read("sub/a.txt") == "[('all', 3), ('draw', {'a': 1}), ('seed', 1)]\n"
+    assert made.read("sub/b.c.txt") == "[('all', 3), ('draw', {'b': {'c': 2}}), ('seed', 1)]\n"
+    assert made.read("sub/deep/out.txt") == "[('size', 4)]\n"
+
+
+def test_dvc_takes_no_dvc_yaml_for_a_dep_so_nobody_is_told_to_add_it(tmp_path: Path) -> None:
+    made = stage(tmp_path / "project", "python r.py", deps="[r.py]")
+    made.write("r.py", "print(open('dvc.yaml').read(), open('a.dvc'), file=open('out.txt', 'w'))")
+    done = made.sealed("repro")
+    assert done.returncode != 0
+    why = "is not given to a stage: DVC takes it for no dep; `meta: {sealed: false}` unseals one"
+    assert f"sealed one: dvc.yaml {why}" in done.stderr
+    assert "add it" not in done.stderr
+
+
 def test_a_params_file_that_is_a_dep_too_is_given_whole(tmp_path: Path) -> None:
     made = stage(
         tmp_path / "project",
