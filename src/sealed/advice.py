@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sealed.address import is_dvcs
 from sealed.check.findings import Checker, Finding
-from sealed.check.project import Declared, Project
+from sealed.check.project import Project
 from sealed.rooms.parameters import load
 from sealed.rooms.room import Room
 from sealed.stage import PARAMS, Stage
@@ -82,18 +82,8 @@ def _in_vain(stage: Stage, room: Room, root: Path) -> frozenset[str]:
 
 def _in_code(stage: Stage, root: Path) -> list[Finding]:
     """Return what `sealed check` says of the stage."""
-    declared = Declared(
-        address=stage.address,
-        file=stage.file,
-        name=stage.name,
-        wdir=stage.wdir,
-        commands=stage.commands,
-        deps=stage.deps,
-        outs=stage.written,
-        params=stage.params,
-    )
-    outs = frozenset(stage.outs)
-    return Checker(Project(root, (declared,), outs, frozenset(), None)).findings(declared)
+    project = Project(root, (stage,), frozenset(stage.outs), frozenset(), None)
+    return Checker(project).findings(stage)
 
 
 def _told(found: list[Finding]) -> set[str]:

@@ -10,9 +10,10 @@ from sealed import document
 from sealed.check import closure, command, roots
 from sealed.check.closure import Search
 from sealed.check.command import Named
-from sealed.check.project import PARAMS, Declared, Project, covered, holds
+from sealed.check.project import Project, covered, holds
 from sealed.check.reads import Read, reads
 from sealed.check.source import is_dynamic
+from sealed.stage import PARAMS, Stage
 from sealed.violation import DEP_MISSING, DEP_UNUSED, MODULE, PARAMETER, READ
 
 
@@ -44,7 +45,7 @@ class Checker:
         """Words of the project's requirements."""
         return roots.required(self.project.root)
 
-    def findings(self, stage: Declared) -> list[Finding]:
+    def findings(self, stage: Stage) -> list[Finding]:
         """Return what is wrong with a stage, each thing once."""
         names = [name for line in stage.commands for name in command.named(line, stage.wdir)]
         ran: dict[str, Named] = {}  # file -> the name on the command line that runs it
@@ -81,7 +82,7 @@ class Checker:
             return closure.script(name.path, search)
         return closure.module(name.path, search)
 
-    def _named(self, stage: Declared, names: list[Named]) -> Iterator[Finding]:
+    def _named(self, stage: Stage, names: list[Named]) -> Iterator[Finding]:
         """Yield the files that the command line names and nobody declares."""
         for name in names:
             if name.is_module or self._is_declared(name.path, stage):
@@ -94,9 +95,9 @@ class Checker:
                 reason = f"the command names this folder (`{name.text}`); add it to the deps"
                 yield Finding(READ, name.path, reason)
 
-    def _is_declared(self, path: str, stage: Declared) -> bool:
+    def _is_declared(self, path: str, stage: Stage) -> bool:
         """Tell whether a stage declares a path, as what it reads or writes, whole or in part."""
-        own = {*stage.deps, *stage.outs, *stage.params}
+        own = {*stage.deps, *stage.written, *stage.params}
         return _leaves(path) or covered(path, own) or holds(path, own)
 
     def _is_file(self, path: str) -> bool:
@@ -106,7 +107,7 @@ class Checker:
         """Tell whether DVC makes or keeps a path, which may not be here now."""
         return not _leaves(path) and covered(path, self.project.outs)
 
-    def _is_missed(self, path: str, stage: Declared) -> bool:
+    def _is_missed(self, path: str, stage: Stage) -> bool:
         """Tell whether a path is a file of the project that the stage does not declare."""
         there = self._is_file(path) or self._is_made(path)
         return there and not self._is_declared(path, stage)
@@ -119,7 +120,7 @@ class Checker:
         among_outs = bool(folder) and holds(folder, self.project.outs - self.project.imported)
         return self.project.is_kept(path) and not among_outs
 
-    def _is_folder_of_inputs(self, path: str, stage: Declared) -> bool:
+    def _is_folder_of_inputs(self, path: str, stage: Stage) -> bool:
         if path == stage.wdir or not (self.project.root / path).is_dir():
             return False
         inside = [known for known in self.project.known or () if known.startswith(f"{path}/")]
@@ -129,7 +130,7 @@ class Checker:
         return bool(plain) or holds(path, self.project.outs)
 
     def _modules(
-        self, stage: Declared, names: list[Named], ran: dict[str, Named]
+        self, stage: Stage, names: list[Named], ran: dict[str, Named]
     ) -> Iterator[Finding]:
         """Yield the files that are imported, or run as a module, and not declared."""
         scripts = {name.path for name in names if name.is_script}
@@ -140,9 +141,7 @@ class Checker:
                 reason = f"`{name.text}` imports it; add it to the deps"
                 yield Finding(MODULE, path, reason)
 
-    def _read(
-        self, stage: Declared, names: list[Named], ran: dict[str, Named]
-    ) -> Iterator[Finding]:
+    def _read(self, stage: Stage, names: list[Named], ran: dict[str, Named]) -> Iterator[Finding]:
         """Yield the files and keys that the code says that it reads and that nobody declares."""
         scripts = {name.path for name in names if name.is_script}
         for file, name in sorted(ran.items()):
@@ -159,12 +158,12 @@ class Checker:
                     yield Finding(READ, path, reason, hint=hint)
 
     def _key(
-        self, stage: Declared, path: str, read: Read, where: str, *, hint: bool
+        self, stage: Stage, path: str, read: Read, where: str, *, hint: bool
     ) -> Iterator[Finding]:
         """Yield the key of a params file, where it is in it and not declared."""
         declared = stage.params.get(path)
         whole = declared is not None and not declared
-        if whole or covered(path, stage.deps) or covered(path, stage.outs):
+        if whole or covered(path, stage.deps) or covered(path, stage.written):
             return
         keys = _there(read.keys, self._values(path))
         if keys and not any(_meet(keys, tuple(key.split("."))) for key in declared or ()):
@@ -180,7 +179,7 @@ class Checker:
         except (OSError, ValueError):
             return None
 
-    def _missing(self, stage: Declared) -> Iterator[Finding]:
+    def _missing(self, stage: Stage) -> Iterator[Finding]:
         """Yield the deps that are not there, and that no stage makes and no .dvc file keeps."""
         for dep in stage.deps:
             there = os.path.lexists(self.project.root / dep)
@@ -194,9 +193,7 @@ class Checker:
             if path != PARAMS and not made and not self._is_file(path):
                 yield Finding(DEP_MISSING, path, "this params file is not there; correct its name")
 
-    def _unused(
-        self, stage: Declared, names: list[Named], ran: dict[str, Named]
-    ) -> Iterator[Finding]:
+    def _unused(self, stage: Stage, names: list[Named], ran: dict[str, Named]) -> Iterator[Finding]:
         """Yield the Python files among the deps that the command does not seem to run."""
         used = {*ran, *(name.path for name in names)}
         for dep in stage.deps:
