@@ -201,6 +201,29 @@ def test_a_file_among_results_may_be_one(project: Project) -> None:
     assert (READ, "results/info.json") in project.found(hints=True)
 
 
+def test_a_dep_that_git_has_and_this_checkout_lacks_is_a_hint(project: Project) -> None:
+    project.put({"x.csv": ""}).stage("cat x.csv", "x.csv")
+    for words in (["init", "-q"], ["add", "."]):
+        subprocess.run(["git", *words], cwd=project.root, check=True)
+    (project.root / "x.csv").unlink()
+    [one] = project.every()
+    assert (one.kind, one.path, one.hint) == (DEP_MISSING, "x.csv", True)
+    assert one.reason == "git has it, and it is not here; `git checkout -- x.csv`"
+
+
+def test_an_init_that_holds_words_alone_decides_nothing(project: Project) -> None:
+    project.put({"run.py": "import a.m, b.m", "a/__init__.py": '"""Words."""\n# more\n'})
+    project.put({"a/m.py": "", "b/__init__.py": '"""Words."""\nX = 1\n', "b/m.py": ""})
+    project.stage("python run.py", "run.py")
+    assert project.found() == {(MODULE, f"{name}.py") for name in ("a/m", "b/__init__", "b/m")}
+
+
+def test_what_dvc_takes_for_no_dep_is_not_to_be_added(project: Project) -> None:
+    project.put({"run.py": "open('dvc.yaml').read(), open('a.dvc').read()", "a.dvc": "outs: []"})
+    project.stage("python run.py dvc.yaml a.dvc", "run.py")
+    assert project.found(hints=True) == set()
+
+
 def test_a_dep_that_git_ignores_may_come_by_hand(project: Project) -> None:
     project.put({".gitignore": "/raw/\n"}).stage("use-it", "raw/x.csv", "data/x.csv")
     subprocess.run(["git", "init", "-q"], cwd=project.root, check=True)

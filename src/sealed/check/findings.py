@@ -7,12 +7,13 @@ from functools import cached_property
 from typing import Any
 
 from sealed import document
+from sealed.address import is_dvcs
 from sealed.check import closure, command, roots
 from sealed.check.closure import Search
 from sealed.check.command import Named
 from sealed.check.project import Project, covered, holds
 from sealed.check.reads import Read, reads
-from sealed.check.source import is_dynamic
+from sealed.check.source import is_dynamic, is_empty
 from sealed.stage import PARAMS, Stage
 from sealed.violation import DEP_MISSING, DEP_UNUSED, MODULE, PARAMETER, READ
 
@@ -89,7 +90,8 @@ class Checker:
                 continue
             if self._is_missed(name.path, stage):
                 sure = name.is_script or self._is_input(name.path)
-                reason = f"the command names it (`{name.text}`); add it to the deps"
+                add = "add it to the deps" if sure else "a dep if it is read, an out if written"
+                reason = f"the command names it (`{name.text}`); {add}"
                 yield Finding(READ, name.path, reason, hint=not sure)
             elif self._is_folder_of_inputs(name.path, stage):
                 reason = f"the command names this folder (`{name.text}`); add it to the deps"
@@ -110,7 +112,7 @@ class Checker:
     def _is_missed(self, path: str, stage: Stage) -> bool:
         """Tell whether a path is a file of the project that the stage does not declare."""
         there = self._is_file(path) or self._is_made(path)
-        return there and not self._is_declared(path, stage)
+        return there and not is_dvcs(path) and not self._is_declared(path, stage)
 
     def _is_input(self, path: str) -> bool:
         """Tell whether a file is surely no result that nobody declares."""
@@ -135,8 +137,8 @@ class Checker:
         """Yield the files that are imported, or run as a module, and not declared."""
         scripts = {name.path for name in names if name.is_script}
         for path, name in sorted(ran.items()):
-            # an empty __init__.py decides nothing; once it holds something, it is told
-            empty = path.endswith("__init__.py") and not (self.project.root / path).stat().st_size
+            # an empty __init__.py decides nothing; once it does something, it is told
+            empty = path.endswith("__init__.py") and is_empty(self.project.root / path)
             if path not in scripts and not empty and not covered(path, stage.deps):
                 reason = f"`{name.text}` imports it; add it to the deps"
                 yield Finding(MODULE, path, reason)
@@ -181,13 +183,17 @@ class Checker:
 
     def _missing(self, stage: Stage) -> Iterator[Finding]:
         """Yield the deps that are not there, and that no stage makes and no .dvc file keeps."""
+        known = self.project.known or frozenset()
         for dep in stage.deps:
             there = os.path.lexists(self.project.root / dep)
             made = covered(dep, self.project.outs) or holds(dep, self.project.outs)
-            if not there and not made:
-                reason = "it is not there and no stage makes it; correct its name, or delete it"
-                hint = self.project.is_ignored(dep)  # to be fetched by hand, maybe
-                yield Finding(DEP_MISSING, dep, reason, hint=hint)
+            if there or made:
+                continue
+            reason = "it is not there and no stage makes it; correct its name, or delete it"
+            hint = self.project.is_ignored(dep)  # to be fetched by hand, maybe
+            if holds(dep, known) or dep in known:  # a checkout of some files, maybe
+                hint, reason = True, f"git has it, and it is not here; `git checkout -- {dep}`"
+            yield Finding(DEP_MISSING, dep, reason, hint=hint)
         for path in stage.params:
             made = covered(path, self.project.outs)
             if path != PARAMS and not made and not self._is_file(path):

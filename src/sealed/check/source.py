@@ -37,6 +37,15 @@ def imports(path: Path) -> tuple[Import, ...]:
 
 
 @cache
+def is_empty(path: Path) -> bool:
+    """Tell whether a file does nothing when it runs: it holds words and comments alone."""
+    parsed = tree(path)
+    return parsed is not None and all(
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in parsed.body
+    )
+
+
+@cache
 def is_dynamic(path: Path) -> bool:
     """Tell whether a file imports modules whose names are made when it runs."""
     names = {"import_module", "__import__", "iter_modules", "walk_packages", "entry_points"}
