@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from foreign_project import Foreign
+from sealed.engines import bwrap
+from sealed_project import Project, require_bwrap
 
 COUNT = """
 import sys
@@ -213,6 +215,67 @@ def test_a_persistent_out_is_brought_in_and_said(tmp_path: Path) -> None:
     assert made.read("log.txt") == "more\nmore\n"
 
 
+def in_git(made: Foreign) -> Foreign:
+    """Commit a project."""
+    made.write(".gitignore", "/.dvc/tmp\n/.dvc/cache\n/out.txt\n")
+    made.write(".dvc/config", "[core]\n    analytics = false\n")
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "all"]):
+        subprocess.run(["git", *command], cwd=made.root, check=True)
+    return made
+
+
+def asked(made: Foreign, *words: str) -> str:
+    """Return what git says of a project."""
+    return subprocess.run(
+        ["git", *words], cwd=made.root, check=True, capture_output=True, text=True
+    ).stdout
+
+
+@pytest.mark.parametrize("engine", ["host", bwrap.NAME])
+def test_a_stage_that_stashes_as_dvclive_does_leaves_the_users_work_alone(
+    tmp_path: Path, engine: str
+) -> None:
+    code = """
+    import subprocess
+    from pathlib import Path
+    git = ["git", "stash", "--include-untracked"]
+    stash = subprocess.run(git, capture_output=True, text=True)
+    Path("out.txt").write_text(stash.stdout + str("not a git repository" in stash.stderr))
+    """
+    made = stage(tmp_path / "project", "python live.py", deps="[live.py]").write("live.py", code)
+    in_git(made).write("notes.txt", "mine, and not committed\n").write("secret.txt", "edited")
+    made.engine = engine
+    if engine == bwrap.NAME:
+        require_bwrap()
+    done = made.sealed("repro")
+    assert done.returncode == 0, done.stderr
+    assert made.read("out.txt") == "True"
+    assert (made.read("secret.txt"), asked(made, "stash", "list")) == ("edited", "")
+    assert made.read("notes.txt") == "mine, and not committed\n"
+
+
+@pytest.mark.parametrize("where", [[], ["--temp"]])
+def test_an_experiment_is_sealed_and_kept(tmp_path: Path, where: list[str]) -> None:
+    more = {"deps": "[show.py]", "params": "[train.seed]"}
+    made = stage(tmp_path / "project", "python show.py > out.txt", **more)
+    made.write("show.py", "print(open('params.yaml').read())")
+    head = asked(in_git(made), "rev-parse", "HEAD")
+    set_it = ["--name", "two", "--set-param", "train.seed=2"]
+    done = made.sealed("exp", "run", *where, *set_it)
+    assert done.returncode == 0, done.stderr
+    assert "sealed one: on the host" in done.stderr
+    kept = asked(made, "for-each-ref", "--format=%(refname)", "refs/exps")
+    [two] = [line for line in kept.split() if line.endswith("/two")]
+    assert "seed: 2" in asked(made, "show", f"{two}:params.yaml")
+    assert "seed: 2" in asked(made, "show", f"{two}:dvc.lock")
+    assert (asked(made, "rev-parse", "HEAD"), asked(made, "stash", "list")) == (head, "")
+    made.write("show.py", "print(open('secret.txt').read())")
+    done = made.sealed("exp", "run", *where, "--force")
+    assert done.returncode != 0
+    assert "sealed one: secret.txt is not declared; add it to the deps of one" in done.stderr
+
+
 @pytest.mark.fault(74)
 def test_nothing_that_walks_up_finds_the_project(tmp_path: Path) -> None:
     code = """
@@ -308,6 +371,19 @@ def test_a_params_file_that_is_a_dep_too_is_given_whole(tmp_path: Path) -> None:
     )
     assert made.sealed("repro").returncode == 0
     assert made.read("out.txt") == made.read("params.yaml")
+
+
+def test_a_project_whose_commands_are_the_launcher_runs_under_it_too(tmp_path: Path) -> None:
+    """`stages/run NAME`: one launcher, one room, whoever starts the command."""
+    plain = Project(tmp_path / "plain/project").stage("copy")
+    sealed = Project(tmp_path / "sealed/project").stage("copy")
+    assert plain.dvc("repro").returncode == 0
+    done = Foreign(sealed.root).sealed("repro")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("sealed copy: on the host") == 1
+    assert sealed.read("dvc.lock") == plain.read("dvc.lock")
+    assert "Running stage" not in sealed.dvc("repro").stdout
+    assert sealed.rooms() == []
 
 
 def test_of_a_params_file_of_any_kind_only_what_is_declared_is_there(tmp_path: Path) -> None:

@@ -217,6 +217,40 @@ def test_stages_that_a_template_makes_are_verified_as_dvc_lock_names_them(projec
     assert run(project).returncode == 1
 
 
+TEMPLATED = """
+vars: [{made: ../up/y}]
+stages:
+  below:
+    wdir: sub
+    cmd: mkdir -p deep ../up && echo 1 > here && echo 2 > deep/x && echo 3 > ${made}
+    outs: [here, deep, "${made}"]
+  each:
+    foreach: [1, 2]
+    do: {cmd: "echo each ${item} > each.${item}", outs: ["each.${item}"]}
+"""
+
+
+def test_spoiled_outs_of_wdir_and_template_are_named_and_no_others(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    for file in ("a/dvc.yaml", "dvc.yaml"):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_text(TEMPLATED)
+        (root / file).with_name("sub").mkdir()
+    dvc(root, "init", "--no-scm", "-q")
+    dvc(root, "repro", "-q", "-R", ".")
+    assert found(root) == []
+    spoiled = ["a/each.2", "a/sub/deep/x", "a/sub/here", "a/up/y", "each.1", "sub/here", "up/y"]
+    for path in spoiled:
+        (root / path).unlink()  # it may be the cache's own
+        (root / path).write_text("x")
+    assert sorted(line.partition(": ")[0] for line in found(root)) == spoiled
+    dvc(root, "checkout", "--force", "-q")
+    append(stored(root, "each.2"))
+    said = [line for line in found(root) if "the cache's copy of" in line]
+    outs = sorted(line.split("the cache's copy of ")[1].partition(": ")[0] for line in said)
+    assert outs == ["a/each.2", "each.2"]
+
+
 @pytest.mark.fault(62)
 @pytest.mark.parametrize(
     ("old", "new", "refused"),
