@@ -313,6 +313,37 @@ def test_a_module_that_is_run(project: Project) -> None:
     assert project.found() == set()
 
 
+def notebook(*cells: str) -> str:
+    code = [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
+    return json.dumps({"cells": [{"cell_type": "markdown", "source": "import no"}, *code]})
+
+
+@pytest.mark.parametrize(
+    ("cmd", "folder"),  # papermill runs a notebook where it is called, others where it lies
+    [
+        ("papermill -p x 1 sub/a.ipynb out/a.ipynb", ""),
+        ("papermill --no-log-output sub/a.ipynb out/a.ipynb -p x 'a b'", ""),
+        ("jupyter execute sub/a.ipynb", "sub/"),
+        ("cd sub && jupyter nbconvert --execute --to html a.ipynb", "sub/"),
+        ("jupytext --to notebook --execute sub/a.ipynb", "sub/"),
+    ],
+)
+def test_what_a_notebook_imports_and_reads_when_it_is_run(
+    project: Project, cmd: str, folder: str
+) -> None:
+    cells = ["%matplotlib inline\n!ls\nimport lib.m\nx = !ls", "open('d.csv')", "def (", "%%sh\nif"]
+    for place in ("", "sub/"):
+        project.put({f"{place}lib/m.py": "", f"{place}d.csv": ""})
+    project.put({"sub/a.ipynb": notebook(*cells)}).stage(cmd, "sub/a.ipynb")
+    assert project.found() == {(MODULE, f"{folder}lib/m.py"), (READ, f"{folder}d.csv")}
+
+
+def test_a_notebook_that_is_not_run_reads_nothing(project: Project) -> None:
+    project.put({"a.ipynb": notebook("import m"), "m.py": "", "b.ipynb": "no notebook"})
+    project.stage("jupyter nbconvert --to html a.ipynb && jupyter execute b.ipynb", "a.ipynb")
+    assert project.found() == {(READ, "b.ipynb")}
+
+
 def test_what_only_looks_like_an_import_of_the_project(project: Project) -> None:
     code = """
         from typing import TYPE_CHECKING

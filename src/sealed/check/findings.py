@@ -10,7 +10,7 @@ from sealed import document
 from sealed.address import is_dvcs
 from sealed.check import closure, command, roots
 from sealed.check.closure import Search
-from sealed.check.command import Named
+from sealed.check.programs import Named
 from sealed.check.project import Project, covered, holds
 from sealed.check.reads import Read, reads
 from sealed.check.source import is_dynamic, is_empty
@@ -72,7 +72,8 @@ class Checker:
             return ()
         if name.is_script and not self._is_file(name.path):
             return ()
-        first = os.path.dirname(name.path) or "." if name.is_script else name.cwd  # noqa: PTH120
+        beside = name.is_script and not name.path.endswith(".ipynb")
+        first = os.path.dirname(name.path) or "." if beside else name.cwd  # noqa: PTH120
         search = Search(
             root=self.project.root,
             folders=tuple(dict.fromkeys([first, *name.python_path, *self.installed])),
