@@ -20,6 +20,7 @@ from sealed.watch import audit, vain
 
 LINES = 20
 OF_DVC = "is not given to a stage: DVC takes it for no dep; `meta: {sealed: false}` unseals one"
+IN_VAIN = re.compile(r"No such file|does not exist|No module named|[Cc]annot open")
 LOG = "asked"  # in a room's folder
 HOOK = "hook"
 
@@ -58,10 +59,12 @@ def advise(last_words: str, stage: Stage, room: Room, root: Path) -> list[str]:
     return Lacking(frozenset(unseen) | _in_vain(stage, room, root), frozenset(keys)).lines(stage)
 
 
-def unnoticed(stage: Stage, room: Room, root: Path) -> Lacking:
+def unnoticed(last_words: str, stage: Stage, room: Room, root: Path) -> Lacking:
     """Return what a stage asked for in vain and did without: its result may be another one."""
+    lines = [line for line in last_words.splitlines() if IN_VAIN.search(line)]
+    named = frozenset(path for line in lines for path in _files(line, stage, room, root))
     found = [one for one in _in_code(stage, root) if not one.hint]
-    return Lacking(_in_vain(stage, room, root), frozenset(_told(found)))
+    return Lacking(_in_vain(stage, room, root) | named, frozenset(_told(found)))
 
 
 def watched(room: Room, environ: dict[str, str]) -> dict[str, str]:
