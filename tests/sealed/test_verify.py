@@ -155,6 +155,26 @@ def test_a_file_too_many_in_a_folder_is_named_unless_dvcignore_hides_it(project:
     assert found(project) == []
 
 
+def test_a_dvcignore_above_a_folder_counts_and_one_inside_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    (root / "data").mkdir(parents=True)
+    (root / ".dvcignore").write_text("*.log\n")
+    (root / "data/.dvcignore").write_text("# mine\n/raw/*.tmp\n!keep.tmp\n!c.log\nd/\n")
+    files = "a b.tmp keep.tmp c.log d/e more/b.tmp"
+    make = f"mkdir -p data/raw/d data/raw/more && cd data/raw && touch {files}"
+    (root / "dvc.yaml").write_text(f"stages: {{make: {{cmd: {make}, outs: [data/raw]}}}}")
+    dvc(root, "init", "--no-scm", "-q")
+    dvc(root, "repro", "-q")
+    assert found(root) == []
+    names = {
+        path.relative_to(root / "data/raw") for path in content.members(root / "data/raw", root)
+    }
+    assert names == set(map(Path, ["a", "keep.tmp", "c.log", "more/b.tmp"]))
+    (root / "data/raw/.dvcignore").write_text("a\n")
+    with pytest.raises(StageError, match=r"^data/raw/.dvcignore: DVC takes no folder that holds"):
+        found(root)
+
+
 def test_a_cache_elsewhere_is_found(project: Path, tmp_path: Path) -> None:
     (project / ".dvc/cache").rename(tmp_path / "elsewhere")
     assert run(project).returncode == 1
