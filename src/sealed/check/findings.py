@@ -17,6 +17,8 @@ from sealed.check.source import is_dynamic, is_empty
 from sealed.stage import PARAMS, Stage
 from sealed.violation import DEP_MISSING, DEP_UNUSED, MODULE, PARAMETER, READ
 
+LEAVINGS = (".gitignore", ".gitkeep", ".dvc")  # of which a folder without inputs may consist
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -126,11 +128,17 @@ class Checker:
     def _is_folder_of_inputs(self, path: str, stage: Stage) -> bool:
         if path == stage.wdir or not (self.project.root / path).is_dir():
             return False
-        inside = [known for known in self.project.known or () if known.startswith(f"{path}/")]
-        plain = [
-            known for known in inside if not known.endswith((".gitignore", ".gitkeep", ".dvc"))
-        ]
-        return bool(plain) or holds(path, self.project.outs)
+        plain = (name for name in self._inside(path) if not name.endswith(LEAVINGS))
+        return any(plain) or holds(path, self.project.outs)
+
+    def _inside(self, folder: str) -> Iterator[str]:
+        """Yield the files of a folder that git knows; where there is no git, all of them."""
+        if self.project.known is not None:
+            yield from (known for known in self.project.known if known.startswith(f"{folder}/"))
+        else:
+            yield from (
+                str(file) for file in (self.project.root / folder).rglob("*") if file.is_file()
+            )
 
     def _modules(
         self, stage: Stage, names: list[Named], ran: dict[str, Named]
