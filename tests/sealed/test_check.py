@@ -338,6 +338,24 @@ def test_what_a_notebook_imports_and_reads_when_it_is_run(
     assert project.found() == {(MODULE, f"{folder}lib/m.py"), (READ, f"{folder}d.csv")}
 
 
+def test_what_is_read_on_a_condition_is_a_hint(project: Project) -> None:
+    code = """
+        import yaml
+        DEBUG = None
+        if DEBUG:
+            seed = yaml.safe_load(open("params.yaml"))["seed"], open("debug.csv")
+        else:
+            open("other.csv")
+        if __name__ == "__main__":
+            open("main.csv")
+        """
+    files = dict.fromkeys(["debug.csv", "other.csv", "main.csv"], "")
+    project.put(files | {"run.py": code, "params.yaml": "seed: 1"}).stage("python run.py", "run.py")
+    assert project.found() == {(READ, "main.csv")}
+    maybe = {(READ, "debug.csv"), (READ, "other.csv"), (PARAMETER, "params.yaml:seed")}
+    assert project.found(hints=True) - project.found() == maybe
+
+
 def test_a_notebook_that_is_not_run_reads_nothing(project: Project) -> None:
     project.put({"a.ipynb": notebook("import m"), "m.py": "", "b.ipynb": "no notebook"})
     project.stage("jupyter nbconvert --to html a.ipynb && jupyter execute b.ipynb", "a.ipynb")

@@ -160,7 +160,7 @@ class Checker:
             keyed = {read.path for read in every if read.keys}
             for read in every:
                 path = os.path.normpath(os.path.join(name.cwd, read.path))  # noqa: PTH118
-                hint = not (read.certain or file in scripts)
+                hint = read.maybe or not (read.certain or file in scripts)
                 if read.keys:
                     yield from self._key(stage, path, read, f"{file}:{read.line}", hint=hint)
                 elif read.path not in keyed and self._is_missed(path, stage):
