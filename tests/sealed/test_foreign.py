@@ -352,6 +352,14 @@ def test_dvc_shows_a_stage_its_params_by_its_name(tmp_path: Path) -> None:
     assert made.read("sub/deep/out.txt") == "[('size', 4)]\n"
 
 
+def test_a_dvc_yaml_whose_folder_is_a_dep_is_given_as_it_is(tmp_path: Path) -> None:
+    made = Foreign(tmp_path / "project").write("sub/params.yaml", "seed: 1\n")
+    entry = "{cmd: cat dvc.yaml > ../out, deps: [../sub], params: [seed], outs: [../out]}"
+    made.write("sub/dvc.yaml", f"stages: {{one: {entry}}}\n")
+    assert made.sealed("repro", "sub/dvc.yaml").returncode == 0
+    assert made.read("out") == made.read("sub/dvc.yaml")
+
+
 def test_dvc_takes_no_dvc_yaml_for_a_dep_so_nobody_is_told_to_add_it(tmp_path: Path) -> None:
     made = stage(tmp_path / "project", "python r.py", deps="[r.py]")
     made.write("r.py", "print(open('dvc.yaml').read(), open('a.dvc'), file=open('out.txt', 'w'))")

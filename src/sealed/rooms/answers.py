@@ -24,7 +24,7 @@ def put(room: Path, stage: Stage) -> None:
     """Make the room a DVC repository of its own."""
     (room / ".dvc/tmp").mkdir(parents=True)
     (room / ".dvc/config").write_text(CONFIG, encoding="utf-8")
-    if stage.params:
+    if stage.params and not (room / stage.file).exists():  # it is where its folder is a dep
         (room / stage.file).parent.mkdir(parents=True, exist_ok=True)
         (room / stage.file).write_text(HEAD + json.dumps(_pipeline(stage)), encoding="utf-8")
 
