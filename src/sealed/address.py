@@ -10,6 +10,11 @@ from sealed.errors import StageError
 PIPELINE = "dvc.yaml"
 
 
+def is_dvcs(path: str) -> bool:
+    """Tell whether a file is one of DVC's own, which it takes for no dep."""
+    return path.endswith(".dvc") or path.rpartition("/")[2] == PIPELINE
+
+
 class Address(NamedTuple):
     """A stage, known before its dvc.yaml is read."""
 

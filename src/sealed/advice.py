@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sealed.address import is_dvcs
 from sealed.check.findings import Checker, Finding
-from sealed.check.project import Declared, Project
+from sealed.check.project import Project
 from sealed.rooms.parameters import load
 from sealed.rooms.room import Room
 from sealed.stage import PARAMS, Stage
@@ -18,6 +19,8 @@ from sealed.violation import MODULE, PARAMETER, READ
 from sealed.watch import audit, vain
 
 LINES = 20
+OF_DVC = "is not given to a stage: DVC takes it for no dep; `meta: {sealed: false}` unseals one"
+IN_VAIN = re.compile(r"No such file|does not exist|No module named|[Cc]annot open")
 LOG = "asked"  # in a room's folder
 HOOK = "hook"
 
@@ -30,10 +33,10 @@ class Lacking(NamedTuple):
 
     def lines(self, stage: Stage) -> list[str]:
         """Return a line of advice for each."""
-        where = f"{stage.name} in {stage.file}"
+        where, add = f"{stage.name} in {stage.file}", "add it to the deps of"
         return [
             *(
-                f"{path} is not declared; add it to the deps of {where}"
+                f"{path} {OF_DVC}" if is_dvcs(path) else f"{path} is not declared; {add} {where}"
                 for path in sorted(self.files)
             ),
             *(
@@ -56,10 +59,12 @@ def advise(last_words: str, stage: Stage, room: Room, root: Path) -> list[str]:
     return Lacking(frozenset(unseen) | _in_vain(stage, room, root), frozenset(keys)).lines(stage)
 
 
-def unnoticed(stage: Stage, room: Room, root: Path) -> Lacking:
+def unnoticed(last_words: str, stage: Stage, room: Room, root: Path) -> Lacking:
     """Return what a stage asked for in vain and did without: its result may be another one."""
+    lines = [line for line in last_words.splitlines() if IN_VAIN.search(line)]
+    named = frozenset(path for line in lines for path in _files(line, stage, room, root))
     found = [one for one in _in_code(stage, root) if not one.hint]
-    return Lacking(_in_vain(stage, room, root), frozenset(_told(found)))
+    return Lacking(_in_vain(stage, room, root) | named, frozenset(_told(found)))
 
 
 def watched(room: Room, environ: dict[str, str]) -> dict[str, str]:
@@ -80,18 +85,8 @@ def _in_vain(stage: Stage, room: Room, root: Path) -> frozenset[str]:
 
 def _in_code(stage: Stage, root: Path) -> list[Finding]:
     """Return what `sealed check` says of the stage."""
-    declared = Declared(
-        address=stage.address,
-        file=stage.file,
-        name=stage.name,
-        wdir=stage.wdir,
-        commands=stage.commands,
-        deps=stage.deps,
-        outs=stage.written,
-        params=stage.params,
-    )
-    outs = frozenset(stage.outs)
-    return Checker(Project(root, (declared,), outs, frozenset(), None)).findings(declared)
+    project = Project(root, (stage,), frozenset(stage.outs), frozenset(), None)
+    return Checker(project).findings(stage)
 
 
 def _told(found: list[Finding]) -> set[str]:

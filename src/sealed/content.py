@@ -3,11 +3,14 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sealed.errors import StageError
+
+IGNORE = ".dvcignore"
+ALWAYS_IGNORED = (".git", ".hg", ".dvc")
 
 
 class Content(NamedTuple):
@@ -38,42 +41,52 @@ def agrees(path: Path, expected: Content) -> bool:
 
 def members(folder: Path, root: Path) -> Iterator[Path]:
     """Yield what lies in a folder and below, less what .dvcignore names; links are not followed."""
-    ignored = _ignored(root)
+    patterns = [_patterns(above, root) for above in _from(root, folder)]
 
     def fail(error: OSError) -> None:
         raise error
 
     for where, folders, names in os.walk(folder, onerror=fail):
-        hidden = ignored(where, folders + names)
-        folders[:] = [name for name in folders if name not in hidden]
-        yield from (Path(where, name) for name in names if name not in hidden)
+        if IGNORE in names:
+            name = Path(where, IGNORE).relative_to(root)
+            raise StageError(f"{name}: DVC takes no folder that holds one; put it further up")
+        here = [(f"{Path(where).relative_to(above)}/", spec) for above, spec in patterns[::-1]]
+        folders[:] = [name for name in folders if not _hides(here, f"{name}/")]
+        yield from (Path(where, name) for name in names if not _hides(here, name))
 
 
 def require_patterns(root: Path) -> None:
     """Raise StageError where .dvcignore holds no patterns."""
-    if (root / ".dvcignore").exists():
-        _ignored(root)
+    if (root / IGNORE).exists():
+        _patterns(root, root)
 
 
-def _ignored(root: Path) -> Callable[[str, list[str]], set[str]]:
-    """Return what tells which of the names in a folder DVC does not hash."""
+def _from(root: Path, folder: Path) -> list[Path]:
+    """Return the folders from `root` down to the one that holds `folder`."""
+    between = [above for above in folder.parents if above.is_relative_to(root)]
+    return between[::-1] or [root]
+
+
+def _patterns(folder: Path, root: Path) -> tuple[Path, Any]:
+    """Return a folder and the patterns of the .dvcignore in it."""
     from pathspec import GitIgnoreSpec  # noqa: PLC0415  # only where there is a folder
 
-    patterns = root / ".dvcignore"
+    path = folder / IGNORE
     try:
-        lines = patterns.read_text(encoding="utf-8").splitlines() if patterns.exists() else []
-        spec = GitIgnoreSpec.from_lines([".git", ".hg", ".dvc", *lines])
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return folder, GitIgnoreSpec.from_lines([*ALWAYS_IGNORED, *lines])
     except ValueError as error:  # not UTF-8, or no pattern
-        raise StageError(f".dvcignore: expected patterns as in .gitignore, found {error}") from None
+        name = path.relative_to(root)
+        raise StageError(f"{name}: expected patterns as in .gitignore, found {error}") from None
 
-    def ignored(folder: str, names: list[str]) -> set[str]:
-        here = Path(folder).relative_to(root)
-        if ".dvcignore" in names:
-            raise StageError(f"{here}/.dvcignore: only the one beside dvc.yaml is supported")
-        paths = {name: f"{here / name}{'/' * Path(folder, name).is_dir()}" for name in names}
-        return {name for name, path in paths.items() if spec.match_file(path)}
 
-    return ignored
+def _hides(patterns: list[tuple[str, Any]], name: str) -> bool:
+    """Tell whether DVC does not hash a name: the .dvcignore that is nearest to it decides."""
+    for folder, spec in patterns:
+        included = spec.check_file(f"{folder}{name}").include
+        if included is not None:
+            return bool(included)
+    return False
 
 
 def listing(folder: Path, root: Path) -> list[dict[str, str]]:

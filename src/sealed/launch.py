@@ -51,7 +51,7 @@ def launch(of: Address, words: str | None = None) -> None:
                 with _advising(last_words, stage, made, of):
                     inspection.inspect(made, stage)
                 _publish(stage, made, of)
-                for line in unnoticed(stage, made, of.root).lines(stage):
+                for line in unnoticed(last_words, stage, made, of.root).lines(stage):
                     say(of, f"it did without what the project has: {line}")
             elif starter:
                 room.keep(made, stage, starter)

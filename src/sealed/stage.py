@@ -92,15 +92,18 @@ class Stage:
 
 def read(address: Address) -> Stage:
     """Read a stage of a project. Raises StageError."""
-    return _stage(resolution.one(address.root, address.file, address.name))
+    stage = of(resolution.one(address.root, address.file, address.name))
+    _require_sealable(stage)
+    return stage
 
 
 def every(root: Path) -> list[Stage]:
     """Read all stages of the project that run a command. Raises StageError."""
-    return [_stage(found) for found in resolution.every(root)]
+    return [of(found) for found in resolution.every(root) if found["name"]]
 
 
-def _stage(found: dict[str, Any]) -> Stage:
+def of(found: dict[str, Any]) -> Stage:
+    """Return a stage of what `declared` says of it. Raises StageError."""
     name, file, wdir = found["name"], found["file"], found["wdir"]
     where = f"{file}: {name}"
     read = settings.read(where, found["meta"])
@@ -108,19 +111,13 @@ def _stage(found: dict[str, Any]) -> Stage:
     outs = {out["path"]: out for out in found["outs"]}
     local = [path for path in outs if "://" not in path]
     sealed = not isinstance(found["meta"], dict) or found["meta"].get("sealed") is not False
-    for path in local if sealed else []:
-        if _leaves(path):
-            raise StageError(
-                f"{where}: {path}: an out outside the project cannot be published whole; "
-                "declare one inside, or `meta: {sealed: false}` to run the stage unsealed"
-            )
     deps = [path for path in found["deps"] if "://" not in path]
     for path in [*local, *deps, *found["params"]]:
         if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", path):
             raise StageError(
                 f"{where}: expected a path of printable characters, found {path!r:.80}"
             )
-    stage = Stage(
+    return Stage(
         file=file,
         name=name,
         commands=tuple(found["commands"]),
@@ -135,10 +132,21 @@ def _stage(found: dict[str, Any]) -> Stage:
         sealed=sealed,
         settings=replace(read, records=tuple(records)),
     )
+
+
+def _require_sealable(stage: Stage) -> None:
+    for path in stage.outs if stage.sealed else ():
+        if _leaves(path):
+            raise StageError(
+                f"{stage.file}: {stage.name}: {path}: an out outside the project cannot be "
+                "published whole; declare one inside, or `meta: {sealed: false}` to run the stage "
+                "unsealed"
+            )
     script = PurePosixPath(stage.script)
     if stage.script and not any(script.is_relative_to(dep) for dep in stage.deps):
-        raise StageError(f"{stage.script} is not declared; add it to the deps of {name} in {file}")
-    return stage
+        raise StageError(
+            f"{stage.script} is not declared; add it to the deps of {stage.name} in {stage.file}"
+        )
 
 
 def _record(path: str, file: str, name: str, wdir: str) -> str:

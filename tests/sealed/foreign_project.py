@@ -17,8 +17,9 @@ class Foreign:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.engine = "host"
-        root.mkdir(parents=True)
-        self.plain("init", "--no-scm", "-q")
+        if not root.exists():
+            root.mkdir(parents=True)
+            self.plain("init", "--no-scm", "-q")
 
     def write(self, path: str, text: str) -> "Foreign":
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)

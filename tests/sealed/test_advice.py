@@ -99,3 +99,19 @@ def test_a_stage_that_does_without_is_told_so_and_succeeds(project: Foreign) -> 
         "params.yaml: b is not declared; add it to the params of one in dvc.yaml",
     ]
     assert project.read("out") == "default15"
+
+
+def test_a_pipe_hides_that_its_first_program_failed(project: Foreign) -> None:
+    """The status is that of the last one; what the first said is read all the same."""
+    project.write("notes.txt", "n").write("a.txt", "a")
+    declare(project, "cat a.txt notes.txt | sort > out; echo made notes.txt >&2", "a.txt")
+    [line] = [line for line in lines(project) if "did without" in line]
+    assert line.endswith("notes.txt is not declared; add it to the deps of one in dvc.yaml")
+    declare(project, "cat a.txt | sort > out; echo made notes.txt, none not found >&2", "a.txt")
+    assert not [line for line in lines(project) if "did without" in line]
+
+
+def test_a_folder_that_the_command_names_is_told(project: Foreign) -> None:
+    project.write("box/code/a.txt", "a").write("box/code/.gitignore", "")
+    declare(project, "cd box && tar -cf ../out code/")
+    assert advice(project) == {"box/code"}

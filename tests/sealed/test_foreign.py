@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from foreign_project import Foreign
+from sealed.engines import bwrap
+from sealed_project import Project, require_bwrap
 
 COUNT = """
 import sys
@@ -213,6 +215,67 @@ def test_a_persistent_out_is_brought_in_and_said(tmp_path: Path) -> None:
     assert made.read("log.txt") == "more\nmore\n"
 
 
+def in_git(made: Foreign) -> Foreign:
+    """Commit a project."""
+    made.write(".gitignore", "/.dvc/tmp\n/.dvc/cache\n/out.txt\n")
+    made.write(".dvc/config", "[core]\n    analytics = false\n")
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "all"]):
+        subprocess.run(["git", *command], cwd=made.root, check=True)
+    return made
+
+
+def asked(made: Foreign, *words: str) -> str:
+    """Return what git says of a project."""
+    return subprocess.run(
+        ["git", *words], cwd=made.root, check=True, capture_output=True, text=True
+    ).stdout
+
+
+@pytest.mark.parametrize("engine", ["host", bwrap.NAME])
+def test_a_stage_that_stashes_as_dvclive_does_leaves_the_users_work_alone(
+    tmp_path: Path, engine: str
+) -> None:
+    code = """
+    import subprocess
+    from pathlib import Path
+    git = ["git", "stash", "--include-untracked"]
+    stash = subprocess.run(git, capture_output=True, text=True)
+    Path("out.txt").write_text(stash.stdout + str("not a git repository" in stash.stderr))
+    """
+    made = stage(tmp_path / "project", "python live.py", deps="[live.py]").write("live.py", code)
+    in_git(made).write("notes.txt", "mine, and not committed\n").write("secret.txt", "edited")
+    made.engine = engine
+    if engine == bwrap.NAME:
+        require_bwrap()
+    done = made.sealed("repro")
+    assert done.returncode == 0, done.stderr
+    assert made.read("out.txt") == "True"
+    assert (made.read("secret.txt"), asked(made, "stash", "list")) == ("edited", "")
+    assert made.read("notes.txt") == "mine, and not committed\n"
+
+
+@pytest.mark.parametrize("where", [[], ["--temp"]])
+def test_an_experiment_is_sealed_and_kept(tmp_path: Path, where: list[str]) -> None:
+    more = {"deps": "[show.py]", "params": "[train.seed]"}
+    made = stage(tmp_path / "project", "python show.py > out.txt", **more)
+    made.write("show.py", "print(open('params.yaml').read())")
+    head = asked(in_git(made), "rev-parse", "HEAD")
+    set_it = ["--name", "two", "--set-param", "train.seed=2"]
+    done = made.sealed("exp", "run", *where, *set_it)
+    assert done.returncode == 0, done.stderr
+    assert "sealed one: on the host" in done.stderr
+    kept = asked(made, "for-each-ref", "--format=%(refname)", "refs/exps")
+    [two] = [line for line in kept.split() if line.endswith("/two")]
+    assert "seed: 2" in asked(made, "show", f"{two}:params.yaml")
+    assert "seed: 2" in asked(made, "show", f"{two}:dvc.lock")
+    assert (asked(made, "rev-parse", "HEAD"), asked(made, "stash", "list")) == (head, "")
+    made.write("show.py", "print(open('secret.txt').read())")
+    done = made.sealed("exp", "run", *where, "--force")
+    assert done.returncode != 0
+    assert "sealed one: secret.txt is not declared; add it to the deps of one" in done.stderr
+
+
 @pytest.mark.fault(74)
 def test_nothing_that_walks_up_finds_the_project(tmp_path: Path) -> None:
     code = """
@@ -249,6 +312,64 @@ def test_what_dvcs_tools_look_for_is_the_rooms_own(tmp_path: Path) -> None:
     assert made.read("out.txt") == "{'train': {'seed': 1}}\nTrue one\n"
 
 
+ASK_BY_NAME = """
+    stages:
+      draw:
+        foreach: [a, b.c]
+        do:
+          cmd: python ask.py draw > ${item}.txt
+          deps: [ask.py]
+          params: [seed, figures.yaml: ["draw.${item}"], whole.yaml: ]
+          outs: ["${item}.txt"]
+      alone:
+        wdir: deep
+        cmd: X='${y}' python ../ask.py alone > out.txt
+        deps: [../ask.py]
+        params: [../figures.yaml: [size]]
+        outs: [out.txt]
+    """
+
+
+def test_dvc_shows_a_stage_its_params_by_its_name(tmp_path: Path) -> None:
+    """As `dvc.api.params_show(stages=...)` does, for which DVC wants a dvc.yaml."""
+    made = Foreign(tmp_path / "project")
+    made.write("sub/dvc.yaml", ASK_BY_NAME.replace("${y}", "\\${y}"))
+    made.write("sub/params.yaml", "seed: 1\nother: 2\n").write("sub/whole.yaml", "all: 3\n")
+    made.write("sub/figures.yaml", "draw: {a: 1, b: {c: 2}}\nsize: 4\n").write("sub/deep/.keep", "")
+    made.write(
+        "sub/ask.py",
+        """
+        import sys, dvc.api
+        from pathlib import Path
+        file = "" if Path("dvc.yaml").exists() else "../dvc.yaml:"
+        print(sorted(dvc.api.params_show(stages=file + sys.argv[1], deps=True).items()))
+        """,
+    )
+    done = made.sealed("repro", "sub/dvc.yaml")
+    assert done.returncode == 0, done.stderr
+    assert made.read("sub/a.txt") == "[('all', 3), ('draw', {'a': 1}), ('seed', 1)]\n"
+    assert made.read("sub/b.c.txt") == "[('all', 3), ('draw', {'b': {'c': 2}}), ('seed', 1)]\n"
+    assert made.read("sub/deep/out.txt") == "[('size', 4)]\n"
+
+
+def test_a_dvc_yaml_whose_folder_is_a_dep_is_given_as_it_is(tmp_path: Path) -> None:
+    made = Foreign(tmp_path / "project").write("sub/params.yaml", "seed: 1\n")
+    entry = "{cmd: cat dvc.yaml > ../out, deps: [../sub], params: [seed], outs: [../out]}"
+    made.write("sub/dvc.yaml", f"stages: {{one: {entry}}}\n")
+    assert made.sealed("repro", "sub/dvc.yaml").returncode == 0
+    assert made.read("out") == made.read("sub/dvc.yaml")
+
+
+def test_dvc_takes_no_dvc_yaml_for_a_dep_so_nobody_is_told_to_add_it(tmp_path: Path) -> None:
+    made = stage(tmp_path / "project", "python r.py", deps="[r.py]")
+    made.write("r.py", "print(open('dvc.yaml').read(), open('a.dvc'), file=open('out.txt', 'w'))")
+    done = made.sealed("repro")
+    assert done.returncode != 0
+    why = "is not given to a stage: DVC takes it for no dep; `meta: {sealed: false}` unseals one"
+    assert f"sealed one: dvc.yaml {why}" in done.stderr
+    assert "add it" not in done.stderr
+
+
 def test_a_params_file_that_is_a_dep_too_is_given_whole(tmp_path: Path) -> None:
     made = stage(
         tmp_path / "project",
@@ -258,6 +379,19 @@ def test_a_params_file_that_is_a_dep_too_is_given_whole(tmp_path: Path) -> None:
     )
     assert made.sealed("repro").returncode == 0
     assert made.read("out.txt") == made.read("params.yaml")
+
+
+def test_a_project_whose_commands_are_the_launcher_runs_under_it_too(tmp_path: Path) -> None:
+    """`stages/run NAME`: one launcher, one room, whoever starts the command."""
+    plain = Project(tmp_path / "plain/project").stage("copy")
+    sealed = Project(tmp_path / "sealed/project").stage("copy")
+    assert plain.dvc("repro").returncode == 0
+    done = Foreign(sealed.root).sealed("repro")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("sealed copy: on the host") == 1
+    assert sealed.read("dvc.lock") == plain.read("dvc.lock")
+    assert "Running stage" not in sealed.dvc("repro").stdout
+    assert sealed.rooms() == []
 
 
 def test_of_a_params_file_of_any_kind_only_what_is_declared_is_there(tmp_path: Path) -> None:

@@ -155,6 +155,26 @@ def test_a_file_too_many_in_a_folder_is_named_unless_dvcignore_hides_it(project:
     assert found(project) == []
 
 
+def test_a_dvcignore_above_a_folder_counts_and_one_inside_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    (root / "data").mkdir(parents=True)
+    (root / ".dvcignore").write_text("*.log\n")
+    (root / "data/.dvcignore").write_text("# mine\n/raw/*.tmp\n!keep.tmp\n!c.log\nd/\n")
+    files = "a b.tmp keep.tmp c.log d/e more/b.tmp"
+    make = f"mkdir -p data/raw/d data/raw/more && cd data/raw && touch {files}"
+    (root / "dvc.yaml").write_text(f"stages: {{make: {{cmd: {make}, outs: [data/raw]}}}}")
+    dvc(root, "init", "--no-scm", "-q")
+    dvc(root, "repro", "-q")
+    assert found(root) == []
+    names = {
+        path.relative_to(root / "data/raw") for path in content.members(root / "data/raw", root)
+    }
+    assert names == set(map(Path, ["a", "keep.tmp", "c.log", "more/b.tmp"]))
+    (root / "data/raw/.dvcignore").write_text("a\n")
+    with pytest.raises(StageError, match=r"^data/raw/.dvcignore: DVC takes no folder that holds"):
+        found(root)
+
+
 def test_a_cache_elsewhere_is_found(project: Path, tmp_path: Path) -> None:
     (project / ".dvc/cache").rename(tmp_path / "elsewhere")
     assert run(project).returncode == 1
@@ -215,6 +235,40 @@ def test_stages_that_a_template_makes_are_verified_as_dvc_lock_names_them(projec
     append(project / "each.2")
     assert [line.partition(": ")[0] for line in found(project)] == ["each.2"]
     assert run(project).returncode == 1
+
+
+TEMPLATED = """
+vars: [{made: ../up/y}]
+stages:
+  below:
+    wdir: sub
+    cmd: mkdir -p deep ../up && echo 1 > here && echo 2 > deep/x && echo 3 > ${made}
+    outs: [here, deep, "${made}"]
+  each:
+    foreach: [1, 2]
+    do: {cmd: "echo each ${item} > each.${item}", outs: ["each.${item}"]}
+"""
+
+
+def test_spoiled_outs_of_wdir_and_template_are_named_and_no_others(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    for file in ("a/dvc.yaml", "dvc.yaml"):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_text(TEMPLATED)
+        (root / file).with_name("sub").mkdir()
+    dvc(root, "init", "--no-scm", "-q")
+    dvc(root, "repro", "-q", "-R", ".")
+    assert found(root) == []
+    spoiled = ["a/each.2", "a/sub/deep/x", "a/sub/here", "a/up/y", "each.1", "sub/here", "up/y"]
+    for path in spoiled:
+        (root / path).unlink()  # it may be the cache's own
+        (root / path).write_text("x")
+    assert sorted(line.partition(": ")[0] for line in found(root)) == spoiled
+    dvc(root, "checkout", "--force", "-q")
+    append(stored(root, "each.2"))
+    said = [line for line in found(root) if "the cache's copy of" in line]
+    outs = sorted(line.split("the cache's copy of ")[1].partition(": ")[0] for line in said)
+    assert outs == ["a/each.2", "each.2"]
 
 
 @pytest.mark.fault(62)

@@ -10,38 +10,23 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 
+from sealed.check import programs
 from sealed.check.known import (
     FOLDER_OPTIONS,
     LAST_IS_WRITTEN,
-    LAUNCHERS,
-    OF_PYTHON,
     OWN,
     PYTHON,
     READ_NOTHING,
-    RUNNERS,
     SHELLS,
     WRITES,
 )
+from sealed.check.programs import UNPLAIN, Named, join, named_file
 
-UNPLAIN = re.compile(r"[$`*?\[\]{}~\n]")
 ENDS = {"&&", "||", ";", "|", "&", "|&", "(", ")", ";;"}
 OPERATOR = re.compile(r"&&|\|[|&]?|;;?|&>>?|>>|[<>]&|[()<>&]")
 KEYWORDS = {"if", "then", "else", "elif", "do", "while", "until", "!", "time", "exec", "nohup"}
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Named:
-    """A file that the command names (relative to the project), or a module that it runs."""
-
-    path: str
-    text: str  # as the command has it
-    is_module: bool = False
-    is_script: bool = False  # run by Python
-    cwd: str = "."  # in which the program runs
-    python_path: tuple[str, ...] = ()  # folders, relative to the project
 
 
 @dataclass
@@ -106,10 +91,10 @@ def _simple(words: list[str], shell: _Shell) -> Iterator[Named]:
         _follow(rest, shell)
     elif shell.cwd is not None:
         for text in read:
-            yield from _file(text, shell.cwd)
+            yield from named_file(text, shell.cwd)
         if rest:
             yield from _program(rest, shell.cwd, python_path)
-        shell.written |= {_join(shell.cwd, text) for text in written}
+        shell.written |= {join(shell.cwd, text) for text in written}
 
 
 def _redirections(words: list[str]) -> tuple[list[str], list[str], list[str]]:
@@ -138,7 +123,7 @@ def _follow(words: list[str], shell: _Shell) -> None:
         shell.above.append(shell.cwd)
     plain = len(targets) == 1 and not UNPLAIN.search(targets[0])
     known = plain and shell.cwd is not None and not os.path.isabs(targets[0])  # noqa: PTH117
-    shell.cwd = _join(str(shell.cwd), targets[0]) if known else None
+    shell.cwd = join(str(shell.cwd), targets[0]) if known else None
 
 
 def _folders(value: str, shell: _Shell) -> tuple[str, ...]:
@@ -147,7 +132,7 @@ def _folders(value: str, shell: _Shell) -> tuple[str, ...]:
         return ()
     parts = [re.sub(r"^\$(\{PWD\}|PWD)|^`pwd`", ".", part) for part in value.split(":")]
     plain = [part for part in parts if part and not UNPLAIN.search(part)]
-    return tuple(_join(shell.cwd, part) for part in plain if not part.startswith("/"))
+    return tuple(join(shell.cwd, part) for part in plain if not part.startswith("/"))
 
 
 def _program(words: list[str], cwd: str, python_path: tuple[str, ...]) -> Iterator[Named]:
@@ -159,84 +144,29 @@ def _program(words: list[str], cwd: str, python_path: tuple[str, ...]) -> Iterat
     if name in SHELLS and len(words) > 2 and re.fullmatch(r"-\w*c", words[1]):
         yield from named(words[2], cwd)
     elif name == "make":
-        yield from _make(words[1:], cwd)
+        yield from programs.made(words[1:], cwd)
     elif python is not None:
-        ran, rest = _python(words[python + 1 :], cwd, python_path)
+        ran, rest = programs.python(words[python + 1 :], cwd, python_path)
         yield from ran
         yield from _arguments(name, rest, cwd)
     else:
-        ran, rest = _script(words, name, cwd, python_path)
+        ran, rest = programs.script(words, name, cwd, python_path)
         yield from ran
         yield from _arguments(name, rest, cwd)
-
-
-def _make(words: list[str], cwd: str) -> Iterator[Named]:
-    """Yield the makefile; the targets are what is made."""
-    options = dict(pairwise(words))
-    folder = options.get("-C", ".")
-    if UNPLAIN.search(folder):
-        return
-    for file in [options["-f"]] if "-f" in options else ["GNUmakefile", "makefile", "Makefile"]:
-        yield from _file(file, _join(cwd, folder))
-
-
-def _python(
-    words: list[str], cwd: str, python_path: tuple[str, ...]
-) -> tuple[list[Named], list[str]]:
-    """Return the script or module that Python runs, and what follows it."""
-    at = 0
-    while at < len(words) and words[at].startswith("-"):
-        word = words[at]
-        if re.fullmatch(r"-[a-zA-Z]*m", word):
-            module = words[at + 1] if at + 1 < len(words) else ""
-            found = Named(module, f"-m {module}", is_module=True, cwd=cwd, python_path=python_path)
-            plain = re.fullmatch(r"[\w.]+", module)
-            return ([found] if plain else []), words[at + 2 :]
-        if re.fullmatch(r"-[a-zA-Z]*c", word) or word == "-":
-            return [], words[at + 2 :] if word != "-" else words[at + 1 :]
-        at += 2 if word in OF_PYTHON else 1
-    if at == len(words) or UNPLAIN.search(words[at]):
-        return [], words[at + 1 :]
-    path = _join(cwd, words[at])
-    found = Named(path, words[at], is_script=True, cwd=cwd, python_path=python_path)
-    return [found], words[at + 1 :]
-
-
-def _script(
-    words: list[str], name: str, cwd: str, python_path: tuple[str, ...]
-) -> tuple[list[Named], list[str]]:
-    """Return the Python script that is itself the program, or that one runs which is known to."""
-    runs = name in RUNNERS | LAUNCHERS
-    for at, word in enumerate(words if runs else words[:1]):
-        if word.endswith(".py") and not word.startswith("-") and not UNPLAIN.search(word):
-            found = Named(_join(cwd, word), word, is_script=True, cwd=cwd, python_path=python_path)
-            return [found], words[at + 1 :]
-    return list(_file(words[0], cwd)) if "/" in words[0] else [], words[1:]
 
 
 def _arguments(program: str, words: list[str], cwd: str) -> Iterator[Named]:
     """Yield the files among a program's arguments, those left out that it is told to write."""
     if program in LAST_IS_WRITTEN:
         words = words[:-1]
-    if program == "papermill":  # from a notebook to another, with parameters
-        words = words[:1]
     before = ""
     for word in words:
         option, equals, value = word.partition("=")
         if word.startswith("-") and equals:
             if not WRITES.fullmatch(option):
-                yield from _file(value, cwd)
+                yield from named_file(value, cwd)
         elif not word.startswith("-"):
             into = FOLDER_OPTIONS.get(program) == before
             if not into and not (before.startswith("-") and WRITES.fullmatch(before)):
-                yield from _file(value if equals and "/" not in option else word, cwd)
+                yield from named_file(value if equals and "/" not in option else word, cwd)
         before = word
-
-
-def _file(text: str, cwd: str) -> Iterator[Named]:
-    if text and not UNPLAIN.search(text) and "://" not in text and len(text) < 1000:
-        yield Named(_join(cwd, text), text, cwd=cwd)
-
-
-def _join(cwd: str, path: str) -> str:
-    return os.path.normpath(os.path.join(cwd, path))  # noqa: PTH118

@@ -7,13 +7,17 @@ from functools import cached_property
 from typing import Any
 
 from sealed import document
+from sealed.address import is_dvcs
 from sealed.check import closure, command, roots
 from sealed.check.closure import Search
-from sealed.check.command import Named
-from sealed.check.project import PARAMS, Declared, Project, covered, holds
+from sealed.check.programs import Named
+from sealed.check.project import Project, covered, holds
 from sealed.check.reads import Read, reads
-from sealed.check.source import is_dynamic
+from sealed.check.source import is_dynamic, is_empty
+from sealed.stage import PARAMS, Stage
 from sealed.violation import DEP_MISSING, DEP_UNUSED, MODULE, PARAMETER, READ
+
+LEAVINGS = (".gitignore", ".gitkeep", ".dvc")  # of which a folder without inputs may consist
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Checker:
         """Words of the project's requirements."""
         return roots.required(self.project.root)
 
-    def findings(self, stage: Declared) -> list[Finding]:
+    def findings(self, stage: Stage) -> list[Finding]:
         """Return what is wrong with a stage, each thing once."""
         names = [name for line in stage.commands for name in command.named(line, stage.wdir)]
         ran: dict[str, Named] = {}  # file -> the name on the command line that runs it
@@ -70,7 +74,8 @@ class Checker:
             return ()
         if name.is_script and not self._is_file(name.path):
             return ()
-        first = os.path.dirname(name.path) or "." if name.is_script else name.cwd  # noqa: PTH120
+        beside = name.is_script and not name.path.endswith(".ipynb")
+        first = os.path.dirname(name.path) or "." if beside else name.cwd  # noqa: PTH120
         search = Search(
             root=self.project.root,
             folders=tuple(dict.fromkeys([first, *name.python_path, *self.installed])),
@@ -81,22 +86,23 @@ class Checker:
             return closure.script(name.path, search)
         return closure.module(name.path, search)
 
-    def _named(self, stage: Declared, names: list[Named]) -> Iterator[Finding]:
+    def _named(self, stage: Stage, names: list[Named]) -> Iterator[Finding]:
         """Yield the files that the command line names and nobody declares."""
         for name in names:
             if name.is_module or self._is_declared(name.path, stage):
                 continue
             if self._is_missed(name.path, stage):
                 sure = name.is_script or self._is_input(name.path)
-                reason = f"the command names it (`{name.text}`); add it to the deps"
+                add = "add it to the deps" if sure else "a dep if it is read, an out if written"
+                reason = f"the command names it (`{name.text}`); {add}"
                 yield Finding(READ, name.path, reason, hint=not sure)
             elif self._is_folder_of_inputs(name.path, stage):
                 reason = f"the command names this folder (`{name.text}`); add it to the deps"
                 yield Finding(READ, name.path, reason)
 
-    def _is_declared(self, path: str, stage: Declared) -> bool:
+    def _is_declared(self, path: str, stage: Stage) -> bool:
         """Tell whether a stage declares a path, as what it reads or writes, whole or in part."""
-        own = {*stage.deps, *stage.outs, *stage.params}
+        own = {*stage.deps, *stage.written, *stage.params}
         return _leaves(path) or covered(path, own) or holds(path, own)
 
     def _is_file(self, path: str) -> bool:
@@ -106,10 +112,10 @@ class Checker:
         """Tell whether DVC makes or keeps a path, which may not be here now."""
         return not _leaves(path) and covered(path, self.project.outs)
 
-    def _is_missed(self, path: str, stage: Declared) -> bool:
+    def _is_missed(self, path: str, stage: Stage) -> bool:
         """Tell whether a path is a file of the project that the stage does not declare."""
         there = self._is_file(path) or self._is_made(path)
-        return there and not self._is_declared(path, stage)
+        return there and not is_dvcs(path) and not self._is_declared(path, stage)
 
     def _is_input(self, path: str) -> bool:
         """Tell whether a file is surely no result that nobody declares."""
@@ -119,30 +125,34 @@ class Checker:
         among_outs = bool(folder) and holds(folder, self.project.outs - self.project.imported)
         return self.project.is_kept(path) and not among_outs
 
-    def _is_folder_of_inputs(self, path: str, stage: Declared) -> bool:
+    def _is_folder_of_inputs(self, path: str, stage: Stage) -> bool:
         if path == stage.wdir or not (self.project.root / path).is_dir():
             return False
-        inside = [known for known in self.project.known or () if known.startswith(f"{path}/")]
-        plain = [
-            known for known in inside if not known.endswith((".gitignore", ".gitkeep", ".dvc"))
-        ]
-        return bool(plain) or holds(path, self.project.outs)
+        plain = (name for name in self._inside(path) if not name.endswith(LEAVINGS))
+        return any(plain) or holds(path, self.project.outs)
+
+    def _inside(self, folder: str) -> Iterator[str]:
+        """Yield the files of a folder that git knows; where there is no git, all of them."""
+        if self.project.known is not None:
+            yield from (known for known in self.project.known if known.startswith(f"{folder}/"))
+        else:
+            yield from (
+                str(file) for file in (self.project.root / folder).rglob("*") if file.is_file()
+            )
 
     def _modules(
-        self, stage: Declared, names: list[Named], ran: dict[str, Named]
+        self, stage: Stage, names: list[Named], ran: dict[str, Named]
     ) -> Iterator[Finding]:
         """Yield the files that are imported, or run as a module, and not declared."""
         scripts = {name.path for name in names if name.is_script}
         for path, name in sorted(ran.items()):
-            # an empty __init__.py decides nothing; once it holds something, it is told
-            empty = path.endswith("__init__.py") and not (self.project.root / path).stat().st_size
+            # an empty __init__.py decides nothing; once it does something, it is told
+            empty = path.endswith("__init__.py") and is_empty(self.project.root / path)
             if path not in scripts and not empty and not covered(path, stage.deps):
                 reason = f"`{name.text}` imports it; add it to the deps"
                 yield Finding(MODULE, path, reason)
 
-    def _read(
-        self, stage: Declared, names: list[Named], ran: dict[str, Named]
-    ) -> Iterator[Finding]:
+    def _read(self, stage: Stage, names: list[Named], ran: dict[str, Named]) -> Iterator[Finding]:
         """Yield the files and keys that the code says that it reads and that nobody declares."""
         scripts = {name.path for name in names if name.is_script}
         for file, name in sorted(ran.items()):
@@ -150,7 +160,7 @@ class Checker:
             keyed = {read.path for read in every if read.keys}
             for read in every:
                 path = os.path.normpath(os.path.join(name.cwd, read.path))  # noqa: PTH118
-                hint = not (read.certain or file in scripts)
+                hint = read.maybe or not (read.certain or file in scripts)
                 if read.keys:
                     yield from self._key(stage, path, read, f"{file}:{read.line}", hint=hint)
                 elif read.path not in keyed and self._is_missed(path, stage):
@@ -159,12 +169,12 @@ class Checker:
                     yield Finding(READ, path, reason, hint=hint)
 
     def _key(
-        self, stage: Declared, path: str, read: Read, where: str, *, hint: bool
+        self, stage: Stage, path: str, read: Read, where: str, *, hint: bool
     ) -> Iterator[Finding]:
         """Yield the key of a params file, where it is in it and not declared."""
         declared = stage.params.get(path)
         whole = declared is not None and not declared
-        if whole or covered(path, stage.deps) or covered(path, stage.outs):
+        if whole or covered(path, stage.deps) or covered(path, stage.written):
             return
         keys = _there(read.keys, self._values(path))
         if keys and not any(_meet(keys, tuple(key.split("."))) for key in declared or ()):
@@ -180,23 +190,25 @@ class Checker:
         except (OSError, ValueError):
             return None
 
-    def _missing(self, stage: Declared) -> Iterator[Finding]:
+    def _missing(self, stage: Stage) -> Iterator[Finding]:
         """Yield the deps that are not there, and that no stage makes and no .dvc file keeps."""
+        known = self.project.known or frozenset()
         for dep in stage.deps:
             there = os.path.lexists(self.project.root / dep)
             made = covered(dep, self.project.outs) or holds(dep, self.project.outs)
-            if not there and not made:
-                reason = "it is not there and no stage makes it; correct its name, or delete it"
-                hint = self.project.is_ignored(dep)  # to be fetched by hand, maybe
-                yield Finding(DEP_MISSING, dep, reason, hint=hint)
+            if there or made:
+                continue
+            reason = "it is not there and no stage makes it; correct its name, or delete it"
+            hint = self.project.is_ignored(dep)  # to be fetched by hand, maybe
+            if holds(dep, known) or dep in known:  # a checkout of some files, maybe
+                hint, reason = True, f"git has it, and it is not here; `git checkout -- {dep}`"
+            yield Finding(DEP_MISSING, dep, reason, hint=hint)
         for path in stage.params:
             made = covered(path, self.project.outs)
             if path != PARAMS and not made and not self._is_file(path):
                 yield Finding(DEP_MISSING, path, "this params file is not there; correct its name")
 
-    def _unused(
-        self, stage: Declared, names: list[Named], ran: dict[str, Named]
-    ) -> Iterator[Finding]:
+    def _unused(self, stage: Stage, names: list[Named], ran: dict[str, Named]) -> Iterator[Finding]:
         """Yield the Python files among the deps that the command does not seem to run."""
         used = {*ran, *(name.path for name in names)}
         for dep in stage.deps:

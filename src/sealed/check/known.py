@@ -14,6 +14,7 @@ LAUNCHERS = {
     "kernprof",
     "coverage",
 }
+NOTEBOOKS = {"jupyter", "jupyter-execute", "jupyter-nbconvert", "jupytext"}
 READ_NOTHING = {
     *("echo", "printf", "mkdir", "rmdir", "rm", "touch", "mv", "true", "false", "test", "[", "set"),
     *(

@@ -27,6 +27,7 @@ class Read:
     keys: tuple[str, ...] = ()
     line: int = 0
     certain: bool = True  # it is read when the file is imported; else when a function is called
+    maybe: bool = False  # on a condition
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class _Reader(ast.NodeVisitor):
         self.found: list[Read] = []
         self.bound: list[Read] = []  # keys that a name was given
         self.scopes: list[dict[str, _Known]] = [{}]
+        self.conditions = 0  # that it is below now
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
@@ -74,6 +76,14 @@ class _Reader(ast.NodeVisitor):
         self.scopes.pop()
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
+
+    def visit_If(self, node: ast.If) -> None:
+        self.visit(node.test)
+        decides = int("__main__" not in ast.dump(node.test))
+        self.conditions += decides
+        for statement in (*node.body, *node.orelse):
+            self.visit(statement)
+        self.conditions -= decides
 
     def visit_Assign(self, node: ast.Assign) -> None:
         value = self._known(node.value)
@@ -140,7 +150,8 @@ class _Reader(ast.NodeVisitor):
         self.found.append(self._read(path, keys, node))
 
     def _read(self, path: str, keys: tuple[str, ...], node: ast.expr) -> Read:
-        return Read(path, keys, node.lineno, certain=len(self.scopes) == 1)
+        certain, maybe = len(self.scopes) == 1, self.conditions > 0
+        return Read(path, keys, node.lineno, certain, maybe)
 
     def only_bound(self) -> list[Read]:
         """Return the keys that a name was given and of which no part was seen to be read."""

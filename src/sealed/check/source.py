@@ -1,12 +1,20 @@
-"""One Python file as it is read here: its imports, and its tree for what else looks at it."""
+"""One Python file or notebook as it is read here: its imports, and its tree for what else looks.
+
+Of a notebook the lines are those of its cells, one after the other.
+"""
 
 import ast
+import json
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 MOST_BYTES = 2_000_000
+MAGIC = re.compile(r"[%!?]|\w+\s*=\s*[!%]")
 
 
 @dataclass(frozen=True)
@@ -24,9 +32,24 @@ def tree(path: Path) -> ast.Module | None:
     try:
         if path.stat().st_size > MOST_BYTES:
             return None
+        if path.suffix == ".ipynb":
+            return _of_notebook(json.loads(path.read_bytes()))
         return ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def _of_notebook(notebook: Any) -> ast.Module:
+    """Return the tree of the cells that are plain Python; their magic lines are left out."""
+    whole = ast.Module([], [])
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    for cell in cells if isinstance(cells, list) else []:
+        if isinstance(cell, dict) and cell.get("cell_type") == "code":
+            with suppress(SyntaxError, ValueError, TypeError):
+                lines = "".join(cell.get("source", [])).splitlines()
+                code = "\n".join("pass" if MAGIC.match(line) else line for line in lines)
+                whole.body += ast.parse(code).body
+    return whole
 
 
 @cache
@@ -34,6 +57,15 @@ def imports(path: Path) -> tuple[Import, ...]:
     """Return what a file imports when it runs, wherever in it: not what is for type checkers."""
     parsed = tree(path)
     return tuple(_imports(parsed)) if parsed else ()
+
+
+@cache
+def is_empty(path: Path) -> bool:
+    """Tell whether a file does nothing when it runs: it holds words and comments alone."""
+    parsed = tree(path)
+    return parsed is not None and all(
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in parsed.body
+    )
 
 
 @cache

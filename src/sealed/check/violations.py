@@ -7,8 +7,8 @@ from pathlib import Path
 from sealed import entry
 from sealed.check import project
 from sealed.check.findings import Checker, Finding
-from sealed.check.project import Declared
 from sealed.errors import StageError
+from sealed.stage import Stage
 from sealed.violation import MODULE, PARAMETER, READ, Violation
 
 
@@ -35,7 +35,7 @@ def check(
     return len(chosen), found
 
 
-def _is_one(stage: Declared, names: tuple[str, ...]) -> bool:
+def _is_one(stage: Stage, names: tuple[str, ...]) -> bool:
     return stage.address in names or stage.address.rpartition("@")[0] in names
 
 
@@ -43,7 +43,7 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def violation(finding: Finding, stage: Declared, text: str, *, repair: bool) -> Violation:
+def violation(finding: Finding, stage: Stage, text: str, *, repair: bool) -> Violation:
     """Return a finding with its place in the text of dvc.yaml, and its repair where one will do."""
     path = ":".join([finding.path, ".".join(finding.keys)] if finding.keys else [finding.path])
     return Violation(
@@ -58,7 +58,7 @@ def violation(finding: Finding, stage: Declared, text: str, *, repair: bool) -> 
     )
 
 
-def _repair(found: list[Finding], stage: Declared, text: str) -> str:
+def _repair(found: list[Finding], stage: Stage, text: str) -> str:
     try:
         after = extended(text, stage, found)
     except StageError:  # of a template, say: the words of the reason must do
@@ -66,7 +66,7 @@ def _repair(found: list[Finding], stage: Declared, text: str) -> str:
     return entry.patch(text, after, stage.file)
 
 
-def extended(text: str, stage: Declared, found: list[Finding]) -> str:
+def extended(text: str, stage: Stage, found: list[Finding]) -> str:
     """Return the text of dvc.yaml with what was found declared. Raises StageError."""
     deps = [_from(stage.wdir, one.path) for one in found if one.kind in {READ, MODULE}]
     params: dict[str, list[str]] = {}

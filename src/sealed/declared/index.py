@@ -27,38 +27,46 @@ def one(root: str, file: str, name: str) -> dict[str, Any]:
 
 
 def every(root: str) -> list[dict[str, Any]]:
-    """Return all stages of the project that run a command. Raises DVC's errors."""
+    """Return all stages of the project, and the .dvc files, which run no command.
+
+    Raises DVC's errors.
+    """
     from dvc.dvcfile import load_file  # noqa: PLC0415
     from dvc.repo import Repo  # noqa: PLC0415
 
     repo = Repo(root)
-    found = []
+    found: list[Any] = []
     for path in _files(repo):
-        project = load_file(repo, path)
-        found += project.LOADER(project, project.contents, {}).values()
-    return [_plain(stage, root) for stage in found if stage.cmd]
+        file = load_file(repo, path)
+        if path.endswith(".dvc"):
+            found.append(file.stage)
+        else:
+            found += file.LOADER(file, file.contents, {}).values()
+    return [_plain(stage, root) for stage in found]
 
 
 def _files(repo: Any) -> Iterator[str]:
-    """Yield every dvc.yaml that DVC looks into: none that git or .dvcignore hides."""
+    """Yield every file of DVC's that it looks into: none that git or .dvcignore hides."""
     ignored = repo.scm.is_ignored
     for folder, folders, names in repo.dvcignore.walk(repo.fs, repo.root_dir, followlinks=False):
         folders[:] = [name for name in folders if not ignored(f"{folder}/{name}/")]
-        path = f"{folder}/dvc.yaml"
-        if "dvc.yaml" in names and not ignored(path):
-            yield path
+        for name in names:
+            path = f"{folder}/{name}"
+            if (name == "dvc.yaml" or name.endswith(".dvc")) and not ignored(path):
+                yield path
 
 
 def _plain(stage: Any, root: str) -> dict[str, Any]:
     from dvc.dependency.param import ParamsDependency  # noqa: PLC0415
 
-    params = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
+    deps = stage.deps if stage.cmd else []  # those of a .dvc file lie elsewhere
+    params = [dep for dep in deps if isinstance(dep, ParamsDependency)]
     return {
         "file": os.path.relpath(stage.path, root),
-        "name": getattr(stage, "name", ""),
+        "name": getattr(stage, "name", "") or "",
         "wdir": os.path.relpath(stage.wdir, root),
-        "commands": stage.cmd if isinstance(stage.cmd, list) else stage.cmd.splitlines(),
-        "deps": [_place(dep, root) for dep in stage.deps if not isinstance(dep, ParamsDependency)],
+        "commands": stage.cmd if isinstance(stage.cmd, list) else (stage.cmd or "").splitlines(),
+        "deps": [_place(dep, root) for dep in deps if not isinstance(dep, ParamsDependency)],
         "params": {_place(dep, root): list(dep.params) for dep in params},
         "outs": [
             {"path": _place(out, root), "cache": out.use_cache, "persist": out.persist}

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from sealed import entry
 from sealed.check import project
-from sealed.check.project import Declared
 from sealed.check.root import find
 from sealed.errors import StageError
 from sealed.learn import reads
 from sealed.learn.run import watched
+from sealed.stage import Stage
 
 DESCRIPTION = """Runs one stage by `dvc repro --force --single-item`, watched by strace or else by a
 hook in Python; shows what it read inside the project and does not declare as a diff of dvc.yaml,
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _stage(name: str, stages: tuple[Declared, ...]) -> Declared:
+def _stage(name: str, stages: tuple[Stage, ...]) -> Stage:
     found = next((stage for stage in stages if stage.address == name), None)
     if found is None:
         known = ", ".join(stage.address for stage in stages)

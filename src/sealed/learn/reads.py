@@ -4,7 +4,8 @@ import re
 from collections import defaultdict
 from pathlib import PurePosixPath
 
-from sealed.check.project import Declared, Project, covered
+from sealed.check.project import Project, covered
+from sealed.stage import Stage
 from sealed.watch.opens import Opens, inside
 
 MANY = 20  # files of a folder, all of them read: the folder
@@ -14,7 +15,7 @@ OF_TOOLS = re.compile(
 BYTECODE = re.compile(r"(.*/)?__pycache__/([^/.]+)\.[^/]*\.pyc")
 
 
-def undeclared(opens: Opens, stage: Declared, project: Project) -> list[str]:
+def undeclared(opens: Opens, stage: Stage, project: Project) -> list[str]:
     """Return what to add to a stage's deps, relative to the project."""
     root = str(project.root)
     written = inside(opens.written, root)
@@ -26,10 +27,10 @@ def undeclared(opens: Opens, stage: Declared, project: Project) -> list[str]:
     return sorted(_in_folders(found, project))
 
 
-def _may_be_a_dep(path: str, stage: Declared, project: Project) -> bool:
+def _may_be_a_dep(path: str, stage: Stage, project: Project) -> bool:
     if any(OF_TOOLS.fullmatch(part) for part in PurePosixPath(path).parts):
         return False
-    declared = {*stage.deps, *stage.outs, *stage.params}
+    declared = {*stage.deps, *stage.written, *stage.params}
     is_file = (project.root / path).is_file()
     return is_file and not covered(path, declared) and project.is_kept(path)
 

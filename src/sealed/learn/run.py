@@ -7,15 +7,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from sealed.check.project import Declared
 from sealed.errors import StageError
+from sealed.stage import Stage
 from sealed.watch import audit, tracer
 from sealed.watch.opens import Opens
 
 SHELL = '#!/bin/sh\n{exports}exec {words} /bin/sh "$@"\n'
 
 
-def watched(stage: Declared, root: Path) -> tuple[str, Opens]:
+def watched(stage: Stage, root: Path) -> tuple[str, Opens]:
     """Run a stage by force, as DVC does; return what watched it and what it opened.
 
     DVC starts its commands through $SHELL. Raises StageError where the stage fails.

@@ -95,7 +95,7 @@ def _make(folder: Path, stage: Stage, root: Path, *, binding: bool) -> Room:
     path.mkdir(parents=True)
     inputs = furnish(path, stage, root, binding=binding)
     (path / stage.wdir).mkdir(parents=True, exist_ok=True)
-    answers.put(path)
+    answers.put(path, stage)
     return Room(folder, root.absolute(), path, stage.wdir, files(path), inputs)
 
 
