@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from sealed.errors import StageError
 
+OWN = {".git", ".hg", ".dvc"}  # what DVC never hashes
+
 
 class Content(NamedTuple):
     """The bytes of a file, as DVC names them."""
@@ -38,15 +40,20 @@ def agrees(path: Path, expected: Content) -> bool:
 
 def members(folder: Path, root: Path) -> Iterator[Path]:
     """Yield what lies in a folder and below, less what .dvcignore names; links are not followed."""
+    yield from map(Path, paths(folder, root))
+
+
+def paths(folder: Path, root: Path) -> Iterator[str]:
+    """Yield the same as texts, in a fraction of the time: a folder may hold 50,000 files."""
     ignored = _ignored(root)
 
     def fail(error: OSError) -> None:
         raise error
 
     for where, folders, names in os.walk(folder, onerror=fail):
-        hidden = ignored(where, folders + names)
+        hidden = ignored(where, folders, names)
         folders[:] = [name for name in folders if name not in hidden]
-        yield from (Path(where, name) for name in names if name not in hidden)
+        yield from (f"{where}/{name}" for name in names if name not in hidden)
 
 
 def require_patterns(root: Path) -> None:
@@ -55,25 +62,36 @@ def require_patterns(root: Path) -> None:
         _ignored(root)
 
 
-def _ignored(root: Path) -> Callable[[str, list[str]], set[str]]:
+def _ignored(root: Path) -> Callable[[str, list[str], list[str]], set[str]]:
     """Return what tells which of the names in a folder DVC does not hash."""
-    from pathspec import GitIgnoreSpec  # noqa: PLC0415  # only where there is a folder
+    hidden = _matches(root)
 
+    def ignored(folder: str, folders: list[str], names: list[str]) -> set[str]:
+        here = os.path.relpath(folder, root)
+        if ".dvcignore" in names and here != ".":
+            raise StageError(f"{here}/.dvcignore: only the one beside dvc.yaml is supported")
+        if hidden is None:
+            return OWN & {*folders, *names}
+        base = "" if here == "." else f"{here}/"
+        paths = {name: f"{base}{name}/" for name in folders}
+        paths |= {name: f"{base}{name}" for name in names}
+        return {name for name, path in paths.items() if hidden(path)}
+
+    return ignored
+
+
+def _matches(root: Path) -> Callable[[str], bool | None] | None:
+    """Return what tells whether DVC hides a path; None where .dvcignore names no pattern."""
     patterns = root / ".dvcignore"
     try:
         lines = patterns.read_text(encoding="utf-8").splitlines() if patterns.exists() else []
-        spec = GitIgnoreSpec.from_lines([".git", ".hg", ".dvc", *lines])
+        if not any(line.strip() and not line.startswith("#") for line in lines):
+            return None
+        from pathspec import GitIgnoreSpec  # noqa: PLC0415  # 20 ms, and some for each path
+
+        return GitIgnoreSpec.from_lines([*sorted(OWN), *lines]).match_file
     except ValueError as error:  # not UTF-8, or no pattern
         raise StageError(f".dvcignore: expected patterns as in .gitignore, found {error}") from None
-
-    def ignored(folder: str, names: list[str]) -> set[str]:
-        here = Path(folder).relative_to(root)
-        if ".dvcignore" in names:
-            raise StageError(f"{here}/.dvcignore: only the one beside dvc.yaml is supported")
-        paths = {name: f"{here / name}{'/' * Path(folder, name).is_dir()}" for name in names}
-        return {name for name, path in paths.items() if spec.match_file(path)}
-
-    return ignored
 
 
 def listing(folder: Path, root: Path) -> list[dict[str, str]]:
