@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,18 +12,7 @@ from sealed.check.command import Named
 from sealed.check.project import PARAMS, Declared, Project, covered, holds
 from sealed.check.reads import Read, reads
 from sealed.check.source import is_dynamic
-from sealed.violation import DEP_MISSING, DEP_UNUSED, MODULE, PARAMETER, READ
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is wrong with a stage; it has no place in dvc.yaml yet."""
-
-    kind: str
-    path: str  # relative to the project
-    reason: str
-    hint: bool = False
-    keys: tuple[str, ...] = ()  # of the params file `path`
+from sealed.violation import DEP_MISSING, DEP_UNUSED, MODULE, PARAMETER, READ, Finding
 
 
 class Checker:

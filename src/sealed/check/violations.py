@@ -6,10 +6,11 @@ from pathlib import Path
 
 from sealed import entry
 from sealed.check import project
-from sealed.check.findings import Checker, Finding
+from sealed.check.findings import Checker
 from sealed.check.project import Declared
 from sealed.errors import StageError
-from sealed.violation import MODULE, PARAMETER, READ, Violation
+from sealed.stage import Stage
+from sealed.violation import MODULE, PARAMETER, READ, WRITE, Finding, Violation
 
 
 def check(
@@ -43,6 +44,20 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def declared(stage: Stage) -> Declared:
+    """Return what a stage that runs declares, as the checker takes it."""
+    return Declared(
+        address=stage.address,
+        file=stage.file,
+        name=stage.name,
+        wdir=stage.wdir,
+        commands=stage.commands,
+        deps=stage.deps,
+        outs=stage.written,
+        params=stage.params,
+    )
+
+
 def violation(finding: Finding, stage: Declared, text: str, *, repair: bool) -> Violation:
     """Return a finding with its place in the text of dvc.yaml, and its repair where one will do."""
     path = ":".join([finding.path, ".".join(finding.keys)] if finding.keys else [finding.path])
@@ -73,7 +88,8 @@ def extended(text: str, stage: Declared, found: list[Finding]) -> str:
     for one in found:
         if one.kind == PARAMETER:
             params.setdefault(_from(stage.wdir, one.path), []).append(".".join(one.keys))
-    return entry.extended(text, stage.name, deps, params)
+    outs = [_from(stage.wdir, one.path) for one in found if one.kind == WRITE]
+    return entry.extended(text, stage.name, deps, params, outs)
 
 
 def repairs(root: Path, names: tuple[str, ...] = ()) -> Iterator[str]:
