@@ -196,7 +196,7 @@ def test_a_folder_that_is_edited_by_its_user_meanwhile_is_named(project: Project
     assert not (project.root / "out.txt").exists()
 
 
-@pytest.mark.fault(84)
+@pytest.mark.fault(86)
 def test_a_bubblewrap_that_is_killed_takes_the_stage_with_it(project: Project) -> None:
     running = project.stage("wait", WAITS).start("stages/run", "wait")
     stage = running.stage_pid()

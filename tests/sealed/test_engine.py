@@ -78,7 +78,7 @@ FORBIDDEN = """echo "bwrap: No permissions to create new namespace, likely becau
 exit 1"""
 
 
-@pytest.mark.fault(24, 84)
+@pytest.mark.fault(24, 86)
 def test_where_namespaces_are_forbidden_the_host_is_taken_or_bwrap_refused(path: Path) -> None:
     put(path, "bwrap", FORBIDDEN)
     message = "bwrap: may not make namespaces here (No permissions to create new namespace)"
@@ -242,7 +242,7 @@ def test_a_dockerfile_that_nobody_declares_is_left_alone(path: Path, declared: P
     assert not (path / "docker.log").exists()
 
 
-@pytest.mark.fault(80)
+@pytest.mark.fault(82)
 @pytest.mark.parametrize(
     ("text", "found"),
     [

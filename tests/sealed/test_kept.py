@@ -109,7 +109,7 @@ def test_nothing_is_kept_of_files_that_were_just_written(
     assert not recalled(project)
 
 
-@pytest.mark.fault(81)
+@pytest.mark.fault(83)
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"around": [], "read": 1, "stages": 2}'])
 def test_what_is_kept_and_spoilt_is_passed_over(project: Foreign, text: str) -> None:
     resolved(project)

@@ -102,7 +102,7 @@ def test_a_network_that_is_refused_is_told(project: Foreign) -> None:
     assert "declare `network: true`" in one["reason"]
 
 
-@pytest.mark.fault(82)
+@pytest.mark.fault(84)
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -114,7 +114,7 @@ def test_a_violation_as_github_shows_it() -> None:
     assert as_github(one).startswith(begin)
 
 
-@pytest.mark.fault(83)
+@pytest.mark.fault(85)
 def test_a_log_that_the_stage_wrote_itself_is_only_data(root: Path) -> None:
     room, log = root / "room", root / "log"
     names = [
@@ -140,7 +140,7 @@ def test_a_log_that_the_stage_wrote_itself_is_only_data(root: Path) -> None:
     assert {path.split("/")[0] for path in found} == {"many"}
 
 
-@pytest.mark.fault(83)
+@pytest.mark.fault(85)
 @pytest.mark.parametrize("kind", ["a link", "a pipe", "a folder"])
 def test_what_a_stage_puts_in_the_place_of_the_log_is_not_read(tmp_path: Path, kind: str) -> None:
     (tmp_path / "other").write_text('["missed", "/x"]')
