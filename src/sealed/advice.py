@@ -10,19 +10,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sealed.address import is_dvcs
-from sealed.check.findings import Checker, Finding
-from sealed.check.project import Project
+from sealed.check.findings import Checker
+from sealed.check.project import Project, covered
 from sealed.rooms.parameters import load
 from sealed.rooms.room import Room
 from sealed.stage import PARAMS, Stage
-from sealed.violation import MODULE, PARAMETER, READ
+from sealed.violation import MODULE, PARAMETER, READ, Finding
 from sealed.watch import audit, vain
 
 LINES = 20
 OF_DVC = "is not given to a stage: DVC takes it for no dep; `meta: {sealed: false}` unseals one"
 IN_VAIN = re.compile(r"No such file|does not exist|No module named|[Cc]annot open")
-LOG = "asked"  # in a room's folder
-HOOK = "hook"
 
 
 class Lacking(NamedTuple):
@@ -45,48 +43,58 @@ class Lacking(NamedTuple):
             ),
         ]
 
+    def findings(self, code: list[Finding]) -> list[Finding]:
+        """Return each as data; what `code` says of it is taken from there."""
+        known = {(one.path, one.keys): one for one in code}
+        keys = [key.partition(": ") for key in sorted(self.keys)]
+        wanted: list[tuple[str, tuple[str, ...]]] = [(path, ()) for path in sorted(self.files)]
+        wanted += [(file, tuple(key.split("."))) for file, _, key in keys]
+        return [known.get(one, _finding(*one)) for one in wanted]
 
-def advise(last_words: str, stage: Stage, room: Room, root: Path) -> list[str]:
-    """Return a line of advice for each undeclared file and parameter of a stage that failed."""
+
+def _finding(path: str, keys: tuple[str, ...]) -> Finding:
+    if keys:
+        return Finding(PARAMETER, path, "asked for in vain; add it to the params", keys=keys)
+    return Finding(READ, path, "asked for in vain, and the project has it; add it to the deps")
+
+
+def advise(last_words: str, stage: Stage, room: Room, root: Path, code: list[Finding]) -> Lacking:
+    """Return the undeclared files and parameters of a stage that failed; `code`: see `in_code`."""
     params = load(root / PARAMS, PARAMS) if (root / PARAMS).exists() else {}
     lines = last_words.splitlines()[-LINES:]
     files = {path for line in lines for path in _files(line, stage, room, root)}
     keys = {f"{PARAMS}: {key}" for line in lines for key in _keys(line, stage, params)}
-    found = [one for one in _in_code(stage, root) if not one.hint]
-    files |= {one.path for one in found if one.kind in {READ, MODULE}}
-    keys |= {key for key in _told(found) if not any(key.startswith(f"{one}.") for one in keys)}
+    files |= {one.path for one in code if one.kind in {READ, MODULE}}
+    keys |= {key for key in _told(code) if not any(key.startswith(f"{one}.") for one in keys)}
+    given = (*stage.deps, *stage.params)
     unseen = {path for path in files if not os.path.lexists(room.path / path)}
-    return Lacking(frozenset(unseen) | _in_vain(stage, room, root), frozenset(keys)).lines(stage)
+    unseen = {path for path in unseen if not covered(path, given)}
+    return Lacking(frozenset(unseen) | in_vain(stage, room, root), frozenset(keys))
 
 
-def unnoticed(last_words: str, stage: Stage, room: Room, root: Path) -> Lacking:
+def unnoticed(
+    last_words: str, stage: Stage, room: Room, root: Path, code: list[Finding]
+) -> Lacking:
     """Return what a stage asked for in vain and did without: its result may be another one."""
     lines = [line for line in last_words.splitlines() if IN_VAIN.search(line)]
     named = frozenset(path for line in lines for path in _files(line, stage, room, root))
-    found = [one for one in _in_code(stage, root) if not one.hint]
-    return Lacking(_in_vain(stage, room, root) | named, frozenset(_told(found)))
+    return Lacking(in_vain(stage, room, root) | named, frozenset(_told(code)))
 
 
-def watched(room: Room, environ: dict[str, str]) -> dict[str, str]:
-    """Return the environment in which the Pythons of a stage on the host log what they open."""
-    folder = room.folder / HOOK  # a copy: what the stage sees of this package may be none
-    folder.mkdir(exist_ok=True)
-    for file in audit.FOLDER.glob("*.py"):
-        (folder / file.name).write_bytes(file.read_bytes())
-    return environ | audit.variables(environ, room.folder / LOG, folder)
-
-
-def _in_vain(stage: Stage, room: Room, root: Path) -> frozenset[str]:
-    opens = audit.read(room.folder / LOG)
+def in_vain(stage: Stage, room: Room, root: Path) -> frozenset[str]:
+    """Return the files of the project that a stage's Pythons did not find in the room."""
     declared = (*stage.deps, *stage.written, *stage.params)
-    found = vain.violations(opens, str(room.path), root, stage.address, declared)
-    return frozenset(one.path for one in found)
+    return frozenset(vain.files(audit.read(room.log), room.places, root, declared))
 
 
-def _in_code(stage: Stage, root: Path) -> list[Finding]:
-    """Return what `sealed check` says of the stage."""
-    project = Project(root, (stage,), frozenset(stage.outs), frozenset(), None)
-    return Checker(project).findings(stage)
+def in_code(stage: Stage, root: Path) -> list[Finding]:
+    """Return what `sealed check` says of the stage, less hints; nothing where it cannot look."""
+    outs = frozenset(stage.outs)
+    try:
+        checker = Checker(Project(root, (stage,), outs, frozenset(), None))
+        return [one for one in checker.findings(stage) if not one.hint]
+    except (OSError, RecursionError):
+        return []
 
 
 def _told(found: list[Finding]) -> set[str]:
@@ -101,7 +109,8 @@ def _files(line: str, stage: Stage, room: Room, root: Path) -> Iterator[str]:
             candidates += [f"{base}.py", f"{base}/__init__.py"]
             candidates += _without_init(root, base)
     for candidate in candidates:
-        path = os.path.normpath(candidate.removeprefix(f"{room.path}/"))
+        base = next((seen for seen in room.places if candidate.startswith(f"{seen}/")), "")
+        path = os.path.normpath(candidate.removeprefix(f"{base}/" if base else ""))
         for place in {path, os.path.normpath(f"{stage.wdir}/{path}")}:
             inside = not place.startswith("/") and place.split("/")[0] != ".."
             # os.path's: a word may be longer than a name can be, and is no file then

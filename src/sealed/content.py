@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sealed.errors import StageError
 
 IGNORE = ".dvcignore"
-ALWAYS_IGNORED = (".git", ".hg", ".dvc")
+OWN = {".git", ".hg", ".dvc"}  # what DVC never hashes
 
 
 class Content(NamedTuple):
@@ -41,24 +41,32 @@ def agrees(path: Path, expected: Content) -> bool:
 
 def members(folder: Path, root: Path) -> Iterator[Path]:
     """Yield what lies in a folder and below, less what .dvcignore names; links are not followed."""
-    patterns = [_patterns(above, root) for above in _from(root, folder)]
+    yield from map(Path, paths(folder, root))
+
+
+def paths(folder: Path, root: Path) -> Iterator[str]:
+    """Yield the same as texts, in a fraction of the time: a folder may hold 50,000 files."""
+    patterns = [found for above in _from(root, folder) if (found := _patterns(above, root))]
 
     def fail(error: OSError) -> None:
         raise error
 
     for where, folders, names in os.walk(folder, onerror=fail):
         if IGNORE in names:
-            name = Path(where, IGNORE).relative_to(root)
+            name = os.path.relpath(f"{where}/{IGNORE}", root)
             raise StageError(f"{name}: DVC takes no folder that holds one; put it further up")
-        here = [(f"{Path(where).relative_to(above)}/", spec) for above, spec in patterns[::-1]]
-        folders[:] = [name for name in folders if not _hides(here, f"{name}/")]
-        yield from (Path(where, name) for name in names if not _hides(here, name))
+        hidden = OWN & {*folders, *names}
+        if patterns:
+            here = [(f"{os.path.relpath(where, above)}/", spec) for above, spec in patterns[::-1]]
+            hidden |= {name for name in folders if _hides(here, f"{name}/")}
+            hidden |= {name for name in names if _hides(here, name)}
+        folders[:] = [name for name in folders if name not in hidden]
+        yield from (f"{where}/{name}" for name in names if name not in hidden)
 
 
 def require_patterns(root: Path) -> None:
     """Raise StageError where .dvcignore holds no patterns."""
-    if (root / IGNORE).exists():
-        _patterns(root, root)
+    _patterns(root, root)
 
 
 def _from(root: Path, folder: Path) -> list[Path]:
@@ -67,14 +75,16 @@ def _from(root: Path, folder: Path) -> list[Path]:
     return between[::-1] or [root]
 
 
-def _patterns(folder: Path, root: Path) -> tuple[Path, Any]:
-    """Return a folder and the patterns of the .dvcignore in it."""
-    from pathspec import GitIgnoreSpec  # noqa: PLC0415  # only where there is a folder
-
+def _patterns(folder: Path, root: Path) -> tuple[Path, Any] | None:
+    """Return a folder and the patterns of the .dvcignore in it, where it has any."""
     path = folder / IGNORE
     try:
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return folder, GitIgnoreSpec.from_lines([*ALWAYS_IGNORED, *lines])
+        if not any(line.strip() and not line.startswith("#") for line in lines):
+            return None
+        from pathspec import GitIgnoreSpec  # noqa: PLC0415  # 20 ms, and some for each path
+
+        return folder, GitIgnoreSpec.from_lines(lines)
     except ValueError as error:  # not UTF-8, or no pattern
         name = path.relative_to(root)
         raise StageError(f"{name}: expected patterns as in .gitignore, found {error}") from None

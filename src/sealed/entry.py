@@ -36,8 +36,14 @@ def _lines(text: str) -> dict[str, int]:
         return {}
 
 
-def extended(text: str, name: str, deps: Iterable[str] = (), params: Pairs | None = None) -> str:
-    """Return a dvc.yaml with more deps and params in one stage. Raises StageError."""
+def extended(
+    text: str,
+    name: str,
+    deps: Iterable[str] = (),
+    params: Pairs | None = None,
+    outs: Iterable[str] = (),
+) -> str:
+    """Return a dvc.yaml with more deps, params and outs in one stage. Raises StageError."""
     if "@" in name:
         raise StageError(
             f"{name}: one of several stages of a template, whose entry is not this stage's alone; "
@@ -49,6 +55,8 @@ def extended(text: str, name: str, deps: Iterable[str] = (), params: Pairs | Non
     for file, keys in (params or {}).items():
         for key in keys:
             text = _with(text, name, "params", key if file == PARAMS else {file: [key]})
+    for out in outs:
+        text = _with(text, name, "outs", out)
     return text
 
 
@@ -69,8 +77,8 @@ def _require(text: str, name: str) -> None:
         raise StageError(f"{name}: not to be found in its dvc.yaml: {error}") from None
     if not isinstance(entry, dict) or "cmd" not in entry:
         raise StageError(f"{name}: written by a template, not by an entry of its own; add by hand")
-    if not all(isinstance(entry.get(key, []), list) for key in ("deps", "params")):
-        raise StageError(f"{name}: its deps or params are no lists; add by hand")
+    if not all(isinstance(entry.get(key, []), list) for key in ("deps", "params", "outs")):
+        raise StageError(f"{name}: its deps, params or outs are no lists; add by hand")
 
 
 def _with(text: str, name: str, key: str, item: Any) -> str:

@@ -9,21 +9,24 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from sealed import address, caller
 from sealed.address import Address
-from sealed.advice import advise, unnoticed, watched
-from sealed.engines import bwrap, command, engine, process
+from sealed.engines import command, engine, process
 from sealed.engines.engine import Engine
 from sealed.errors import SIGNALLED, StageError
 from sealed.rooms import checkpoints, delivery, inputs, inspection, place, restoration, room
 from sealed.rooms.room import Room
 from sealed.stage import Stage, read
+from sealed.violation import EDITED, Finding
+from sealed.watch import audit, told
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+Code = Callable[[], list[Finding]]  # what `sealed check` says of the stage, looked up once
 
 
 def launch(of: Address, words: str | None = None) -> None:
@@ -40,19 +43,20 @@ def launch(of: Address, words: str | None = None) -> None:
         chosen = engine.choose(stage, of.root, os.environ)
         rooms = place.rooms(of.root, os.environ, hidden=chosen.name != engine.HOST)
         starter = caller.find()
-        terms = room.Terms(rooms, engine.discard, binding=chosen.name == bwrap.NAME)
-        with room.opened(stage, of.root, terms, starter) as bare:
+        terms = room.Terms(rooms, engine.discard, binding=chosen.name != engine.HOST)
+        with _telling(stage, of), room.opened(stage, of.root, terms, starter) as bare:
             kept = checkpoints.opened(stage, bare, chosen.image, of.root)
-            made = bare._replace(turn=_turn(stage, words, bare), kept=kept)
+            turn, seen = _turn(stage, words, bare), command.seen(chosen, bare)
+            made = bare._replace(turn=turn, kept=kept, seen=seen)
             if made.done == 0:
                 _say_what_is_special(stage, chosen, of)
-            last_words = _run(chosen, stage, made, of)
+            code = cache(lambda: _in_code(stage, of))
+            last_words = _run(chosen, stage, made, of, code)
             if made.done + 1 == len(stage.commands):
-                with _advising(last_words, stage, made, of):
+                with _advising(last_words, stage, made, of, code):
                     inspection.inspect(made, stage)
                 _publish(stage, made, of)
-                for line in unnoticed(last_words, stage, made, of.root).lines(stage):
-                    say(of, f"it did without what the project has: {line}")
+                _say_what_it_did_without(last_words, stage, made, of, code)
             elif starter:
                 room.keep(made, stage, starter)
 
@@ -89,27 +93,67 @@ def _say_what_is_special(stage: Stage, chosen: Engine, of: Address) -> None:
         say(of, f"{', '.join(found)}: `persist`, so it finds what its last run left there")
 
 
-def _run(chosen: Engine, stage: Stage, made: Room, of: Address) -> str:
+def _in_code(stage: Stage, of: Address) -> list[Finding]:
+    from sealed import advice  # noqa: PLC0415  # not before the stage has started
+
+    return advice.in_code(stage, of.root)
+
+
+def _say_what_it_did_without(
+    last_words: str, stage: Stage, made: Room, of: Address, code: Code
+) -> None:
+    from sealed import advice  # noqa: PLC0415
+
+    lacking = advice.unnoticed(last_words, stage, made, of.root, code())
+    for line in lacking.lines(stage):
+        say(of, f"it did without what the project has: {line}")
+    _tell(lacking.findings(code()), stage, of)
+
+
+def _tell(found: list[Finding], stage: Stage, of: Address) -> None:
+    """Tell as data what was found wrong; that this cannot be changes nothing else."""
+    try:
+        told.tell(found, stage, of.root, os.environ)
+    except OSError as error:
+        say(of, f"{told.VARIABLE}: {error}")
+
+
+def _run(chosen: Engine, stage: Stage, made: Room, of: Address, code: Code) -> str:
     """Run a command in the room, return its last words. Raises StageError where it fails."""
+    audit.put(made.hook, made.log)
     argv, environ = command.build(chosen, stage, made, os.environ)
-    if chosen.name == engine.HOST:
-        environ = watched(made, environ)
-    status, last_words = process.run(argv, environ, chosen, made)
-    with _advising(last_words, stage, made, of):
+    last = made.done + 1 == len(stage.commands)
+    meanwhile = code if last else lambda: None
+    status, last_words = process.run(argv, environ, chosen, made, meanwhile)
+    with _advising(last_words, stage, made, of, code):
         if status:
             reason = engine.explain(status, chosen, stage, os.environ, last_words)
-            raise StageError(reason, status if status > 0 else SIGNALLED - status)
+            found = engine.refused(chosen, stage, last_words)
+            raise StageError(reason, status if status > 0 else SIGNALLED - status, found)
     return last_words
 
 
 @contextmanager
-def _advising(last_words: str, stage: Stage, made: Room, of: Address) -> Iterator[None]:
+def _advising(last_words: str, stage: Stage, made: Room, of: Address, code: Code) -> Iterator[None]:
     """Say what may have been missing, before why it failed."""
     try:
         yield
-    except StageError:
-        for line in advise(last_words, stage, made, of.root):
+    except StageError as reason:
+        from sealed import advice  # noqa: PLC0415
+
+        lacking = advice.advise(last_words, stage, made, of.root, code())
+        for line in lacking.lines(stage):
             say(of, line)
+        reason.found += lacking.findings(code())
+        raise
+
+
+@contextmanager
+def _telling(stage: Stage, of: Address) -> Iterator[None]:
+    try:
+        yield
+    except StageError as reason:
+        _tell(reason.found, stage, of)
         raise
 
 
@@ -118,13 +162,19 @@ def _publish(stage: Stage, made: Room, of: Address) -> None:
     checkpoints.note(stage, made)
     with delivery.delivered(made, stage, of.root, place.known(of.root, os.environ)) as put:
         if found := inputs.changed(made.inputs, made.path, stage, of.root):
-            raise StageError(
+            line = (
                 f"{', '.join(found)}: changed while {stage.what} ran, so its results are not of "
                 "what lies here; nothing is published, run it again"
             )
+            raise StageError(line, found=[_edited(*one.partition(": ")) for one in found])
         _ignore_signals()  # publishing takes milliseconds, and is whole or not at all
         put()
     checkpoints.discard_others(made)
+
+
+def _edited(path: str, _: str, key: str) -> Finding:
+    line = "changed while the stage ran; run it again"
+    return Finding(EDITED, path, line, keys=tuple(filter(None, key.split("."))))
 
 
 @contextmanager

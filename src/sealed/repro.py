@@ -1,6 +1,7 @@
 """Run DVC so that each stage is sealed: `python -m sealed.repro repro [what dvc repro takes]`.
 
-It becomes `dvc`, with SHELL set to the launcher; dvc.yaml and dvc.lock stay as they are.
+It becomes `dvc`, with SHELL set to the launcher; dvc.yaml and dvc.lock stay as they are. With
+`--violations FILE` what is wrong with the stages is in that file in the end, a line of JSON each.
 """
 
 import os
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from sealed.errors import StageError
+from sealed.watch import told
 
+OURS = "--violations"
 LAUNCHER = """#!/bin/sh
 exec {python} -c {code} "$@"
 """
@@ -24,8 +27,24 @@ def run(words: list[str]) -> NoReturn:
     dvc = shutil.which("dvc") or (str(here) if here.exists() else None)
     if dvc is None:
         raise StageError("dvc: not on PATH; install it, or activate the environment that has it")
+    words = _without_ours(words)
     os.environ["SHELL"] = str(launcher())
     os.execv(dvc, [dvc, *words])  # noqa: S606
+
+
+def _without_ours(words: list[str]) -> list[str]:
+    """Take `--violations FILE` from the arguments, which is not DVC's, and begin the file."""
+    left, rest = [], iter(words)
+    for word in rest:
+        flag, _, value = word.partition("=")
+        if flag != OURS:
+            left.append(word)
+            continue
+        value = value or next(rest, "")
+        if not value or Path(value).is_dir():
+            raise StageError(f"{OURS}: expected a file to write to, found {value!r}")
+        told.begin(value)
+    return left
 
 
 def launcher() -> Path:

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from sealed.address import PIPELINE, Address
 from sealed.declared import resolution, settings
@@ -15,8 +15,7 @@ PARAMS = "params.yaml"
 OWN = re.compile(r"(?:\./)?stages/run ([\w-]+)")  # a command that is this launcher
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(NamedTuple):
     """One stage; its paths are relative to the project, which is DVC's root."""
 
     file: str  # the dvc.yaml that declares it
@@ -24,7 +23,7 @@ class Stage:
     commands: tuple[str, ...]  # for a shell, one after the other
     wdir: str = "."
     deps: tuple[str, ...] = ()
-    params: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # file -> keys; (): whole
+    params: Mapping[str, tuple[str, ...]] = MappingProxyType({})  # file -> keys; (): whole
     outs: tuple[str, ...] = ()  # outs, metrics and plots
     cached: tuple[str, ...] = ()  # of these, what DVC keeps in its cache
     persistent: tuple[str, ...] = ()  # of these, what DVC leaves there: the stage finds its last
@@ -130,7 +129,7 @@ def of(found: dict[str, Any]) -> Stage:
         outside=tuple(path for path in deps if _leaves(path)),
         remote=tuple(path for path in [*found["deps"], *outs] if "://" in path),
         sealed=sealed,
-        settings=replace(read, records=tuple(records)),
+        settings=read._replace(records=tuple(records)),
     )
 
 

@@ -2,29 +2,46 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from typing import Final, Literal, NamedTuple
 
-READ = "undeclared read"
-WRITE = "undeclared write"
-CHANGED = "input changed"
-EDITED = "input edited meanwhile"
-OUT_MISSING = "out missing"
-PARAMETER = "parameter undeclared"
-MODULE = "module undeclared"
-NETWORK = "network refused"
-DEP_MISSING = "dep missing"
-DEP_UNUSED = "dep unused"
-KINDS = (
-    *(READ, WRITE, CHANGED, EDITED, OUT_MISSING),
-    *(PARAMETER, MODULE, NETWORK, DEP_MISSING, DEP_UNUSED),
-)
+READ: Final = "undeclared read"
+WRITE: Final = "undeclared write"
+CHANGED: Final = "input changed"
+EDITED: Final = "input edited meanwhile"
+OUT_MISSING: Final = "out missing"
+PARAMETER: Final = "parameter undeclared"
+MODULE: Final = "module undeclared"
+NETWORK: Final = "network refused"
+DEP_MISSING: Final = "dep missing"
+DEP_UNUSED: Final = "dep unused"
+Kind = Literal[
+    "undeclared read",
+    "undeclared write",
+    "input changed",
+    "input edited meanwhile",
+    "out missing",
+    "parameter undeclared",
+    "module undeclared",
+    "network refused",
+    "dep missing",
+    "dep unused",
+]
 
 
-@dataclass(frozen=True)
-class Violation:
+class Finding(NamedTuple):
+    """What is wrong with a stage; it has no place in dvc.yaml yet."""
+
+    kind: Kind
+    path: str  # relative to the project; nothing where it is no file
+    reason: str
+    hint: bool = False
+    keys: tuple[str, ...] = ()  # of the params file `path`
+
+
+class Violation(NamedTuple):
     """One difference between what a stage does and what it declares."""
 
-    kind: str  # one of KINDS
+    kind: Kind
     stage: str  # as DVC calls it: `train`, `each@1`, `sub/dvc.yaml:train`
     path: str  # relative to the project; a key of a params file: `params.yaml:train.seed`
     reason: str  # how it is known, and what to do
@@ -32,11 +49,6 @@ class Violation:
     line: int = 1  # of the stage in it
     repair: str = ""  # a patch of `file`; nothing where no edit in place will do
     hint: bool = False  # it may be right as it is
-
-    def __post_init__(self) -> None:
-        """Refuse a kind that no reader of the data would know."""
-        if self.kind not in KINDS:
-            raise ValueError(f"expected a kind of violation, found {self.kind!r}")
 
     def __str__(self) -> str:
         """Return it in a line."""
@@ -46,7 +58,12 @@ class Violation:
 
 def as_json(found: Iterable[Violation]) -> str:
     """Return violations as a JSON array."""
-    return json.dumps([asdict(violation) for violation in found], indent=2)
+    return json.dumps([violation._asdict() for violation in found], indent=2)
+
+
+def as_line(violation: Violation) -> str:
+    """Return a violation as a line of JSON."""
+    return json.dumps(violation._asdict()) + "\n"
 
 
 def as_github(violation: Violation) -> str:

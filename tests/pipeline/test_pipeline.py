@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +62,7 @@ def test_without_one_of_its_modules_a_stage_would_be_told(name: str) -> None:
     stage = next(stage for stage in read.stages if stage.name == name)
     for dep in (dep for dep in stage.deps if dep.endswith(".py")):
         deps = tuple(other for other in stage.deps if other != dep)
-        found = Checker(read).findings(replace(stage, deps=deps))
+        found = Checker(read).findings(stage._replace(deps=deps))
         empty = dep.endswith("__init__.py") and is_empty(PROJECT / dep)
         assert [one.path for one in found] == [dep] * (not empty)
 

@@ -6,7 +6,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from sealed_project import ROOT
+from sealed_project import DECLARED, ROOT, require_bwrap, require_image
 
 Done = subprocess.CompletedProcess[str]
 
@@ -20,6 +20,18 @@ class Foreign:
         if not root.exists():
             root.mkdir(parents=True)
             self.plain("init", "--no-scm", "-q")
+
+    def on(self, engine: str) -> "Foreign":
+        """Have its stages run there, in the image of this project, if that can be had."""
+        if engine == "bwrap":
+            require_bwrap()
+        elif engine == "docker":
+            require_image()
+            for name in ("Dockerfile", "requirements.lock"):
+                self.write(name, (ROOT / name).read_text(encoding="utf-8"))
+            self.write("sealed.toml", DECLARED)
+        self.engine = engine
+        return self
 
     def write(self, path: str, text: str) -> "Foreign":
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,7 @@ from sealed.errors import StageError
 
 ROOT = Path(__file__).parents[2]
 COPIES = "from pathlib import Path\nPath('out.txt').write_text(Path('in.txt').read_text() + '!')\n"
+DECLARED = '[image]\ndockerfile = "Dockerfile"\nlock = "requirements.lock"\n'
 WAITS = """
 import os, sys, time
 from pathlib import Path
@@ -124,6 +125,7 @@ def on(engine: str, project: Project) -> Project:
         require_image()
         for name in ("Dockerfile", "requirements.lock"):
             shutil.copy(ROOT / name, project.root)
+        project.write("sealed.toml", DECLARED)
     project.engine = engine
     return project
 
@@ -139,7 +141,7 @@ def require_bwrap() -> None:
 
 def require_image() -> str:
     """Return the image of this project's lock; skip a test without it; in CI it has to be."""
-    tag = image.tag(image.CPU_LOCK, ROOT)
+    tag = image.tag("requirements.lock", ROOT)
     with contextlib.suppress(FileNotFoundError):
         command = ["docker", "image", "inspect", tag]
         if subprocess.run(command, check=False, capture_output=True).returncode == 0:

@@ -1,10 +1,13 @@
 """All that a stage lacks is told in one run; what it did without, although it succeeded too."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from foreign_project import Foreign
+from sealed.engines import image
+from sealed_project import require_image
 
 
 @pytest.fixture
@@ -115,3 +118,50 @@ def test_a_folder_that_the_command_names_is_told(project: Foreign) -> None:
     project.write("box/code/a.txt", "a").write("box/code/.gitignore", "")
     declare(project, "cd box && tar -cf ../out code/")
     assert advice(project) == {"box/code"}
+
+
+ENGINES = ["host", "bwrap", pytest.param("docker", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_on_each_engine_it_is_told_what_python_asked_for_in_vain(
+    project: Foreign, engine: str
+) -> None:
+    code = """
+        import glob, os, subprocess, sys
+        for path in ("con" + "fig.txt", os.getcwd() + "/abso" + "lute.txt", "nowhere.txt"):
+            try:
+                open(path)
+            except OSError:
+                pass
+        found = glob.glob("data/*.csv")
+        os.path.exists("unseen.txt")
+        child = "try: open('chi' + 'ld.txt')\\nexcept OSError: pass"
+        subprocess.run([sys.executable, "-c", child], check=True)
+        open("out", "w").write(str(found))
+    """
+    for path in ("config.txt", "absolute.txt", "unseen.txt", "child.txt", "data/b.csv"):
+        project.write(path, "x")
+    project.on(engine).write("run.py", code).write("data/a.csv", "a")
+    declare(project, "python run.py", "run.py", "data/a.csv")
+    said = [line.split(" is not declared")[0] for line in lines(project) if "did without" in line]
+    assert [line.rpartition(" ")[2] for line in said] == [
+        *("absolute.txt", "child.txt", "config.txt", "data/b.csv"),
+    ]
+    assert project.read("out") == "['data/a.csv']"
+
+
+@pytest.mark.slow
+def test_what_an_image_says_of_pythonpath_stays(project: Foreign) -> None:
+    base = require_image()
+    project.on("docker")
+    project.write("own/Dockerfile", f"FROM {base}\nENV PYTHONPATH=/somewhere\n")
+    code = "import os; open('out', 'w').write(os.environ['PYTHONPATH'])"
+    project.write("run.py", code)
+    entry = "\n    meta: {sealed: {image: own}}"
+    declare(project, "python run.py", "run.py", "own", outs=f"[out]{entry}")
+    done = project.sealed("repro")
+    assert done.returncode == 0, done.stderr
+    assert project.read("out") == "/sealed/hook:/somewhere"
+    tag = image.own("own", ("own",), project.root)[0]
+    subprocess.run(["docker", "rmi", tag], check=True, capture_output=True)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +17,16 @@ import made
 from sealed.engines import bwrap
 from sealed.rooms.room import Room
 from sealed.stage import Stage
-from sealed_project import Project, on, require_bwrap
+from sealed_project import (
+    COPIES,
+    WAITS,
+    Project,
+    alive,
+    descendants,
+    on,
+    require_bwrap,
+    wait_until,
+)
 
 BWRAPS = {"null", "zero", "full", "random", "urandom", "tty", "ptmx", "console"}  # its own
 
@@ -147,6 +157,60 @@ def test_a_large_dep_is_read_in_its_place_and_cannot_be_written(project: Project
     found = passes(project, code, deps=["large.bin"])
     assert found == "20000000 Read-only file system"
     assert (project.root / "large.bin").stat().st_size == 20_000_000
+
+
+@pytest.mark.parametrize("engine", ["bwrap", pytest.param("docker", marks=pytest.mark.slow)])
+def test_a_folder_of_many_files_is_read_in_its_place_and_cannot_be_written(
+    project: Project,
+) -> None:
+    for number in range(300):
+        project.write(f"many/sub/{number}", "x")
+    project.write("large.bin", "y" * 5_000_000)
+    code = """
+    from pathlib import Path
+    found = [path.read_text() for path in Path('many/sub').iterdir()]
+    said = []
+    for path in ('many/sub/0', 'many/new', 'large.bin'):
+        try:
+            Path(path).write_text('z')
+        except OSError as error:
+            said.append(error.strerror)
+    Path('out.txt').write_text(f"{len(found)} {Path('large.bin').stat().st_size} {set(said)}")
+    """
+    found = passes(project, code, deps=["many", "large.bin"])
+    assert found == "300 5000000 {'Read-only file system'}"
+
+
+@pytest.mark.fault(37)
+def test_a_folder_that_is_edited_by_its_user_meanwhile_is_named(project: Project) -> None:
+    for number in range(300):
+        project.write(f"many/{number}", "x")
+    ends = "import sys, time\nprint('started 0', file=sys.stderr, flush=True)\ntime.sleep(2)\n"
+    running = project.stage("wait", ends + COPIES, deps=["many", "in.txt"]).start(
+        "stages/run", "wait"
+    )
+    running.stage_pid()
+    project.write("many/1", "edited")
+    assert running.process.wait(60) == 2
+    assert "many/1: changed while stages/wait.py ran" in running.said()
+    assert not (project.root / "out.txt").exists()
+
+
+@pytest.mark.fault(89)
+def test_a_bubblewrap_that_is_killed_takes_the_stage_with_it(project: Project) -> None:
+    running = project.stage("wait", WAITS).start("stages/run", "wait")
+    stage = running.stage_pid()
+    found = [pid for pid in descendants(running.process.pid) if is_bwrap(pid)]
+    os.kill(found[0], signal.SIGKILL)
+    assert running.process.wait(30) == 137
+    assert "stages/wait.py was killed (SIGKILL)" in running.said()
+    wait_until(lambda: not alive(stage))
+    assert project.rooms() == []
+    assert not (project.root / "out.txt").exists()
+
+
+def is_bwrap(pid: int) -> bool:
+    return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() == "bwrap"
 
 
 def test_what_is_declared_to_be_read_outside_is_there(project: Project, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from sealed.engines import client, engine, gpu, image
 from sealed.engines.engine import Engine
 from sealed.errors import StageError
 from sealed.stage import Stage
+from sealed_project import DECLARED
 
 ROOT = Path(__file__).parents[2]
 HERE = os.uname().nodename
@@ -106,6 +107,7 @@ def test_an_engine_on_another_machine_that_does_not_see_the_room_is_not_taken(
 ) -> None:
     for file in ("Dockerfile", "requirements.lock"):
         (tmp_path / file).write_text("x", encoding="utf-8")
+    (tmp_path / "sealed.toml").write_text(DECLARED, encoding="utf-8")
     engines.put("docker", info=info, create=NO_SIGHT)
     because = (
         f"docker: runs on elsewhere and does not see {tmp_path} \\(invalid mount config .*: /x\\)"
@@ -186,7 +188,7 @@ def test_without_the_nvidia_toolkit_or_a_cdi_spec_the_stage_goes_without_and_it_
 @pytest.mark.fault(68)
 @pytest.mark.usefixtures("with_gpu")
 def test_an_image_without_cuda_is_not_given_a_gpu(engines: Engines) -> None:
-    cpu = image.tag(image.CPU_LOCK, ROOT)
+    cpu = image.tag("requirements.lock", ROOT)
     missing = f'case "$5" in {cpu}) exit 0;; *) echo "No such image" >&2; exit 1;; esac'
     engines.put("docker", info=DOCKER, image=missing)
     chosen = choose(TRAIN)

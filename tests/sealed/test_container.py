@@ -19,6 +19,7 @@ import yaml
 import made
 from sealed.engines import client, command, image
 from sealed.engines.engine import Engine
+from sealed.watch import audit
 from sealed_project import ROOT, WAITS, Project, on, require_image, wait_until
 
 pytestmark = pytest.mark.slow
@@ -124,7 +125,10 @@ def test_outs_belong_to_the_caller(
     (tmp_path / "room/stages/own.py").write_text("open('out.txt', 'w')")
     stage = made.stage("own")
     chosen = Engine("docker", built, "", client.flags(client.find("docker", ROOT)))
-    argv, environ = command.build(chosen, stage, made.room(tmp_path), os.environ)
+    room = made.room(tmp_path)
+    room.tmp.mkdir()
+    audit.put(room.hook, room.log)
+    argv, environ = command.build(chosen, stage, room, os.environ)
     subprocess.run(argv, env=environ, check=True)
     status = (tmp_path / "room/out.txt").stat()
     assert (status.st_uid, status.st_gid) == (1234, 1234)
@@ -209,7 +213,7 @@ def test_an_image_without_a_python_that_runs_is_named(
     docker: Project, mode: int | None, status: int, message: str
 ) -> None:
     docker.write("Dockerfile", f"# an image of its own: {mode}")
-    tag = image.tag(image.CPU_LOCK, docker.root)
+    tag = image.tag("requirements.lock", docker.root)
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as content:
         file = tarfile.TarInfo("usr/bin/python" if mode else "x")

@@ -13,6 +13,7 @@ from sealed.engines.client import Client
 from sealed.engines.engine import Engine
 from sealed.errors import StageError
 from sealed.stage import Stage
+from sealed_project import DECLARED
 
 ROOT = Path(__file__).parents[2]
 STAGE = made.stage("train")
@@ -50,7 +51,7 @@ def test_unset_a_container_is_taken_when_its_image_is_built(path: Path, name: st
     tag = image.tag("requirements.lock", ROOT)
     assert str(choose()) == f"in {name}, image {tag} (STAGE_ENGINE unset, image built)"
     asked = (path / f"{name}.log").read_text(encoding="utf-8").split()
-    assert asked[:5] == ["image", "inspect", "--format", "{{.Id}}", tag]
+    assert asked[:6] == ["image", "inspect", "--format", "{{json", ".Config.Env}}", tag]
 
 
 def test_unset_and_without_an_image_the_host_is_taken_and_it_is_said_why(path: Path) -> None:
@@ -77,7 +78,7 @@ FORBIDDEN = """echo "bwrap: No permissions to create new namespace, likely becau
 exit 1"""
 
 
-@pytest.mark.fault(24)
+@pytest.mark.fault(24, 89)
 def test_where_namespaces_are_forbidden_the_host_is_taken_or_bwrap_refused(path: Path) -> None:
     put(path, "bwrap", FORBIDDEN)
     message = "bwrap: may not make namespaces here (No permissions to create new namespace)"
@@ -127,8 +128,8 @@ def test_an_engine_that_hangs_is_given_up(path: Path, monkeypatch: pytest.Monkey
     ("status", "message"),
     [
         (125, "docker could not run the container; its own message is above"),
-        (126, "`python` in stages:x cannot be executed; run `make image`"),
-        (127, "there is no `python` in stages:x; run `make image`"),
+        (126, "`python` in stages:x cannot be executed; build the image anew"),
+        (127, "there is no `python` in stages:x; build the image anew"),
         (137, "stages/train.py was killed .* for want of memory; the limit is STAGE_MEMORY=1g"),
         (1, "stages/train.py failed with exit status 1"),
         (-15, "stages/train.py was ended by signal 15"),
@@ -181,9 +182,14 @@ def test_a_container_is_sealed(name: str, tmp_path: Path) -> None:
     assert any(flag.startswith("--cidfile=") for flag in argv)
     assert any(flag.startswith("--pids-limit=") for flag in argv)
     assert not [part for part in argv if "HIDDEN" in part or part == "-t"]
-    [mount] = [argv[i + 1] for i, flag in enumerate(argv) if flag == "--mount"]
-    room = tmp_path / 'a "room", with\tall' / "room"
-    assert next(csv.reader([mount])) == ["type=bind", f"source={room}", "target=/room"]
+    mounts = [argv[i + 1] for i, flag in enumerate(argv) if flag == "--mount"]
+    room = made.room(tmp_path / 'a "room", with\tall')
+    expected = [
+        ["type=bind", f"source={room.path}", "target=/room"],
+        ["type=bind", f"source={room.log}", "target=/sealed/asked"],
+        ["type=bind", f"source={room.hook}", "target=/sealed/hook", "readonly"],
+    ]
+    assert list(csv.reader(mounts)) == expected
 
 
 @pytest.mark.parametrize("name", ["docker", "podman"])
@@ -206,24 +212,62 @@ def test_the_network_and_what_a_stage_may_see_of_the_environment_are_declared(
     assert "--network=none" not in argv
     assert f"MIRROR={folder}" in argv
     assert "OTHER=x" not in argv
-    assert [part for part in argv if part.endswith(",readonly")] == [
-        f"type=bind,source={folder},target={folder},readonly"  # once, though two variables name it
-    ]
+    # once, though two variables name it
+    assert argv.count(f"type=bind,source={folder},target={folder},readonly") == 1
 
 
-def test_the_image_is_named_after_what_it_is_built_from(tmp_path: Path) -> None:
-    (tmp_path / "Dockerfile").write_text("FROM a")
-    (tmp_path / "requirements.lock").write_text("x==1")
-    before = image.tag("requirements.lock", tmp_path)
-    assert image.locks(tmp_path) == ["requirements.lock"]
-    (tmp_path / "requirements.lock").write_text("x==2")
-    assert image.tag("requirements.lock", tmp_path) != before
+@pytest.fixture
+def declared(tmp_path: Path) -> Path:
+    for name in ("Dockerfile", "requirements.lock"):
+        (tmp_path / name).write_text("FROM a", encoding="utf-8")
+    (tmp_path / "sealed.toml").write_text(DECLARED, encoding="utf-8")
+    return tmp_path
+
+
+def test_the_image_is_named_after_what_it_is_built_from(declared: Path) -> None:
+    [before] = image.tags(declared)
+    assert before == image.tag("requirements.lock", declared)
+    (declared / "requirements.lock").write_text("x==2", encoding="utf-8")
+    assert image.tags(declared) != [before]
+
+
+def test_a_dockerfile_that_nobody_declares_is_left_alone(path: Path, declared: Path) -> None:
+    """It may be that of an app, and the lock beside it any."""
+    put(path, "docker", SAYS["image built"])
+    (declared / "sealed.toml").unlink()
+    assert image.tags(declared) == []
+    with pytest.raises(StageError, match=r"docker: sealed\.toml declares no image, nor does the"):
+        engine.choose(STAGE, declared, {"STAGE_ENGINE": "docker"})
+    assert engine.choose(STAGE, declared, {}).name == "host"
+    assert not (path / "docker.log").exists()
+
+
+@pytest.mark.fault(85)
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("[image", "expected TOML, found "),
+        ("[image]\ndockerfile = 'Dockerfile'", "expected `[image]` with `dockerfile`, `lock` and"),
+        (DECLARED + "x = 1", "and maybe `gpu_lock`, found dockerfile, lock, x; correct it"),
+        (DECLARED + "[other]", "expected `[image]` with"),
+        ("image = 1", "found 1; correct it"),
+        (DECLARED.replace("requirements", "no"), "expected a file of the project, found 'no.lock'"),
+    ],
+)
+def test_a_spoilt_declaration_of_the_image_is_told(declared: Path, text: str, found: str) -> None:
+    (declared / "sealed.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(StageError) as refused:
+        image.tags(declared)
+    assert str(refused.value).startswith("sealed.toml: ")
+    assert found in str(refused.value)
 
 
 def test_the_lock_of_the_gpu_comes_first_where_there_is_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    found = image.declared(ROOT)
+    assert found
     monkeypatch.setattr(gpu, "present", lambda: True)
-    assert image.locks(ROOT) == ["requirements-gpu.lock", "requirements.lock"]
+    assert found.locks == ["requirements-gpu.lock", "requirements.lock"]
     monkeypatch.setattr(gpu, "present", lambda: False)
-    assert image.locks(ROOT) == ["requirements.lock", "requirements-gpu.lock"]
+    assert found.locks == ["requirements.lock", "requirements-gpu.lock"]

@@ -174,3 +174,51 @@ def test_the_state_of_a_file_is_trusted_only_once_it_is_old_enough(tmp_path: Pat
     source = tmp_path / "source"
     source.write_text("x")
     assert inputs.copy(source, tmp_path / "copy") is None
+
+
+@pytest.fixture
+def many(project: Project) -> Project:
+    """Declare a folder of as many files as an engine would show in its place."""
+    for number in range(inputs.BOUND_FILES):
+        project.write(f"many/{number % 3}/{number}.txt", "x")
+    return project.stage("copy", deps=["in.txt", "many"])
+
+
+def furnished(project: Project, name: str = "room") -> inputs.Inputs:
+    room = project.root.parent / name
+    room.mkdir()
+    return inputs.furnish(room, read(of_name("copy", project.root)), project.root, binding=True)
+
+
+def test_a_large_folder_is_not_copied_where_an_engine_can_show_it(many: Project) -> None:
+    found = furnished(many)
+    assert found.bound == {"many": many.root / "many"}
+    assert len(found.files) == inputs.BOUND_FILES + 2
+    assert list((many.root.parent / "room/many").iterdir()) == []
+
+
+SPOILS: dict[str, Any] = {
+    "a file that DVC ignores": lambda root: (root / "many/0/x.pyc").touch(),
+    "a link": lambda root: (root / "many/0/link").symlink_to("0.txt"),
+    "an out in it": None,
+}
+
+
+@pytest.mark.parametrize("what", SPOILS)
+def test_a_folder_with_more_in_it_than_what_is_declared_is_copied(many: Project, what: str) -> None:
+    many.write(".dvcignore", "*.pyc\n")
+    if SPOILS[what]:
+        SPOILS[what](many.root)
+    else:
+        many.stage("copy", deps=["in.txt", "many/0", "many/1", "many/2"], outs=["many/out.txt"])
+    assert furnished(many).bound == {}
+    assert (many.root.parent / "room/many/0/0.txt").read_text() == "x"
+
+
+@pytest.mark.parametrize("edit", ["0/0.txt", "new.txt"])
+def test_an_edit_of_a_folder_that_is_shown_in_its_place_is_named(many: Project, edit: str) -> None:
+    stage, found = read(of_name("copy", many.root)), furnished(many)
+    room = many.root.parent / "room"
+    assert inputs.changed(found, room, stage, many.root) == []
+    many.write(f"many/{edit}", "other")
+    assert inputs.changed(found, room, stage, many.root) == [f"many/{edit}"]

@@ -1,5 +1,6 @@
 """What a stage asks for in vain is known, although it ends with status 0; driven directly."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sealed.violation import READ, as_github
+from sealed.violation import READ, Violation, as_github
 from sealed.watch import audit, tracer, vain
 from sealed.watch.opens import Opens
 
@@ -23,8 +24,17 @@ get("config.json"); get("declared.txt"); get("nowhere.txt"); get("given.txt")
 pathlib.Path("late.txt").write_text(get("late.txt"))
 subprocess.run([sys.executable, "-c", "try: open('sub/deep.txt')\\nexcept OSError: pass"])
 os.path.exists("stat.txt")
+import glob; glob.glob("data/*.csv"); glob.glob("*"); glob.glob("**/*.txt", recursive=True)
 """
-FILES = ("config.json", "declared.txt", "given.txt", "late.txt", "sub/deep.txt", "stat.txt")
+FILES = (
+    "config.json",
+    "declared.txt",
+    "given.txt",
+    "late.txt",
+    "sub/deep.txt",
+    "stat.txt",
+    "data/a.csv",
+)
 
 
 @pytest.fixture
@@ -51,18 +61,15 @@ def run(words: list[str], root: Path, **variables: str) -> subprocess.CompletedP
 
 
 def told(opens: Opens, root: Path) -> list[str]:
-    found = vain.violations(
-        opens, str(root / "room"), root / "project", "one", declared=("declared.txt",)
-    )
-    assert {one.kind for one in found} <= {READ}
-    return [one.path for one in found]
+    return vain.files(opens, (str(root / "room"),), root / "project", declared=("declared.txt",))
 
 
 def test_the_audit_hook_tells_what_python_asked_for_in_vain(root: Path) -> None:
     log = root / "log"
     run([sys.executable, "run.py"], root, **audit.variables(os.environ, log))
     opens = audit.read(log)
-    assert told(opens, root) == ["config.json", "sub/deep.txt"]  # not stat.txt: nobody is told
+    # not stat.txt, of which nobody is told, nor what a pattern for whatever is there finds
+    assert told(opens, root) == ["config.json", "data/a.csv", "sub/deep.txt"]
     assert str(root / "room/given.txt") in opens.read
     assert str(root / "room/late.txt") in opens.written
 
@@ -101,8 +108,44 @@ def test_half_a_line_of_a_log_is_passed_over(tmp_path: Path) -> None:
     assert audit.read(tmp_path / "none") == Opens()
 
 
-def test_a_violation_as_github_shows_it(root: Path) -> None:
-    opens = Opens(missed={str(root / "room/config.json")})
-    (one,) = vain.violations(opens, str(root / "room"), root / "project", "a,b", ())
+def test_a_violation_as_github_shows_it() -> None:
+    one = Violation(READ, "a,b", "config.json", "asked for in vain")
     begin = "::error file=dvc.yaml,line=1,title=undeclared read in a%2Cb::config.json: asked for"
     assert as_github(one).startswith(begin)
+
+
+@pytest.mark.fault(88)
+def test_a_log_that_the_stage_wrote_itself_is_only_data(root: Path) -> None:
+    room, log = root / "room", root / "log"
+    names = [
+        "../../../../etc/passwd",
+        "/etc/passwd",
+        f"{room}/../secret",
+        "a\x1b[2J.txt",
+        "x" * 9999,
+    ]
+    for name in names[2:4]:
+        (root / "project" / Path(name).name).write_text("x")
+    lines = [json.dumps(["missed", f"{room}/{name}"]) for name in names]
+    lines += [json.dumps(["missed", str(name)]) for name in names]
+    lines += ['["note", "x"]', '["__class__", "x"]', '["missed", 1]', "[" * 100_000, "\udcff", "{}"]
+    lines += [json.dumps(["globbed", f"{room}/{pattern}"]) for pattern in ("**", "../*", "[", "*")]
+    lines += [json.dumps(["missed", f"{room}/many/{i}"]) for i in range(200)]
+    log.write_text("\n".join(lines), encoding="utf-8", errors="surrogateescape")
+    (root / "project/many").mkdir()
+    for number in range(200):
+        (root / f"project/many/{number}").touch()
+    found = told(audit.read(log), root)
+    assert len(found) == vain.MOST
+    assert {path.split("/")[0] for path in found} == {"many"}
+
+
+@pytest.mark.fault(88)
+@pytest.mark.parametrize("kind", ["a link", "a pipe", "a folder"])
+def test_what_a_stage_puts_in_the_place_of_the_log_is_not_read(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "other").write_text('["missed", "/x"]')
+    log = tmp_path / "log"
+    {"a link": lambda: log.symlink_to("other"), "a pipe": lambda: os.mkfifo(log)}.get(
+        kind, log.mkdir
+    )()
+    assert audit.read(log) == Opens()

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,20 +14,9 @@ from sealed.check.project import Project, covered, holds
 from sealed.check.reads import Read, reads
 from sealed.check.source import is_dynamic, is_empty
 from sealed.stage import PARAMS, Stage
-from sealed.violation import DEP_MISSING, DEP_UNUSED, MODULE, PARAMETER, READ
+from sealed.violation import DEP_MISSING, DEP_UNUSED, MODULE, PARAMETER, READ, Finding
 
 LEAVINGS = (".gitignore", ".gitkeep", ".dvc")  # of which a folder without inputs may consist
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is wrong with a stage; it has no place in dvc.yaml yet."""
-
-    kind: str
-    path: str  # relative to the project
-    reason: str
-    hint: bool = False
-    keys: tuple[str, ...] = ()  # of the params file `path`
 
 
 class Checker:

@@ -3,7 +3,6 @@
 import argparse
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from sealed.check import violations
@@ -53,9 +52,9 @@ def _grouped(found: list[Violation]) -> list[Violation]:
     """Return violations that the stages of one template share once, with how many these are."""
     groups: dict[Violation, list[str]] = {}
     for one in found:
-        groups.setdefault(replace(one, stage="", repair=""), []).append(one.stage)
+        groups.setdefault(one._replace(stage="", repair=""), []).append(one.stage)
     return [
-        replace(one, stage=stages[0] + (f" and {len(stages) - 1} more" if stages[1:] else ""))
+        one._replace(stage=stages[0] + (f" and {len(stages) - 1} more" if stages[1:] else ""))
         for one, stages in groups.items()
     ]
 

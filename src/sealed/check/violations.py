@@ -6,10 +6,10 @@ from pathlib import Path
 
 from sealed import entry
 from sealed.check import project
-from sealed.check.findings import Checker, Finding
+from sealed.check.findings import Checker
 from sealed.errors import StageError
 from sealed.stage import Stage
-from sealed.violation import MODULE, PARAMETER, READ, Violation
+from sealed.violation import MODULE, PARAMETER, READ, WRITE, Finding, Violation
 
 
 def check(
@@ -73,7 +73,8 @@ def extended(text: str, stage: Stage, found: list[Finding]) -> str:
     for one in found:
         if one.kind == PARAMETER:
             params.setdefault(_from(stage.wdir, one.path), []).append(".".join(one.keys))
-    return entry.extended(text, stage.name, deps, params)
+    outs = [_from(stage.wdir, one.path) for one in found if one.kind == WRITE]
+    return entry.extended(text, stage.name, deps, params, outs)
 
 
 def repairs(root: Path, names: tuple[str, ...] = ()) -> Iterator[str]:

@@ -9,13 +9,21 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 
 def one(root: str, file: str, name: str) -> dict[str, Any]:
     """Return stage `name` of `root`/`file`. Raises DVC's errors; LookupError with the names."""
+    return several(root, file, name, seconds=0)[name]
+
+
+def several(root: str, file: str, name: str, *, seconds: float) -> dict[str, dict[str, Any]]:
+    """Return stage `name`, and as many others of its file as DVC resolves in that time."""
     from dvc.dvcfile import load_file  # noqa: PLC0415  # a third of a second
+    from dvc.exceptions import DvcException  # noqa: PLC0415
     from dvc.repo import Repo  # noqa: PLC0415
 
     repo = Repo(root, config={"core": {"no_scm": True}})  # git has no part in this
@@ -23,7 +31,15 @@ def one(root: str, file: str, name: str) -> dict[str, Any]:
     stages = project.LOADER(project, project.contents, {})  # without dvc.lock, which may be long
     if name not in stages:
         raise LookupError(f"expected one of the stages {', '.join(stages)}, found {name!r}")
-    return _plain(stages[name], root)
+    found = {name: _plain(stages[name], root)}
+    end, names = time.monotonic() + seconds, list(stages)
+    after = names.index(name) + 1
+    for other in names[after:] + names[: after - 1]:
+        if time.monotonic() >= end:
+            break
+        with suppress(DvcException):  # told when it is asked for
+            found[other] = _plain(stages[other], root)
+    return found
 
 
 def every(root: str) -> list[dict[str, Any]]:

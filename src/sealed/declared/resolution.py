@@ -4,34 +4,64 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sealed import content, document
+from sealed import content
 from sealed.address import PIPELINE
-from sealed.declared import index
+from sealed.declared import index, kept
 from sealed.errors import StageError
+
+OTHERS_SECONDS = 0.1  # spent on the other stages of a dvc.yaml, which may come next
 
 
 def one(root: Path, file: str, name: str) -> dict[str, Any]:
     """Return stage `name` of `file`, as `index` does. Raises StageError."""
+    found = kept.recall(root, file, name)
+    if found is not None:
+        return found
     if "DVC_STAGE" not in os.environ:  # else DVC has just read it
         content.require_patterns(root)
         _require_documents(root / file)
-    found = _answer(root, file, name)
-    assert isinstance(found, dict)  # noqa: S101  # for mypy
-    return found
+    if python() != sys.executable:
+        found = _elsewhere(root, (file, name), file)
+        assert isinstance(found, dict)  # noqa: S101  # for mypy
+        return found
+    return _here(root, file, name)
+
+
+def _here(root: Path, file: str, name: str) -> dict[str, Any]:
+    """Ask DVC for a stage, and keep what it says of this and others."""
+    began, read = time.time_ns(), set[str]()
+    with kept.noting(read), _refusing(file):
+        found = index.several(str(root), file, name, seconds=OTHERS_SECONDS)
+    kept.keep(root, file, found, read, began)
+    return found[name]
 
 
 def every(root: Path) -> list[dict[str, Any]]:
     """Return all stages that run a command, as `index` does. Raises StageError."""
     if (root / PIPELINE).exists():
         _require_documents(root / PIPELINE)
-    found = _answer(root)
+    if python() == sys.executable:
+        with _refusing(PIPELINE):
+            return index.every(str(root))
+    found = _elsewhere(root, (), PIPELINE)
     assert isinstance(found, list)  # noqa: S101  # for mypy
     return found
+
+
+@contextmanager
+def _refusing(where: str) -> Iterator[None]:
+    """Tell what DVC raises, which is its answer."""
+    try:
+        yield
+    except Exception as error:
+        raise _refusal(where, str(error) or repr(error)) from None
 
 
 def _require_documents(path: Path) -> None:
@@ -39,6 +69,8 @@ def _require_documents(path: Path) -> None:
 
     Templates take their values from the params.yaml beside it.
     """
+    from sealed import document  # noqa: PLC0415  # what is kept needs no YAML
+
     params = path.with_name("params.yaml")
     try:
         if params.is_file():
@@ -54,16 +86,6 @@ def _require_documents(path: Path) -> None:
             return
         reason = "another document"
     raise StageError(f"{path.name}: expected a mapping `stages`, found {reason}")
-
-
-def _answer(root: Path, *named: str) -> Any:
-    where = named[0] if named else "dvc.yaml"
-    if python() != sys.executable:
-        return _elsewhere(root, named, where)
-    try:
-        return index.one(str(root), *named) if named else index.every(str(root))
-    except Exception as error:  # whatever DVC raises is its answer
-        raise _refusal(where, str(error) or repr(error)) from None
 
 
 def _elsewhere(root: Path, named: tuple[str, ...], where: str) -> Any:

@@ -1,7 +1,6 @@
 """What a stage needs beside files, in `meta: {sealed: {...}}`; the rest of `meta` is others'."""
 
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from sealed.errors import StageError
 
@@ -9,8 +8,7 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
 NETWORK_VARIABLES = (*PROXIES, "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """The keys of `meta: {sealed: {...}}`, none of which DVC hashes."""
 
     network: bool = False
@@ -32,7 +30,7 @@ def read(where: str, meta: Any) -> Settings:
     entry = meta.get("sealed") if isinstance(meta, dict) else None
     if entry is None or entry is False:
         return NONE
-    kinds = {field.name: field.type for field in fields(Settings)}
+    kinds = Settings.__annotations__
     if not isinstance(entry, dict) or not entry.keys() <= kinds.keys():
         found = repr(entry)
         if isinstance(entry, dict):

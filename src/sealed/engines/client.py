@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ class Client(NamedTuple):
     rootless: bool  # root in a container is you outside
     remapped: bool  # nobody in a container is you outside: `dockerd --userns-remap`
     machine: str  # where containers run
+    python_path: str = ""  # PYTHONPATH in the image
 
 
 def find(name: str, root: Path, own: str = "", deps: tuple[str, ...] = ()) -> Client:
@@ -39,22 +41,23 @@ def find(name: str, root: Path, own: str = "", deps: tuple[str, ...] = ()) -> Cl
     """
     if shutil.which(name) is None:
         raise StageError(f"{name}: not on PATH; install it, or set STAGE_ENGINE=host")
-    found = _own(name, *image.own(own, deps, root)) if own else _image(name, root)
-    client = _describe(name, found)
+    tag, path = _own(name, *image.own(own, deps, root)) if own else _image(name, root)
+    client = _describe(name, tag)._replace(python_path=path)
     if client.machine != os.uname().nodename:  # it is another machine, or this is a container
         _look(client, root)
     return client
 
 
-def _image(name: str, root: Path) -> str:
-    locks = image.locks(root) if (root / image.DOCKERFILE).exists() else []
-    candidates = [image.tag(lock, root) for lock in locks]
+def _image(name: str, root: Path) -> tuple[str, str]:
+    """Return the project's image, the first that is built, and what `_looked_up` says of it."""
+    candidates = image.tags(root)
     for tag in candidates:
-        if _has(name, tag):
-            return tag
+        if (path := _looked_up(name, tag)) is not None:
+            return tag, path
     if not candidates:
         raise StageError(
-            f"{name}: no Dockerfile with a lock beside dvc.yaml; set STAGE_ENGINE=host"
+            f"{name}: {image.DECLARED} declares no image, nor does the stage's meta; "
+            "set STAGE_ENGINE=host"
         )
     raise StageError(
         f"{name}: image {candidates[0]} is not built; {_how(name, candidates[0], root)}"
@@ -66,13 +69,13 @@ def _how(name: str, tag: str, root: Path) -> str:
     makefile = root / "Makefile"
     if makefile.exists() and "\nimage:" in makefile.read_text(encoding="utf-8", errors="replace"):
         return f"run `make image ENGINE={name}`"
-    return f"run `{name} build --tag {tag} .`, or declare `image` in the stage's meta"
+    return f"run `{name} build --tag {tag} .` with the Dockerfile and the lock of {image.DECLARED}"
 
 
-def _own(name: str, tag: str, folder: Path | None) -> str:
+def _own(name: str, tag: str, folder: Path | None) -> tuple[str, str]:
     """Return a stage's own image, built if it is to be and is not yet."""
-    if _has(name, tag):
-        return tag
+    if (path := _looked_up(name, tag)) is not None:
+        return tag, path
     if folder is None:
         raise StageError(f"{name}: image {tag} is not here; run `{name} pull {tag}`")
     print(f"building the image of {folder}, once: {tag}", file=sys.stderr, flush=True)
@@ -80,19 +83,25 @@ def _own(name: str, tag: str, folder: Path | None) -> str:
     built = [name, "build", "--tag", tag, *flags, str(folder)]
     if subprocess.run(built, stdout=sys.stderr, check=False).returncode:  # noqa: S603
         raise StageError(f"{name}: the image of {folder} cannot be built; what it says is above")
-    return tag
+    return tag, _looked_up(name, tag) or ""
 
 
-def _has(name: str, tag: str) -> bool:
-    done = _ask(name, "image", "inspect", "--format", "{{.Id}}", tag)
+def _looked_up(name: str, tag: str) -> str | None:
+    """Return PYTHONPATH in an image, often empty; None where the engine has no such image."""
+    done = _ask(name, "image", "inspect", "--format", "{{json .Config.Env}}", tag)
     if done.returncode and "no such image" not in done.stderr.lower():
         if "not known" in done.stderr:  # podman's way to say it
-            return False
+            return None
         raise StageError(
             f"{name}: does not answer: {_last(done)}; "
             f"start it and try `{name} info`, or set STAGE_ENGINE=host"
         )
-    return done.returncode == 0
+    if done.returncode:
+        return None
+    with suppress(ValueError, TypeError, AttributeError):  # it declares none
+        pairs = (variable.partition("=") for variable in json.loads(done.stdout))
+        return next((value for key, _, value in pairs if key == "PYTHONPATH"), "")
+    return ""
 
 
 def _describe(name: str, tag: str) -> Client:

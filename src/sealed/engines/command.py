@@ -12,6 +12,7 @@ from sealed.errors import StageError
 from sealed.rooms import answers, checkpoints
 from sealed.rooms.room import Room
 from sealed.stage import Stage
+from sealed.watch import audit
 
 MAX_PROCESSES = 4096  # threads count; numerical libraries start a few for each core
 ALWAYS = {
@@ -22,6 +23,8 @@ ALWAYS = {
     "TZ": "UTC",
 }
 SHELL = "/bin/sh"
+ROOM, CHECKPOINTS = "/room", "/checkpoints"  # in a container
+HOOK, LOG = "/sealed/hook", "/sealed/asked"
 PROGRAMS = (  # by which a user's programs and their libraries are found
     *("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV"),
     *("PYTHONPATH", "R_HOME", "R_LIBS", "R_LIBS_USER", "JAVA_HOME"),
@@ -37,30 +40,59 @@ def build(
     declared |= _certificates(declared)
     paths = {name: str(path) for name, v in declared.items() if (path := given.path(v))}
     declared |= paths
-    if room.kept:
-        own = bwrap.CHECKPOINTS if engine.name == bwrap.NAME else str(room.kept)
-        declared[checkpoints.VARIABLE] = "/checkpoints" if engine.image else own
     if engine.image:
-        argv = [engine.name, "run", *_sealed(stage, room, environ), *engine.flags]
-        declared |= answers.variables("/room", stage.address)
-        argv += [*_mounts(room, {*paths.values(), *_outside(stage, room)})]
-        argv += _variables(stage, declared)
-        return [*argv, engine.image, *_program("python", stage, room)], dict(environ)
+        declared |= answers.variables(ROOM, stage.address)
+        flags = [*_sealed(stage, room, environ), *engine.flags]
+        flags += _mounts(room, {*paths.values(), *_outside(stage, room)})
+        return _in_container(engine, stage, room, declared, flags), dict(environ)
     if stage.gpu:
         declared |= gpu.for_host(environ)
     elif gpu.present():
         declared[gpu.CUDA] = "-1"
     python = _python(stage, room, environ)
-    programs = _programs(stage, python, environ)
     argv = _program(str(python), stage, room)
-    if engine.name != bwrap.NAME:
-        declared |= answers.variables(str(room.path), stage.address)
-        return argv, {**_home(room), **programs, **declared, **_always(stage)}
-    shown, moved = _shown({**paths, **{path: path for path in _outside(stage, room)}}, room.project)
-    before = bwrap.prefix(stage, room, programs.get("PATH", os.defpath), shown)
-    home = dict.fromkeys(("HOME", "TMPDIR"), bwrap.TEMPORARY)
-    declared |= {**moved, **answers.variables(str(room.project), stage.address)}
-    return [*before, *argv], {**home, **programs, **declared, **_always(stage)}
+    programs = _programs(stage, python, environ)
+    if engine.name == bwrap.NAME:
+        prefix, own = _in_bwrap(stage, room, programs.get("PATH", os.defpath), paths)
+        argv, watched = [*prefix, *argv], Path(bwrap.TEMPORARY)
+    else:
+        own, watched = _home(room), room.tmp
+    declared |= answers.variables(seen(engine, room), stage.address)
+    found = {**programs, **declared, **own, **_always(stage)}
+    log, hook = watched / room.log.name, watched / room.hook.name
+    return argv, found | audit.variables(found, log, hook)
+
+
+def seen(engine: Engine, room: Room) -> str:
+    """Return the path at which a stage sees its room."""
+    if engine.image:
+        return ROOM
+    return str(room.project if engine.name == bwrap.NAME else room.path)
+
+
+def _in_container(
+    engine: Engine, stage: Stage, room: Room, declared: dict[str, str], flags: list[str]
+) -> list[str]:
+    """Return the command line of a container."""
+    if room.kept:
+        declared[checkpoints.VARIABLE] = CHECKPOINTS
+    known = {"PYTHONPATH": engine.python_path, **declared, **_always(stage)}
+    known |= {"HOME": "/tmp"} | audit.variables(known, LOG, HOOK)  # noqa: S108  # of its own
+    argv = [engine.name, "run", *flags]
+    argv += [part for item in known.items() for part in ("--env", "=".join(item))]
+    return [*argv, engine.image, *_program("python", stage, room)]
+
+
+def _in_bwrap(
+    stage: Stage, room: Room, path: str, paths: Mapping[str, str]
+) -> tuple[list[str], dict[str, str]]:
+    """Return what goes before a command, and variables that the stage sees as they are there."""
+    outside = {path: path for path in _outside(stage, room)}
+    shown, moved = _shown({**paths, **outside}, room.project)
+    moved |= dict.fromkeys(("HOME", "TMPDIR"), bwrap.TEMPORARY)
+    if room.kept:
+        moved[checkpoints.VARIABLE] = bwrap.CHECKPOINTS
+    return bwrap.prefix(stage, room, path, shown), moved
 
 
 def _python(stage: Stage, room: Room, environ: Mapping[str, str]) -> Path:
@@ -133,29 +165,28 @@ def _certificates(declared: Mapping[str, str]) -> dict[str, str]:
 
 def _home(room: Room) -> dict[str, str]:
     """Return what a program on the host needs; nothing of the user's own settings."""
-    return {
+    kept = {checkpoints.VARIABLE: str(room.kept)} if room.kept else {}
+    return kept | {
         "HOME": str(room.tmp),
         "TMPDIR": str(room.tmp),
         "XDG_CACHE_HOME": str(room.cache),  # what can be made again
     }
 
 
-def _variables(stage: Stage, declared: Mapping[str, str]) -> list[str]:
-    variables = {**declared, **_always(stage), "HOME": "/tmp"}  # noqa: S108  # a tmpfs of its own
-    return [part for item in variables.items() for part in ("--env", "=".join(item))]
-
-
 def _mounts(room: Room, paths: set[str]) -> list[str]:
-    binds = [mounts.bind(room.path, "/room")]
-    binds += [mounts.bind(room.kept, "/checkpoints")] if room.kept else []
+    binds = [mounts.bind(room.path, ROOM), mounts.bind(room.log, LOG)]
+    binds += [mounts.bind(room.kept, CHECKPOINTS)] if room.kept else []
     shown = {target: source for path in paths for target, source in mounts.shown(path).items()}
+    inside = {path: source for path, source in room.inputs.bound.items() if path[0] != "/"}
+    shown |= {f"{ROOM}/{path}": source for path, source in inside.items()}
+    shown[HOOK] = room.hook
     binds += [mounts.bind(source, target, "readonly") for target, source in sorted(shown.items())]
     return [part for bind in binds for part in ("--mount", bind)]
 
 
 def _sealed(stage: Stage, room: Room, environ: Mapping[str, str]) -> list[str]:
     flags = ["--rm", f"--cidfile={room.cid}", "--pull=never", "--log-driver=none"]
-    flags += ["--read-only", "--tmpfs=/tmp", f"--workdir=/room/{stage.wdir}"]
+    flags += ["--read-only", "--tmpfs=/tmp", f"--workdir={ROOM}/{stage.wdir}"]
     flags += ["--cap-drop=ALL", "--security-opt=no-new-privileges", f"--pids-limit={MAX_PROCESSES}"]
     if limit := environ.get("STAGE_MEMORY") or stage.settings.memory:
         flags.append(f"--memory={limit}")

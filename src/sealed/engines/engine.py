@@ -1,5 +1,6 @@
 """Where a stage runs: docker, podman, bwrap or the plain host; and what its end there means."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -14,12 +15,17 @@ from sealed.engines import answer, bwrap, client, gpu, image
 from sealed.engines.client import Client
 from sealed.errors import SIGNALLED, StageError
 from sealed.stage import Stage
+from sealed.violation import NETWORK, Finding
 
 HOST = "host"
 CONTAINERS = ("docker", "podman")
 ENGINES = (*CONTAINERS, bwrap.NAME, HOST)  # in the order in which they are tried
 LOCAL = ("localhost", "::1", "0.0.0.0")  # noqa: S104
 NO_SIGHT = "it does not see this folder; mount it there at the same path, or set STAGE_ENGINE=host"
+UNREACHED = (  # what a program says that finds no network; `Connection refused` may be local
+    "Network is unreachable|Temporary failure in name resolution|Name or service not known|"
+    "Could not resolve host|nodename nor servname|getaddrinfo failed"
+)
 CAUSES = {  # what an engine says when it cannot start a container -> what to do
     "bind source path does not exist": NO_SIGHT,
     "mounts denied": NO_SIGHT,
@@ -35,6 +41,7 @@ class Engine(NamedTuple):
     image: str
     reason: str
     flags: tuple[str, ...] = ()  # what this engine needs on this machine
+    python_path: str = ""  # PYTHONPATH in the image
 
     def __str__(self) -> str:
         """Say it in a line."""
@@ -101,14 +108,15 @@ def _container(
     gpus = gpu.for_container(environ) if stage.gpu and gpu.present() else ""
     if gpus and (why := _without(found, root, gpus, own=bool(stage.image))):
         reasons, gpus = [*reasons, f"without the GPU: {why}"], ""
-    return Engine(name, found.image, "; ".join(reasons), client.flags(found, gpus))
+    flags = client.flags(found, gpus)
+    return Engine(name, found.image, "; ".join(reasons), flags, found.python_path)
 
 
 def _without(found: Client, root: Path, gpus: str, *, own: bool) -> str:
     """Say why this engine has no GPU for a stage; nothing where it has."""
-    lock = root / image.GPU_LOCK
-    if not own and lock.exists() and found.image != image.tag(image.GPU_LOCK, root):
-        return f"the image is not that of {image.GPU_LOCK}"
+    lock = declared.gpu_lock if not own and (declared := image.declared(root)) else ""
+    if lock and found.image != image.tag(lock, root):
+        return f"the image is not that of {lock}"
     refusal = client.refusal(found, gpus)
     return f"{refusal}, see NVIDIA's Container Toolkit" if refusal else ""
 
@@ -140,8 +148,10 @@ def explain(
         limit = f"STAGE_MEMORY={asked}" if asked else own
         bound = f"the limit is {limit}" if limit and engine.image else "see `dmesg`"
         return f"{stage.what} was killed (SIGKILL), most often for want of memory; {bound}"
-    if engine.image and status in {125, 126, 127}:
-        return _not_started(status, engine, last_words)
+    if engine.image and (
+        status == 125 or (status in {126, 127} and _is_engines(last_words, stage))
+    ):
+        return _not_started(status, engine, "python" if stage.script else "sh", last_words)
     if engine.name == bwrap.NAME and bwrap.failed(status, last_words):
         return "bwrap could not start the stage; its own message is above"
     if engine.name == bwrap.NAME and SIGNALLED < status <= SIGNALLED + signal.SIGRTMAX:
@@ -151,15 +161,28 @@ def explain(
     return f"{stage.what} failed with exit status {status}"
 
 
-def _not_started(status: int, engine: Engine, last_words: str) -> str:
+def _is_engines(last_words: str, stage: Stage) -> bool:
+    """Tell whether it is the engine that speaks: a shell ends so too, for a command of its own."""
+    return bool(stage.script) or "OCI runtime" in last_words or "executable file" in last_words
+
+
+def _not_started(status: int, engine: Engine, program: str, last_words: str) -> str:
     for said, cause in CAUSES.items():
         if said in last_words:
             return f"{engine.name} could not run the container: {cause}"
     if status == 125:
         return f"{engine.name} could not run the container; its own message is above"
     if status == 126:
-        return f"`python` in {engine.image} cannot be executed; run `make image`"
-    return f"there is no `python` in {engine.image}; run `make image`"
+        return f"`{program}` in {engine.image} cannot be executed; build the image anew"
+    return f"there is no `{program}` in {engine.image}; build the image anew"
+
+
+def refused(engine: Engine, stage: Stage, last_words: str) -> list[Finding]:
+    """Return that a stage was refused the network, where its last words say so."""
+    if engine.name == HOST or stage.network or not re.search(UNREACHED, last_words):
+        return []
+    line = "it has no network; declare `network: true` in its `meta: {sealed: ...}` if it needs it"
+    return [Finding(NETWORK, "", line)]
 
 
 def discard(folder: Path) -> None:

@@ -1,5 +1,13 @@
 """The image that stages run in: its tag is a digest of what it is built from.
 
+A project declares it in a file of its own, `sealed.toml`; a Dockerfile that merely lies there may
+be that of an app, and is left alone:
+
+    [image]
+    dockerfile = "Dockerfile"
+    lock = "requirements.lock"          # what it installs
+    gpu_lock = "requirements-gpu.lock"  # may be left out: the same for a machine with a GPU
+
 `python -m sealed.engines.image tag [LOCK]` prints the tag, `... lock` the lock that this machine
 prefers.
 """
@@ -8,27 +16,70 @@ import os
 import sys
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from sealed.engines import gpu
 from sealed.errors import StageError
 
-DOCKERFILE = "Dockerfile"
-CPU_LOCK = "requirements.lock"
-GPU_LOCK = "requirements-gpu.lock"
+DECLARED = "sealed.toml"
+DOCKERFILE = "Dockerfile"  # of a stage's own image
+
+
+class Image(NamedTuple):
+    """What the image of a project is built from: files in it."""
+
+    dockerfile: str
+    lock: str
+    gpu_lock: str = ""
+
+    @property
+    def locks(self) -> list[str]:
+        """The locks, the one that this machine prefers first."""
+        both = [self.gpu_lock, self.lock] if gpu.present() else [self.lock, self.gpu_lock]
+        return list(filter(None, both))
+
+
+def declared(root: Path) -> Image | None:
+    """Return what the project in `root` declares; None where it does not. Raises StageError."""
+    path = root / DECLARED
+    if not path.exists():
+        return None
+    import tomllib  # noqa: PLC0415  # only for a container
+
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StageError(f"{DECLARED}: expected TOML, found {error}") from None
+    entry = found.pop("image", None)
+    keys = entry.keys() if isinstance(entry, dict) else set()
+    if found or keys - set(Image._fields) or not {"dockerfile", "lock"} <= keys:
+        wrong = ", ".join([*keys, *found]) if keys or found else repr(entry)
+        raise StageError(
+            f"{DECLARED}: expected `[image]` with `dockerfile`, `lock` and maybe `gpu_lock`, found "
+            f"{wrong}; correct it"
+        )
+    image = Image(**entry)
+    for name in image:
+        if not isinstance(name, str) or (name and not (root / name).is_file()):
+            raise StageError(f"{DECLARED}: expected a file of the project, found {name!r}")
+    return image
+
+
+def tags(root: Path) -> list[str]:
+    """Return the names of the images of the project in `root`, the preferred one first."""
+    image = declared(root)
+    return [tag(lock, root) for lock in image.locks] if image else []
 
 
 def tag(lock: str, root: Path) -> str:
-    """Return the name of the image that the Dockerfile in `root` makes of `lock`."""
+    """Return the name of the image that the project's Dockerfile makes of `lock`."""
+    image = declared(root)
+    if image is None:
+        raise StageError(f"{DECLARED}: expected it to declare an image, found none")
     digest = sha256()
-    for name in (DOCKERFILE, lock):
+    for name in (image.dockerfile, lock):
         digest.update(sha256((root / name).read_bytes()).digest())
     return f"localhost/stages:{digest.hexdigest()[:16]}"
-
-
-def locks(root: Path) -> list[str]:
-    """Return the locks that `root` has, the one that this machine prefers first."""
-    preferred = [GPU_LOCK, CPU_LOCK] if gpu.present() else [CPU_LOCK, GPU_LOCK]
-    return [lock for lock in preferred if (root / lock).exists()]
 
 
 def own(name: str, deps: tuple[str, ...], root: Path) -> tuple[str, Path | None]:
@@ -50,7 +101,18 @@ def own(name: str, deps: tuple[str, ...], root: Path) -> tuple[str, Path | None]
     return f"localhost/stages:{digest.hexdigest()[:16]}", folder
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Print what the command line asks for."""
     what, *given = sys.argv[1:]
-    lock = (given or locks(Path.cwd()))[0]
-    print(lock if what == "lock" else tag(lock, Path.cwd()))
+    try:
+        image = declared(Path.cwd())
+        lock = (given or (image.locks if image else [""]))[0]
+        print(lock if what == "lock" else tag(lock, Path.cwd()))
+    except (StageError, OSError) as reason:
+        print(f"image: {reason}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,6 +9,7 @@ dvc.yaml: `meta: {sealed: {checkpoints: true}}`.
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,13 +28,24 @@ def opened(stage: Stage, room: Room, image: str, root: Path) -> Path | None:
     if not stage.checkpoints:
         return None
     digest = hashlib.sha256(image.encode())
-    for path in sorted(room.given.keys() | room.inputs.bound.keys()):
-        with room.inputs.bound.get(path, room.path / path).open("rb") as file:
+    for path, place in sorted(_seen(room)):
+        with place.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         digest.update(f"\0{path}\0{found}".encode())
     folder = _all(root) / stage.slug / digest.hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     return folder.absolute()
+
+
+def _seen(room: Room) -> Iterator[tuple[str, Path]]:
+    """Yield each file that the stage sees, by its name, and where it lies."""
+    bound = room.inputs.bound
+    yield from ((path, room.path / path) for path in room.given.keys() - bound.keys())
+    for name, place in bound.items():
+        inside = [path for path in room.inputs.files if path.startswith(f"{name}/")]
+        yield from ((path, place / path[len(name) + 1 :]) for path in inside)
+        if not inside:
+            yield name, place
 
 
 def note(stage: Stage, room: Room) -> None:

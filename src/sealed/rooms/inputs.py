@@ -2,7 +2,8 @@
 
 DVC hashes deps and params once the stage has ended: what was edited meanwhile would be recorded as
 if it had been used. So what was given is held against the workspace again before anything is
-published. Where an engine can show a file in the place of another, large deps are not copied.
+published. Where an engine can show a file in the place of another, read-only, a large dep is not
+copied: a large file, or a folder that holds nothing but what is declared.
 """
 
 import fcntl
@@ -13,14 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from sealed.content import content, members
+from sealed.content import content, paths
 from sealed.errors import StageError
-from sealed.rooms import parameters
 from sealed.stage import Stage
 
 FICLONE = 0x40049409  # linux/fs.h: share the blocks of a file, copy on write
 SETTLED_NS = 2_000_000_000  # file systems tell times apart by up to two seconds
-BOUND_BYTES = 16_000_000  # what is smaller is copied in milliseconds
+BOUND_BYTES = 4_000_000  # what is smaller is copied in a millisecond or two
+BOUND_FILES = 200  # of a folder, whatever their size
+SMALL_BYTES = 1_000_000  # read whole, without opening it once more
+MOST_BOUND = 500  # each is a mount
 State = tuple[int, ...]  # device, inode, size, times of change in ns
 
 
@@ -28,8 +31,8 @@ class Inputs(NamedTuple):
     """What one stage was given; a path is relative to the project, or absolute outside it."""
 
     files: dict[str, State | None]  # -> its state when it was copied; None: just changed
-    params: dict[str, dict[str, Any]]  # params file -> what is declared of it
-    bound: dict[str, Path]  # what is read in place -> where it lies; the room holds an empty file
+    params: dict[str, tuple[bytes, dict[str, Any]]]  # params file -> its text, what is declared
+    bound: dict[str, Path]  # what is read in place -> where it lies; the room holds an empty one
 
 
 def furnish(room: Path, stage: Stage, root: Path, *, binding: bool = False) -> Inputs:
@@ -41,18 +44,58 @@ def furnish(room: Path, stage: Stage, root: Path, *, binding: bool = False) -> I
     for dep in _whole(stage):
         if (root / dep).is_dir() and not dep.startswith("/"):
             (room / dep).mkdir(parents=True, exist_ok=True)
-        for path in _members(dep, stage, root):
-            given.files[path] = _bring(path, room, root, given.bound, binding=binding)
-    for name, keys in _reduced(stage).items():
-        given.params[name] = _declared(name, stage, root)
-        (room / name).parent.mkdir(parents=True, exist_ok=True)
-        text = parameters.reduced(root / name, given.params[name], keys, name)
-        (room / name).write_text(text, encoding="utf-8")
+        names = list(_members(dep, stage, root))
+        if binding and _may_be_bound(dep, names, stage, root):
+            given.bound[dep] = (root / dep).resolve()
+            given.files.update((name, _state(root, name)) for name in names)
+            continue
+        for name in names:
+            if name not in given.files:
+                given.files[name] = _bring(name, room, root, given.bound, binding=binding)
+    for file, keys in _reduced(stage).items():
+        given.params[file] = _text(root / file), _declared(file, stage, root)
+        _write_reduced(room / file, root / file, given.params[file][1], keys, file)
     for out in stage.written:
         (room / out).parent.mkdir(parents=True, exist_ok=True)
     for out in stage.persistent:
         _bring_last(out, room, root)
     return given
+
+
+def _write_reduced(
+    target: Path, source: Path, values: dict[str, Any], keys: tuple[str, ...], name: str
+) -> None:
+    from sealed.rooms import parameters  # noqa: PLC0415  # readers of four kinds: only if needed
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(parameters.reduced(source, values, keys, name), encoding="utf-8")
+
+
+def _may_be_bound(dep: str, names: list[str], stage: Stage, root: Path) -> bool:
+    """Tell whether a folder can be shown in its place: large, and all of it that dep alone."""
+    folder = PurePosixPath(dep)
+    if dep.startswith(("/", "..")) or not (root / dep).is_dir() or len(names) < BOUND_FILES:
+        return False
+    others = {*stage.written, *stage.params, *stage.deps} - {dep} | {stage.wdir}
+    if any(PurePosixPath(other).is_relative_to(folder) for other in others):
+        return False  # something else is to lie in it
+    whole, links = _entries(root / dep)
+    return whole == len(names) and not links
+
+
+def _entries(folder: Path) -> tuple[int, bool]:
+    """Return how many files a folder holds, hidden ones too, and whether there are links."""
+    files, folders = 0, [str(folder)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    return 0, True
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                else:
+                    files += 1
+    return files, False
 
 
 def changed(given: Inputs, room: Path, stage: Stage, root: Path) -> list[str]:
@@ -64,15 +107,32 @@ def changed(given: Inputs, room: Path, stage: Stage, root: Path) -> list[str]:
     now = {path for dep in there for path in _members(dep, stage, root)}
     found = now ^ given.files.keys()
     for path in now & given.files.keys():
-        same = given.files[path] == state((root / path).stat())
-        if not same and (path in given.bound or content(root / path) != content(room / path)):
+        same = given.files[path] == _state(root, path)
+        if not same and (_in_place(path, given) or content(root / path) != content(room / path)):
             found.add(path)
-    keys = [
-        f"{name}: {key}"
-        for name in _reduced(stage)
-        for key in parameters.differing(given.params[name], _declared(name, stage, root))
+    return sorted(found) + [
+        key for name in _reduced(stage) for key in _edited(name, given, stage, root)
     ]
-    return sorted(found) + keys
+
+
+def _edited(name: str, given: Inputs, stage: Stage, root: Path) -> list[str]:
+    """Name the declared keys of a params file that are no longer what the stage was given."""
+    from sealed.rooms import parameters  # noqa: PLC0415
+
+    text, values = given.params[name]
+    if _text(root / name) == text:
+        return []
+    now = _declared(name, stage, root)
+    return [f"{name}: {key}" for key in parameters.differing(values, now)]
+
+
+def _text(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
+
+
+def _in_place(path: str, given: Inputs) -> bool:
+    """Tell whether a file was read in its place, so that there is no copy to compare it with."""
+    return any(PurePosixPath(path).is_relative_to(bound) for bound in given.bound)
 
 
 def _whole(stage: Stage) -> list[str]:
@@ -92,6 +152,8 @@ def _reduced(stage: Stage) -> dict[str, tuple[str, ...]]:
 
 
 def _declared(name: str, stage: Stage, root: Path) -> dict[str, Any]:
+    from sealed.rooms import parameters  # noqa: PLC0415
+
     gap = f"{name}: {{key}}: {stage.file} declares it for {stage.name}; add it"
     return parameters.declared(parameters.load(root / name, name), stage.params[name], gap)
 
@@ -100,10 +162,11 @@ def _members(dep: str, stage: Stage, root: Path) -> Iterator[str]:
     """Yield the files of a dep, by their paths in the project; absolute ones stay so."""
     if not (root / dep).exists():
         raise StageError(f"{dep}: {stage.file} declares it for {stage.name}, but it is not there")
-    paths = members(root / dep, root) if (root / dep).is_dir() else [root / dep]
-    for path in paths:
-        name = str(path if dep.startswith("/") else path.relative_to(root))
-        if not path.is_file():
+    found = paths(root / dep, root) if (root / dep).is_dir() else [str(root / dep)]
+    begin = 0 if dep.startswith("/") else len(str(root)) + 1
+    for path in found:
+        name = path[begin:]
+        if not os.path.isfile(path):  # noqa: PTH113  # os.path's: there may be many
             raise StageError(f"{name}: expected a file, found a broken link or a device; delete it")
         yield name
 
@@ -117,7 +180,7 @@ def _bring(
         bound[path] = source
         return state(source.stat())
     (room / path).parent.mkdir(parents=True, exist_ok=True)
-    if binding and source.stat().st_size >= BOUND_BYTES:
+    if binding and len(bound) < MOST_BOUND and source.stat().st_size >= BOUND_BYTES:
         bound[path] = source.resolve()
         (room / path).touch()
         return state(source.stat())
@@ -139,11 +202,18 @@ def copy(source: Path, target: Path) -> State | None:
         try:
             fcntl.ioctl(writing, FICLONE, reading.fileno())
         except OSError:  # another file system, or one that cannot share blocks
-            shutil.copyfile(source, target)
+            if status.st_size < SMALL_BYTES:
+                writing.write(reading.read())
+            else:
+                shutil.copyfile(source, target)
         if status.st_mode & 0o100:
             os.fchmod(writing.fileno(), 0o755)
     settled = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > SETTLED_NS
     return state(status) if settled else None
+
+
+def _state(root: Path, path: str) -> State:
+    return state(os.stat(os.path.join(root, path)))  # noqa: PTH116, PTH118
 
 
 def state(status: os.stat_result) -> State:

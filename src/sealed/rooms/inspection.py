@@ -6,20 +6,22 @@ from pathlib import PurePosixPath
 from sealed.errors import StageError
 from sealed.rooms.room import Room, files
 from sealed.stage import Stage
+from sealed.violation import CHANGED, OUT_MISSING, WRITE, Finding
 
 
 def inspect(room: Room, stage: Stage) -> None:
     """Raise StageError, naming all of them, for what is missing, spoilt or not declared."""
     found = list(mistakes(room, stage))
     if found:
-        raise StageError("; ".join(found))
+        raise StageError("; ".join(one.reason for one in found), found=found)
 
 
-def mistakes(room: Room, stage: Stage) -> Iterator[str]:
-    """Yield a line for an out that is missing, an input that was changed, a file that is no out."""
+def mistakes(room: Room, stage: Stage) -> Iterator[Finding]:
+    """Yield each out that is missing, input that was changed, file that is no out."""
     for out in stage.written:
         if not (room.path / out).exists():
-            yield f"{stage.what} did not write {out}, which {stage.file} declares for {stage.name}"
+            line = f"{stage.what} did not write {out}, which {stage.file} declares for {stage.name}"
+            yield Finding(OUT_MISSING, out, line)
     found = files(room.path)
     outs = [PurePosixPath(out) for out in stage.written]
     for path in sorted(found.keys() | room.given.keys()):
@@ -27,15 +29,17 @@ def mistakes(room: Room, stage: Stage) -> Iterator[str]:
             if room.given.get(path) != found.get(path):
                 yield _undeclared(path, stage, given=path in room.given)
         elif (room.path / path).is_symlink():
-            yield f"{stage.what} wrote {path} as a link; write a file"
+            yield Finding(OUT_MISSING, path, f"{stage.what} wrote {path} as a link; write a file")
         elif not (room.path / path).is_file():
-            yield f"{stage.what} wrote {path} as a device; write a file"
+            yield Finding(OUT_MISSING, path, f"{stage.what} wrote {path} as a device; write a file")
 
 
-def _undeclared(path: str, stage: Stage, *, given: bool) -> str:
+def _undeclared(path: str, stage: Stage, *, given: bool) -> Finding:
     if given:
-        return f"{stage.what} changed {path}, an input; write the result to an out of its own"
-    return (
+        line = f"{stage.what} changed {path}, an input; write the result to an out of its own"
+        return Finding(CHANGED, path, line)
+    line = (
         f"{stage.what} wrote {path}, which is not declared; "
         f"add it to the outs of {stage.name} in {stage.file}, or write it to a temporary file"
     )
+    return Finding(WRITE, path, line)

@@ -38,6 +38,7 @@ class Room(NamedTuple):
     kept: Path | None = None  # what the stage keeps for a run after this one
     done: int = 0  # commands of the stage that have run in it
     turn: str = ""  # the one that is to run now
+    seen: str = ""  # the path that the stage itself sees it at
 
     @property
     def cwd(self) -> Path:
@@ -48,6 +49,21 @@ class Room(NamedTuple):
     def tmp(self) -> Path:
         """The place for temporary files, on the host."""
         return self.folder / "tmp"
+
+    @property
+    def hook(self) -> Path:
+        """The folder of what logs what the stage's Pythons open."""
+        return self.tmp / ".sealed-hook"
+
+    @property
+    def log(self) -> Path:
+        """The file that this is logged in."""
+        return self.tmp / ".sealed-asked"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The paths by which a stage may name what lies in the project."""
+        return (self.seen or str(self.path), str(self.project))
 
     @property
     def cid(self) -> Path:

@@ -13,14 +13,15 @@ class Opens:
     written: set[str] = field(default_factory=set)
     missed: set[str] = field(default_factory=set)  # not there when it was asked for
     listed: set[str] = field(default_factory=set)  # folders
+    globbed: set[str] = field(default_factory=set)  # patterns
 
     def note(self, path: str, how: str) -> None:
-        """Note one open; `how` is read, written, missed or listed."""
+        """Note one open; `how` is the name of one of these sets."""
         getattr(self, how).add(os.path.normpath(path))
 
     def update(self, other: "Opens") -> None:
         """Take up what another log holds."""
-        for how in ("read", "written", "missed", "listed"):
+        for how in vars(self):
             getattr(self, how).update(getattr(other, how))
 
 
