@@ -32,6 +32,7 @@ class Stage:
     remote: tuple[str, ...] = ()  # deps and outs that are URLs
     settings: Settings = NONE
     sealed: bool = True
+    peered: bool = False  # others run it at the same time, and they talk over the network
 
     @property
     def address(self) -> str:
@@ -67,7 +68,8 @@ class Stage:
     @property
     def environment(self) -> tuple[str, ...]:
         """Names of variables that it sees where they are set."""
-        return self.settings.environment + NETWORK_VARIABLES * self.network
+        own = self.settings.environment + self.settings.peers
+        return own + NETWORK_VARIABLES * self.network
 
     @property
     def gpu(self) -> bool:
@@ -93,6 +95,11 @@ class Stage:
 def read(address: Address) -> Stage:
     """Read a stage of a project. Raises StageError."""
     return _stage(resolution.one(address.root, address.file, address.name))
+
+
+def among_peers(stage: Stage, environ: Mapping[str, str]) -> Stage:
+    """Return the stage as it is where its variables say that it is one of several, or not."""
+    return replace(stage, peered=any(environ.get(name) for name in stage.settings.peers))
 
 
 def every(root: Path) -> list[Stage]:
