@@ -24,7 +24,7 @@ from mnist.machine import cluster, processor
 from mnist.network import model
 from mnist.training import checkpoint, loop, team
 
-FEATURES = {"steps": 400, "batch_size": 21, "shards": 8, "precision": "float32"}
+FEATURES = {"steps": 400, "batch_size": 21, "shards": 4, "precision": "float32"}
 PARAMS = tiny.FEW.model_copy(update=tiny.EVERYTHING | FEATURES)
 
 
@@ -52,6 +52,12 @@ def ports(count: int) -> list[int]:
     return found
 
 
+def config(addresses: list[str], rank: int) -> str:
+    """Return TF_CONFIG for one of the workers."""
+    task = {"type": "worker", "index": rank}
+    return json.dumps({"cluster": {"worker": addresses}, "task": task})
+
+
 def start(count: int, out: Path, log: Path) -> list[int]:
     """Start a training by so many workers; return their processes."""
     out.mkdir(parents=True, exist_ok=True)
@@ -67,8 +73,7 @@ def _fork(addresses: list[str], rank: int, out: Path, log: Path) -> int:
             descriptor = os.open(f"{log}-{rank}", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             os.dup2(descriptor, 1)
             os.dup2(descriptor, 2)
-            config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": rank}}
-            os.environ[cluster.TF_CONFIG] = json.dumps(config) if addresses[1:] else ""
+            os.environ[cluster.TF_CONFIG] = config(addresses, rank)
             os.environ[checkpoint.VARIABLE] = str(out / "kept")
             run(lambda: train(out))
             status = 0

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from tensorflow.python.eager import context
 
 from mnist.errors import UserError
 from mnist.machine.cluster import Cluster
@@ -56,6 +57,9 @@ class Joined(Team):
         """Start this worker's server; its collectives wait for the others."""
         self.cluster, self.rank, self.count = cluster, cluster.rank, len(cluster.addresses)
         self._calls = 0
+        # TensorFlow's coordination service waits for an hour, and no thread of Python's may look on;
+        # without it, it is the strategy's own check that waits, and collectives that find the dead
+        context.context().configure_coordination_service(service_type="")
         self._strategy = tf.distribute.MultiWorkerMirroredStrategy(
             tf.distribute.cluster_resolver.SimpleClusterResolver(
                 tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
@@ -120,27 +124,33 @@ def joined(cluster: Cluster | None, shards: int) -> Iterator[Team]:
         )
     try:
         with _bounded(cluster):
-            team = Joined(cluster)
-            team.share(np.zeros(1, np.int32))  # which waits for all of them
+            team = _join(cluster)
         yield team
     except tf.errors.OpError as error:
-        raise UserError(_lost(cluster, error)) from None
+        raise UserError(
+            f"{cluster.name(cluster.rank)}: lost {_silent(cluster)} ({type(error).__name__}); start "
+            "all of them again, as many as you like: they go on from worker 0's last checkpoint"
+        ) from None
+
+
+def _join(cluster: Cluster) -> Joined:
+    try:
+        return Joined(cluster)
+    except tf.errors.UnknownError:
+        raise UserError(
+            f"{cluster.name(cluster.rank)}: expected a port of its own to listen on, found that it "
+            "cannot; another program has it, or a worker of a run before: choose another"
+        ) from None
 
 
 @contextmanager
 def _bounded(cluster: Cluster) -> Iterator[None]:
-    """End the process where the cluster does not come up: what waits is TensorFlow's own code."""
+    """End the process where the cluster does not come up: what waits cannot be interrupted."""
 
     def end() -> None:
-        absent = [
-            cluster.name(rank)
-            for rank in range(len(cluster.addresses))
-            if rank != cluster.rank and not _answers(cluster.addresses[rank])
-        ]
         print(
             f"{cluster.name(cluster.rank)}: expected all {len(cluster.addresses)} workers within "
-            f"{cluster.seconds:g} s, found no answer from {', '.join(absent) or 'one of them'}; "
-            "start them all",
+            f"{cluster.seconds:g} s, found no answer from {_silent(cluster)}; start them all",
             file=sys.stderr,
             flush=True,
         )
@@ -155,6 +165,13 @@ def _bounded(cluster: Cluster) -> Iterator[None]:
         watch.cancel()
 
 
+def _silent(cluster: Cluster) -> str:
+    """Name the workers that do not answer, as far as can be told."""
+    others = [rank for rank in range(len(cluster.addresses)) if rank != cluster.rank]
+    silent = [cluster.name(rank) for rank in others if not _answers(cluster.addresses[rank])]
+    return ", ".join(silent) or "one of the others"
+
+
 def _answers(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
@@ -162,17 +179,3 @@ def _answers(address: str) -> bool:
             return True
     except OSError:
         return False
-
-
-def _lost(cluster: Cluster, error: Any) -> str:
-    """Say who is gone, as far as can be told."""
-    gone = [
-        cluster.name(rank)
-        for rank in range(len(cluster.addresses))
-        if rank != cluster.rank and not _answers(cluster.addresses[rank])
-    ]
-    said = " ".join(str(error.message).split())
-    return (
-        f"{cluster.name(cluster.rank)}: {', '.join(gone) or 'another worker'} no longer answers; "
-        f"start all of them again, with any number of workers ({said:.200})"
-    )
