@@ -86,12 +86,12 @@ def _given(text: str, seconds: float) -> Cluster:
 
 def _of_slurm(environ: Mapping[str, str], seconds: float) -> Cluster:
     """Let TensorFlow's own resolver say who is where; which GPU is whose, Slurm has said."""
-    from tensorflow.distribute.cluster_resolver import SlurmClusterResolver  # noqa: PLC0415
+    import tensorflow as tf  # noqa: PLC0415  # slow, and TF_CONFIG needs none of it
 
     try:
         port = FIRST_PORT + A_JOB * (int(environ.get("SLURM_JOB_ID", "0")) % 300)
         tasks = int(environ[TASKS])
-        resolver = SlurmClusterResolver(
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
             port_base=port, gpus_per_node=tasks, gpus_per_task=1, auto_set_gpu=False
         )
         addresses = tuple(resolver.cluster_spec().job_tasks("worker"))
