@@ -34,7 +34,7 @@ def main() -> None:
     with team.joined(cluster.find(), params.shards) as workers:
         workers.require_same(seen.describe([design, params, distortion], [TRAIN, VALIDATION]))
         network = model.build(design, train.task, params.seed)
-        curve = loop.fit(network, train, validation, params, distortion, workers)
+        curve = loop.fit(network, train, validation, params, distortion, team=workers)
     if workers.rank:
         return  # worker 0 has the same, and publishes it
     sure = model.predictor(network)(validation.images)

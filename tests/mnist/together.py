@@ -1,4 +1,4 @@
-"""Train a tiny network, every feature on, by several workers; `python together.py FOLDER SEED WORD...`.
+"""Train a tiny network, every feature on, by workers; `python together.py FOLDER SEED WORD...`.
 
 A word is a number of workers, `4`, or a training that is killed and gone on with by another
 number, `4-2`. TensorFlow is imported once; each worker is a fork of that process. Prints a line a
@@ -33,7 +33,7 @@ def train(out: Path) -> None:
     with team.joined(cluster.find(), PARAMS.shards) as workers:
         network = model.build(tiny.SMALL, tiny.DIGITS, PARAMS.seed)
         examples = tiny.digits(64), tiny.digits(16)
-        curve = loop.fit(network, *examples, PARAMS, tiny.DISTORTION, workers)
+        curve = loop.fit(network, *examples, PARAMS, tiny.DISTORTION, team=workers)
     weights = b"".join(array.tobytes() for array in network.get_weights())
     (out / f"weights-{workers.rank}").write_text(sha256(weights).hexdigest(), encoding="utf-8")
     if workers.rank == 0:

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 import together
 from mnist.errors import run
 from mnist.machine import cluster, processor
 from mnist.training import team
 
-SECONDS = "8"  # that a worker waits for another
+SECONDS = "5"  # that a worker waits for another
 
 
 def step(seen: dict[str, bytes]) -> None:

@@ -60,7 +60,7 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0
-    if not 1 <= seconds <= 86400:  # noqa: PLR2004  # a day
+    if not 1 <= seconds <= 86400:  # a day
         raise UserError(f"{SECONDS}: expected 1 to 86400 seconds, found {text}")
     return seconds
 
@@ -96,7 +96,7 @@ def _of_slurm(environ: Mapping[str, str], seconds: float) -> Cluster:
         )
         addresses = tuple(resolver.cluster_spec().job_tasks("worker"))
         rank = int(environ["SLURM_PROCID"])
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (LookupError, ValueError, RuntimeError) as error:
         raise UserError(
             f"Slurm: expected the variables of a step (`srun`), found {error}; unset {TASKS} to "
             "train alone"

@@ -144,6 +144,8 @@ def move_moments(network: keras.Sequential, parts: list[Parts]) -> None:
     for layer in network.layers:
         if isinstance(layer, BatchNormalization):
             of_all = zip(*(one.moments[layer.name] for one in parts), strict=True)
-            for moving, each in zip((layer.moving_mean, layer.moving_variance), of_all, strict=True):
+            for moving, each in zip(
+                (layer.moving_mean, layer.moving_variance), of_all, strict=True
+            ):
                 of_batch = shards.total(list(each))
                 moving.assign(layer.momentum * moving.value + (1 - layer.momentum) * of_batch)

@@ -32,12 +32,13 @@ class Point(NamedTuple):
     validation_accuracy: float
 
 
-def fit(
+def fit(  # noqa: PLR0913  # all that a training is of, and who does it
     model: keras.Sequential,
     train: Examples,
     validation: Examples,
     params: TrainParams,
     distortion: AugmentParams,
+    *,
     team: Team = ALONE,
 ) -> list[Point]:
     """Train the network in place; return its learning curve, the last step included.
@@ -96,9 +97,7 @@ def order(
     return rows.reshape(steps, params.batch_size)
 
 
-def _resume(
-    variables: list[Any], checkpoints: Path | None, team: Team
-) -> tuple[int, list[Point]]:
+def _resume(variables: list[Any], checkpoints: Path | None, team: Team) -> tuple[int, list[Point]]:
     """Return the steps done and the curve so far; the variables are as they were then.
 
     What worker 0 finds is what all of them go on from.

@@ -15,7 +15,9 @@ from mnist.params.train import TrainParams
 def describe(params: Iterable[Params], data: Iterable[Path]) -> dict[str, bytes]:
     """Return the parts by the name that a user knows them by; always as many."""
     read = list(params)
-    machine = [one for one in read if isinstance(one, TrainParams) and one.reproducible == "machine"]
+    machine = [
+        one for one in read if isinstance(one, TrainParams) and one.reproducible == "machine"
+    ]
     return {
         "params": "\n".join(one.model_dump_json() for one in read).encode(),
         "data": b"".join(_digest(path) for path in data),

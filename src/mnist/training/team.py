@@ -26,7 +26,7 @@ GROUP = 1_000_000  # a key that no collective of the strategy's own has
 
 
 class Team:
-    """This worker among all; alone by default."""
+    """One worker among all, this one; alone by default."""
 
     rank, count = 0, 1
 
@@ -57,8 +57,8 @@ class Joined(Team):
         """Start this worker's server; its collectives wait for the others."""
         self.cluster, self.rank, self.count = cluster, cluster.rank, len(cluster.addresses)
         self._calls = 0
-        # TensorFlow's coordination service waits for an hour, and no thread of Python's may look on;
-        # without it, it is the strategy's own check that waits, and collectives that find the dead
+        # TensorFlow's coordination service waits for an hour, and no thread of Python's can end
+        # it; without it the strategy's own check waits, and collectives find who is dead
         context.context().configure_coordination_service(service_type="")
         self._strategy = tf.distribute.MultiWorkerMirroredStrategy(
             tf.distribute.cluster_resolver.SimpleClusterResolver(
@@ -84,7 +84,7 @@ class Joined(Team):
         else:
             of = {"T": tf.as_dtype(array.dtype), "shape": [array.size]}
             found = tf.raw_ops.CollectiveBcastRecvV2(**of, **self._call())
-        return found.numpy().reshape(array.shape)
+        return np.asarray(found.numpy()).reshape(array.shape)
 
     def require_same(self, seen: Mapping[str, bytes]) -> None:
         """Gather digests: a table of the same size whatever is seen."""
@@ -128,8 +128,8 @@ def joined(cluster: Cluster | None, shards: int) -> Iterator[Team]:
         yield team
     except tf.errors.OpError as error:
         raise UserError(
-            f"{cluster.name(cluster.rank)}: lost {_silent(cluster)} ({type(error).__name__}); start "
-            "all of them again, as many as you like: they go on from worker 0's last checkpoint"
+            f"{cluster.name(cluster.rank)}: lost {_silent(cluster)} ({type(error).__name__}); "
+            "start all of them again, any number: they go on from worker 0's last checkpoint"
         ) from None
 
 
