@@ -20,7 +20,7 @@ export DVC_SYSTEM_CONFIG_DIR := $(CURDIR)/.dvc/without-git
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev repro gate verify image review report locked spread dataset predict check format test test-all bench lock
+.PHONY: help setup setup-dev repro worker gate verify image tag review report locked spread dataset predict check format test test-all bench lock
 
 # What a person types reaches a recipe through the environment alone, unread: pasted in, a folder, a
 # branch or a file with the name `$(date)` would run.
@@ -55,6 +55,9 @@ repro: setup ## Run what changed: all four stages the first time [RECIPE=tutoria
 	@$(mnist).gate
 private = install -d -m 700 -- "$$DVC_SITE_CACHE_DIR"
 
+worker: setup ## Train beside a `make repro` elsewhere, which publishes: a cluster is in TF_CONFIG, or Slurm's step
+	@stages/run --peer train
+
 gate: setup ## Does the model reach gate.minimum_accuracy? Judges the metrics that lie there
 	@$(mnist).gate
 
@@ -69,6 +72,8 @@ image: setup ## Build the image that stages run in [LOCK=... BASE=... BUILD_FLAG
 	@builder=docker && { [ "$$ENGINE" != podman ] || builder=podman; } && $(call split,BUILD_FLAGS) && \
 	$$builder build --tag "$$($(tag))" --build-arg LOCK="$${LOCK:-$$($(lock))}" \
 		$${BASE:+--build-arg BASE="$$BASE"} "$${words[@]}" .
+tag: setup ## Print the name of the image that stages run in
+	@$(tag)
 tag = PYTHONPATH=src $(RUN) sealed.engines.image tag $${LOCK:+"$$LOCK"}
 lock = PYTHONPATH=src $(RUN) sealed.engines.image lock
 

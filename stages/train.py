@@ -11,7 +11,7 @@ from mnist import tables
 from mnist.arrays import dataset, residence
 from mnist.errors import run
 from mnist.evaluation import calibration
-from mnist.machine import memory, processor
+from mnist.machine import cluster, memory, processor
 from mnist.params import read
 from mnist.params.augment import AugmentParams
 from mnist.params.model import ModelParams
@@ -36,10 +36,14 @@ def main() -> None:
     processor.prepare(reproducible=params.reproducible, device=params.device, shards=params.shards)
     from mnist.machine import environment  # noqa: PLC0415  # TensorFlow reads its environment at import
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
-    from mnist.training import loop  # noqa: PLC0415  # TensorFlow reads its environment at import
+    from mnist.training import loop, seen, team  # noqa: PLC0415  # TensorFlow reads its environment at import
 
-    network = model.build(design, train.task, params.seed)
-    curve = loop.fit(network, train, validation, params, distortion)
+    with team.joined(cluster.find(), params.shards) as workers:
+        workers.require_same(seen.describe([design, params, distortion], [TRAIN, VALIDATION]))
+        network = model.build(design, train.task, params.seed)
+        curve = loop.fit(network, train, validation, params, distortion, team=workers)
+    if workers.rank:
+        return  # worker 0 has the same, and publishes it
     sure = model.predictor(network)(validation.images)
     temperature = calibration.temperature(sure, validation.labels)
     model.divide(network, temperature)

@@ -1,5 +1,7 @@
 """Run a command of one stage, sealed: `python -m sealed.launch NAME`, in the folder of dvc.yaml.
 
+`--peer NAME` runs it beside another run of the same stage that publishes, and publishes nothing.
+
 Exit status: 0; that of the stage; 2 where the stage was refused; 128 + n for signal n.
 """
 
@@ -21,21 +23,22 @@ from sealed.engines.engine import Engine
 from sealed.errors import SIGNALLED, StageError
 from sealed.rooms import checkpoints, delivery, inputs, inspection, place, restoration, room
 from sealed.rooms.room import Room
-from sealed.stage import Stage, read
+from sealed.stage import Stage, among_peers, read
 from sealed.violation import EDITED, Finding
 from sealed.watch import audit, told
 
+PEER = "--peer"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Code = Callable[[], list[Finding]]  # what `sealed check` says of the stage, looked up once
 
 
-def launch(of: Address, words: str | None = None) -> None:
+def launch(of: Address, words: str | None = None, *, publishes: bool = True) -> None:
     """Run a command of a stage, its only one without `words`; publish its outs after its last.
 
     Raises StageError, OSError.
     """
     with _stoppable(), _restoring(of):
-        stage = read(of)
+        stage = among_peers(read(of), os.environ)
         if not stage.sealed and words is not None:
             _become_a_plain_shell(words, of)
         delivery.require_reachable(stage, of.root)
@@ -45,13 +48,15 @@ def launch(of: Address, words: str | None = None) -> None:
         starter = caller.find()
         terms = room.Terms(rooms, engine.discard, binding=chosen.name != engine.HOST)
         with _telling(stage, of), room.opened(stage, of.root, terms, starter) as bare:
-            kept = checkpoints.opened(stage, bare, chosen.image, of.root)
+            kept = checkpoints.opened(stage, bare, chosen.image, of.root) if publishes else None
             turn, seen = _turn(stage, words, bare), command.seen(chosen, bare)
             made = bare._replace(turn=turn, kept=kept, seen=seen)
             if made.done == 0:
                 _say_what_is_special(stage, chosen, of)
             code = cache(lambda: _in_code(stage, of))
             last_words = _run(chosen, stage, made, of, code)
+            if not publishes:
+                return
             if made.done + 1 == len(stage.commands):
                 with _advising(last_words, stage, made, of, code):
                     inspection.inspect(made, stage)
@@ -232,8 +237,9 @@ def ended(of: Address | str, run: Callable[[], None]) -> int:
 
 def main() -> int:
     """Launch the stage that the command line names."""
-    of = address.of_name(sys.argv[1] if sys.argv[1:] else "", Path.cwd())
-    return ended(of, lambda: launch(of))
+    peer = sys.argv[1:2] == [PEER]
+    of = address.of_name(sys.argv[1 + peer] if sys.argv[1 + peer :] else "", Path.cwd())
+    return ended(of, lambda: launch(of, publishes=not peer))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ class Stage(NamedTuple):
     remote: tuple[str, ...] = ()  # deps and outs that are URLs
     settings: Settings = NONE
     sealed: bool = True
+    peered: bool = False  # others run it at the same time, and they talk over the network
 
     @property
     def address(self) -> str:
@@ -66,7 +67,8 @@ class Stage(NamedTuple):
     @property
     def environment(self) -> tuple[str, ...]:
         """Names of variables that it sees where they are set."""
-        return self.settings.environment + NETWORK_VARIABLES * self.network
+        own = self.settings.environment + self.settings.peers
+        return own + NETWORK_VARIABLES * self.network
 
     @property
     def gpu(self) -> bool:
@@ -94,6 +96,11 @@ def read(address: Address) -> Stage:
     stage = of(resolution.one(address.root, address.file, address.name))
     _require_sealable(stage)
     return stage
+
+
+def among_peers(stage: Stage, environ: Mapping[str, str]) -> Stage:
+    """Return the stage as it is where its variables say that it is one of several, or not."""
+    return stage._replace(peered=any(environ.get(name) for name in stage.settings.peers))
 
 
 def every(root: Path) -> list[Stage]:

@@ -61,7 +61,7 @@ def test_statistics_move_by_the_mean_of_the_shards_weighted_by_their_images() ->
     kept = forward.draw_kept(network, 5, [0, 0])
     parts = zip(shards.split(tf.constant(pixels), 2), shards.split(kept, 2), strict=True)
     passes = [forward.run(network, *part, tf.reduce_sum) for part in parts]
-    forward.move_moments(network, passes)
+    forward.move_moments(network, [forward.back(network, passes, 5)])
     norm = network.get_layer("norm_1_1")
     means = [np.asarray(one.way.moments["norm_1_1"][0]) for one in passes]
     assert np.allclose(norm.moving_mean, 0.01 * (3 * means[0] + 2 * means[1]) / 5, rtol=1e-4)

@@ -143,7 +143,7 @@ def test_training_computes_what_keras_does() -> None:
         model.build(SMALL.model_copy(update={"dropout": 0}), DIGITS, 3) for _ in range(2)
     )
     passed = forward.run(ours, pixels, None, tf.reduce_sum)
-    forward.move_moments(ours, [passed])
+    forward.move_moments(ours, [forward.back(ours, [passed], 64)])
     outputs = tf.nn.softmax(passed.way.logits).numpy()
     assert np.allclose(outputs, keras_s(pixels, training=True).numpy(), atol=1e-4)
     for mine, its in zip(ours.get_weights(), keras_s.get_weights(), strict=True):

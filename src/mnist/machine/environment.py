@@ -37,6 +37,13 @@ def describe(model: Path) -> dict[str, Any]:
     }
 
 
+def processor() -> str:
+    """Name the kind of processor, by which `machine` chooses its instructions."""
+    found = _processor()
+    flags = set(found.get("flags", "").split()) & set(FLAGS)
+    return " ".join([found.get("model name", "unknown"), *sorted(flags)])
+
+
 def _processor() -> dict[str, str]:
     path = Path("/proc/cpuinfo")
     if not path.exists():

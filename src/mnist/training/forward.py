@@ -31,6 +31,15 @@ class Pass(NamedTuple):
     way: Forward
 
 
+class Parts(NamedTuple):
+    """What a worker's shards give to a step; all workers' together make the step."""
+
+    loss: Any
+    dense: dict[str, tuple[Any, Any]]  # of each dense layer: what went in, what came back
+    gradients: dict[str, list[Any]]  # of the other layers' weights, summed
+    moments: dict[str, list[Any]]  # of each batch norm: mean, variance, weighted and summed
+
+
 def draw_kept(network: keras.Sequential, rows: int, seed: Any) -> Any:
     """Draw which values of a batch dropout keeps: bool `[rows, units]`; None without dropout.
 
@@ -82,19 +91,41 @@ def _normalize(layer: BatchNormalization, values: Any) -> tuple[Any, Any, Any]:
     )
 
 
-def gradients(network: keras.Sequential, passes: list[Pass]) -> list[Any]:
-    """Differentiate the sum of the losses; in the order of `network.trainable_variables`."""
+def back(network: keras.Sequential, passes: list[Pass], batch: int) -> Parts:
+    """Come back with shards of a batch of so many images."""
     back = [one.tape.gradient(one.loss, _sources(network, one.way)) for one in passes]
-    found = []
+    dense, gradients, moments = {}, {}, {}
     for layer in network.layers:
         of_shards = [each[layer.name] for each in back]
         if isinstance(layer, Dense):
-            inputs = tf.concat([one.way.dense[layer.name][0] for one in passes], axis=0)
-            outputs = tf.concat(of_shards, axis=0)
+            inputs = [one.way.dense[layer.name][0] for one in passes]
+            dense[layer.name] = tf.concat(inputs, axis=0), tf.concat(of_shards, axis=0)
+        else:
+            gradients[layer.name] = [
+                shards.total(list(parts)) for parts in zip(*of_shards, strict=True)
+            ]
+        if isinstance(layer, BatchNormalization):
+            rows = [one.way.logits.shape[0] for one in passes]
+            parts = zip(*(one.way.moments[layer.name] for one in passes), strict=True)
+            moments[layer.name] = [
+                shards.total([part * (n / batch) for part, n in zip(each, rows, strict=True)])
+                for each in parts
+            ]
+    return Parts(shards.total([one.loss for one in passes]), dense, gradients, moments)
+
+
+def gradients(network: keras.Sequential, parts: list[Parts]) -> list[Any]:
+    """Return the gradients of the batch, in the order of `network.trainable_variables`."""
+    found = []
+    for layer in network.layers:
+        if isinstance(layer, Dense):
+            of_all = zip(*(one.dense[layer.name] for one in parts), strict=True)
+            inputs, outputs = (tf.concat(each, axis=0) for each in of_all)
             found.append(tf.cast(tf.matmul(inputs, outputs, transpose_a=True), tf.float32))
             found.append(tf.reduce_sum(tf.cast(outputs, tf.float32), axis=0))
         else:
-            found += [shards.total(list(parts)) for parts in zip(*of_shards, strict=True)]
+            of_all = zip(*(one.gradients[layer.name] for one in parts), strict=True)
+            found += [shards.total(list(each)) for each in of_all]
     return found
 
 
@@ -108,15 +139,13 @@ def _sources(network: keras.Sequential, way: Forward) -> dict[str, Any]:
     }
 
 
-def move_moments(network: keras.Sequential, passes: list[Pass]) -> None:
+def move_moments(network: keras.Sequential, parts: list[Parts]) -> None:
     """Move each batch norm's mean and variance by those of the shards, weighted by their images."""
-    rows = [one.way.logits.shape[0] for one in passes]
     for layer in network.layers:
         if isinstance(layer, BatchNormalization):
-            for i, moving in enumerate((layer.moving_mean, layer.moving_variance)):
-                parts = [
-                    one.way.moments[layer.name][i] * (n / sum(rows))
-                    for n, one in zip(rows, passes, strict=True)
-                ]
-                of_batch = shards.total(parts)
+            of_all = zip(*(one.moments[layer.name] for one in parts), strict=True)
+            for moving, each in zip(
+                (layer.moving_mean, layer.moving_variance), of_all, strict=True
+            ):
+                of_batch = shards.total(list(each))
                 moving.assign(layer.momentum * moving.value + (1 - layer.momentum) * of_batch)

@@ -21,6 +21,7 @@ from mnist.params.augment import AugmentParams
 from mnist.params.train import STEPS_A_CALL, TrainParams
 from mnist.training import checkpoint, trainer
 from mnist.training.checkpoint import Checkpoint
+from mnist.training.team import ALONE, Team
 
 
 class Point(NamedTuple):
@@ -32,12 +33,14 @@ class Point(NamedTuple):
     validation_accuracy: float
 
 
-def fit(
+def fit(  # noqa: PLR0913  # all that a training is of, and who does it
     model: keras.Sequential,
     train: Examples,
     validation: Examples,
     params: TrainParams,
     distortion: AugmentParams,
+    *,
+    team: Team = ALONE,
 ) -> list[Point]:
     """Train the network in place; return its learning curve, the last step included.
 
@@ -47,7 +50,7 @@ def fit(
     """
     _require_device(params)
     params.require_batch(len(train.labels))
-    run_steps, variables = trainer.build(model, train, params, distortion)
+    run_steps, variables = trainer.build(model, train, params, distortion, team)
     predict = predictor(model)
 
     def batch(step: int) -> Examples:
@@ -57,8 +60,8 @@ def fit(
     def point(step: int, measured: tuple[float, float]) -> Point:
         return Point(step, *measured, _measure(predict, validation)[1])
 
-    checkpoints = checkpoint.folder()
-    first, curve = _resume(variables, checkpoints)
+    checkpoints = checkpoint.folder() if team.rank == 0 else None
+    first, curve = _resume(variables, checkpoints, team)
     with _progress_bar(params, first) as bar:
         for step in range(first, params.steps, STEPS_A_CALL):
             measured = _measure(predict, batch(step))
@@ -100,15 +103,20 @@ def _permutation(seed: int, epoch: int, examples: int) -> NDArray[np.int64]:
     return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(examples)
 
 
-def _resume(variables: list[Any], checkpoints: Path | None) -> tuple[int, list[Point]]:
-    """Return the steps done and the curve so far; the variables are as they were then."""
+def _resume(variables: list[Any], checkpoints: Path | None, team: Team) -> tuple[int, list[Point]]:
+    """Return the steps done and the curve so far; the variables are as they were then.
+
+    What worker 0 finds is what all of them go on from.
+    """
     found = checkpoint.load(checkpoints) if checkpoints else None
-    if found is None:
-        return 0, []
+    found = found or Checkpoint(0, [variable.numpy() for variable in variables], [])
+    step, rows = map(int, team.share(np.array([found.step, len(found.curve)])))
+    curve = np.array(found.curve or np.zeros((rows, len(Point._fields))))
     for variable, array in zip(variables, found.arrays, strict=True):
-        variable.assign(array)
-    print(f"resumed at step {found.step}", flush=True)
-    return found.step, [Point(int(step), *row) for step, *row in found.curve]
+        variable.assign(team.share(array))
+    if step:
+        print(f"resumed at step {step}", flush=True)
+    return step, [Point(int(number), *row) for number, *row in team.share(curve).tolist()]
 
 
 def _measure(predict: Predictor, examples: Examples) -> tuple[float, float]:

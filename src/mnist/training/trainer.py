@@ -13,8 +13,9 @@ from mnist.arrays import images
 from mnist.arrays.dataset import Examples
 from mnist.params.augment import AugmentParams
 from mnist.params.train import StepParams
-from mnist.training import augment, forward, optimizer, shards
+from mnist.training import augment, forward, optimizer, shards, wire
 from mnist.training.forward import Pass
+from mnist.training.team import ALONE, Team
 
 FLOAT32 = ("scale", "logits")  # layers that never compute in bfloat16
 
@@ -28,7 +29,11 @@ class Trainer(NamedTuple):
 
 
 def build(
-    model: keras.Sequential, train: Examples, params: StepParams, distortion: AugmentParams
+    model: keras.Sequential,
+    train: Examples,
+    params: StepParams,
+    distortion: AugmentParams,
+    team: Team = ALONE,
 ) -> Trainer:
     """Compile the step. What is trained is `model`, or a twin of it that `model` follows."""
     twin = params.average > 0 or params.precision != "float32"
@@ -45,13 +50,12 @@ def build(
             augment.draw(params.batch_size, images.shape[1:3], seed, distortion),
             forward.draw_kept(network, params.batch_size, seed),
         )
-        passes = [
-            run_shard(*parts)
-            for parts in zip(*(shards.split(d, params.shards) for d in drawn), strict=True)
-        ]
-        adam.apply(forward.gradients(network, passes), weights)
-        forward.move_moments(network, passes)
-        return shards.total([one.loss for one in passes])
+        cut = list(zip(*(shards.split(d, params.shards) for d in drawn), strict=True))
+        mine = forward.back(network, [run_shard(*own) for own in team.own(cut)], params.batch_size)
+        parts = wire.exchange(mine, params, team)
+        adam.apply(forward.gradients(network, parts), weights)
+        forward.move_moments(network, parts)
+        return shards.total([one.loss for one in parts])
 
     def run_shard(images: Any, labels: Any, transforms: Any, kept: Any) -> Pass:
         pixels = augment.distort(tf.cast(images, tf.float32), transforms)

@@ -13,6 +13,7 @@ class Settings(NamedTuple):
 
     network: bool = False
     environment: tuple[str, ...] = ()  # names of variables that the stage sees where they are set
+    peers: tuple[str, ...] = ()  # ... and where one is, others run it too, over the network
     read_only: tuple[str, ...] = ()  # absolute paths outside the project, `~` too: it may read them
     gpu: bool = False  # may ask for one; it runs without where there is none
     memory: str = ""  # the most that it may use, as in `8g`, where the engine can bound it

@@ -52,7 +52,12 @@ def prefix(stage: Stage, room: Room, path: str, shown: Mapping[str, Path]) -> li
     """
     root, tops = room.project, list(_tops(room.project))
     source, over = _cover(room)
-    words = [NAME, *_machine(), *ALONE, *([] if stage.network else ["--unshare-net"])]
+    words = [
+        NAME,
+        *_machine(),
+        *ALONE,
+        *([] if stage.network or stage.peered else ["--unshare-net"]),
+    ]
     words += _devices() if stage.gpu else []
     for own in (Path(TEMPORARY), Path("/var/tmp")):  # noqa: S108
         if own.is_dir() and not own.is_symlink():

@@ -190,6 +190,8 @@ def _sealed(stage: Stage, room: Room, environ: Mapping[str, str]) -> list[str]:
     flags += ["--cap-drop=ALL", "--security-opt=no-new-privileges", f"--pids-limit={MAX_PROCESSES}"]
     if limit := environ.get("STAGE_MEMORY") or stage.settings.memory:
         flags.append(f"--memory={limit}")
-    if not stage.network:
+    if stage.peered:
+        flags.append("--network=host")  # its peers know it by this machine's address
+    elif not stage.network:
         flags.append("--network=none")
     return flags
