@@ -96,12 +96,13 @@ def _of_slurm(environ: Mapping[str, str], seconds: float) -> Cluster:
         )
         addresses = tuple(resolver.cluster_spec().job_tasks("worker"))
         rank = int(environ["SLURM_PROCID"])
+        host = addresses[rank].rpartition(":")[0]
     except (LookupError, ValueError, RuntimeError) as error:
         raise UserError(
             f"Slurm: expected the variables of a step (`srun`), found {error}; unset {TASKS} to "
             "train alone"
         ) from None
-    host, node = addresses[rank].rpartition(":")[0], environ.get("SLURMD_NODENAME")
+    node = environ.get("SLURMD_NODENAME")
     if node and node != host:  # the resolver sorts node10 before node9, Slurm does not
         raise UserError(
             f"Slurm: expected task {rank} on {host}, where TensorFlow's resolver looks for it, "
