@@ -67,10 +67,11 @@ def start(count: int, out: Path, log: Path) -> list[int]:
 
 
 def _fork(addresses: list[str], rank: int, out: Path, log: Path) -> int:
+    Path(f"{log}-{rank}").touch()
     if (pid := os.fork()) == 0:
         status = 1
         try:
-            descriptor = os.open(f"{log}-{rank}", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            descriptor = os.open(f"{log}-{rank}", os.O_WRONLY | os.O_APPEND)
             os.dup2(descriptor, 1)
             os.dup2(descriptor, 2)
             os.environ[cluster.TF_CONFIG] = config(addresses, rank)

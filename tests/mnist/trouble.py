@@ -37,10 +37,11 @@ def step(seen: dict[str, bytes]) -> None:
 
 def start(rank: int, addresses: list[str], log: Path, seen: dict[str, bytes]) -> int:
     """Start a worker; return its process."""
+    (log / str(rank)).touch()
     if (pid := os.fork()) == 0:
         status = 1
         try:
-            descriptor = os.open(log / str(rank), os.O_WRONLY | os.O_CREAT)
+            descriptor = os.open(log / str(rank), os.O_WRONLY)
             os.dup2(descriptor, 1)
             os.dup2(descriptor, 2)
             os.environ[cluster.TF_CONFIG] = together.config(addresses, rank)
