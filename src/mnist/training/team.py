@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
@@ -167,6 +168,7 @@ def _bounded(cluster: Cluster) -> Iterator[None]:
 
 def _silent(cluster: Cluster) -> str:
     """Name the workers that do not answer, as far as can be told."""
+    time.sleep(1)  # one that is just being killed still holds its port
     others = [rank for rank in range(len(cluster.addresses)) if rank != cluster.rank]
     silent = [cluster.name(rank) for rank in others if not _answers(cluster.addresses[rank])]
     return ", ".join(silent) or "one of the others"
