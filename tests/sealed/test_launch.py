@@ -201,8 +201,10 @@ def test_a_full_disk_is_survived_once_there_is_space(project: Project, small_dis
 @pytest.mark.fault(27)
 @pytest.mark.parametrize("small_disk", ["the rooms"], indirect=True)
 def test_a_room_that_does_not_fit_says_what_to_do(project: Project, small_disk: Path) -> None:
-    project.write("in.txt", "x" * (9 << 20))
-    result = project.stage("copy").run("copy")
+    deps = ["in.txt", "b.txt", "c.txt"]  # none so large that it is shown in its place instead
+    for dep in deps:
+        project.write(dep, "x" * (3 << 20))
+    result = project.stage("copy", deps=deps).run("copy")
     assert "No space left on device" in result.stderr
     assert "; free some space and run it again" in result.stderr
     assert project.rooms() == []
