@@ -45,14 +45,15 @@ def main() -> None:
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
 
     network, _, _ = model.load(MODEL)
-    rows = model.predictor(network)(test.images)
-    ours = runtime.alone(lambda pixels: network(pixels).numpy(), test.images.astype(np.float32))
+    images = test.images[:]
+    rows = model.predictor(network)(images)
+    ours = runtime.alone(lambda pixels: network(pixels).numpy(), images.astype(np.float32))
     told: dict[str, Any] = {"model": {"md5": _digest(MODEL, "md5"), "bytes": _size(MODEL)}}
     told["model"]["milliseconds"] = round(ours, 2)
     for file in FORMATS[name]:
         path = EXPORTS / file
         _export(network, path)
-        theirs, milliseconds = _run(path, test.images)
+        theirs, milliseconds = _run(path, images)
         found = comparison.compare(rows, theirs, test.labels)
         told[file] = {"sha256": _digest(path, "sha256"), "bytes": _size(path)}
         told[file] |= {"milliseconds": round(milliseconds, 2), **found}
