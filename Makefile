@@ -20,11 +20,11 @@ export DVC_SYSTEM_CONFIG_DIR := $(CURDIR)/.dvc/without-git
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev repro worker gate verify image tag review report locked spread dataset predict check format test test-all bench lock
+.PHONY: help setup setup-dev repro worker gate verify image tag review report locked spread dataset predict serve export check format test test-all bench lock
 
 # What a person types reaches a recipe through the environment alone, unread: pasted in, a folder, a
 # branch or a file with the name `$(date)` would run.
-TYPED := BASE BUILD_FLAGS DATASET_FLAGS DVC_FLAGS ENGINE FROM GPU IMAGE LOCK NAME PARTS PYTHON RECIPE RECIPES RETRAIN REVIEW_FLAGS SEEDS
+TYPED := BASE BUILD_FLAGS DATASET_FLAGS DVC_FLAGS ENGINE FORMAT FROM GPU HOST IMAGE LOCK NAME PARTS PORT PYTHON RECIPE RECIPES RETRAIN REVIEW_FLAGS SEEDS SERVE
 $(foreach name,$(TYPED),$(eval override $(name) := $$(value $(name))))
 export $(foreach name,$(TYPED),$(if $(value $(name)),$(name)))
 # $(call split,NAME): the words of a variable, quoted ones whole, as the array `words`
@@ -43,7 +43,7 @@ setup: ## Install what the pipeline needs, by hash, into .venv [GPU=1: with NVID
 	@stages/setup $(if $(GPU),requirements-gpu.lock,requirements.lock)
 
 setup-dev: setup ## ... and what the tests need
-	@stages/setup requirements-dev.lock
+	@stages/setup requirements-dev.lock requirements-export.lock requirements-serve.lock
 
 repro: setup ## Run what changed: all four stages the first time [RECIPE=tutorial ENGINE=docker DVC_FLAGS=--pull]
 	@$(private)
@@ -68,10 +68,19 @@ ifdef RETRAIN
 	@$(review) retrain --portable-unless train.reproducible=machine --needs-flag avx2
 endif
 
-image: setup ## Build the image that stages run in [LOCK=... BASE=... BUILD_FLAGS=... ENGINE=podman]
+image: setup ## Build the image that stages run in; with SERVE=1 the server's [LOCK=... BASE=... BUILD_FLAGS=... ENGINE=podman]
+ifdef SERVE
+	@builder=docker && { [ "$$ENGINE" != podman ] || builder=podman; } && $(call split,BUILD_FLAGS) && \
+	export LOCK=requirements.lock stages="$$(LOCK=requirements.lock; $(tag))" && \
+	{ $$builder image inspect "$$stages" >/dev/null 2>&1 || "$(MAKE)" image SERVE=; } && \
+	md5="$$(md5sum <models/model.keras | cut -d' ' -f1)" && name="localhost/serve:$${md5::16}" && \
+	$$builder build --file serve.Dockerfile --tag "$$name" --build-arg STAGES="$$stages" \
+		--build-arg MODEL_MD5="$$md5" "$${words[@]}" . && echo "$$name"
+else
 	@builder=docker && { [ "$$ENGINE" != podman ] || builder=podman; } && $(call split,BUILD_FLAGS) && \
 	$$builder build --tag "$$($(tag))" --build-arg LOCK="$${LOCK:-$$($(lock))}" \
 		$${BASE:+--build-arg BASE="$$BASE"} "$${words[@]}" .
+endif
 tag: setup ## Print the name of the image that stages run in
 	@$(tag)
 tag = PYTHONPATH=src $(RUN) sealed.engines.image tag $${LOCK:+"$$LOCK"}
@@ -98,6 +107,16 @@ dataset: setup ## A data set of your own pictures, FOLDER/train/CLASS/*.png [FRO
 
 predict: setup ## Read a digit of your own handwriting [IMAGE=my.png]
 	@$(mnist).predict -- "$$IMAGE"
+
+# the second start finds what the first one compiled of TensorFlow, where `uv` installed it
+serve: export PYTHONDONTWRITEBYTECODE :=
+serve: setup ## A page to draw on, and an endpoint that reads what is sent to it [PORT=8000 HOST=127.0.0.1]
+	@stages/setup requirements-serve.lock
+	@$(mnist).serving --host="$${HOST:-127.0.0.1}" --port="$${PORT:-8000}"
+
+export: setup ## The model in another format, checked in its own runtime on the whole test set [FORMAT=savedmodel or litert]
+	@stages/setup requirements-export.lock
+	@$(mnist).export -- "$$FORMAT"
 mnist = PYTHONPATH=src $(RUN) mnist
 review = PYTHONPATH=src $(RUN) review
 
@@ -133,5 +152,7 @@ lock: ## Compile the locks anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.lock
 	uv pip compile pyproject.toml --extra gpu -c requirements.lock $(LOCK_FLAGS) -o requirements-gpu.lock
 	uv pip compile --group dev -c requirements.lock $(LOCK_FLAGS) -o requirements-dev.lock
+	uv pip compile --group export -c requirements.lock $(LOCK_FLAGS) -o requirements-export.lock
+	uv pip compile --group serve -c requirements.lock $(LOCK_FLAGS) -o requirements-serve.lock
 LOCK_FLAGS := --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --quiet

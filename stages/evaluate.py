@@ -1,14 +1,16 @@
-"""Open the test set, once and whole: metrics with intervals, predictions, pictures.
+"""Open the test set, once and whole: metrics with intervals, predictions, pictures, a model card.
 
 Always on the processor, in the portable way: the same model, the same bytes.
 """
 
+import hashlib
+import json
 from pathlib import Path
 
 from mnist import tables
 from mnist.arrays import dataset
 from mnist.errors import run
-from mnist.evaluation import calibration, confusion, figures, metrics
+from mnist.evaluation import calibration, card, confusion, figures, metrics
 from mnist.machine import processor
 from mnist.params import read
 from mnist.params.evaluate import EvaluateParams
@@ -16,7 +18,9 @@ from mnist.task import INK
 
 TEST = Path("data/prepared/test.npz")
 MODEL = Path("models/model.keras")
+CARD = Path("models/README.md")
 CURVE = Path("metrics/curve.csv")
+SUMMARY = Path("metrics/train.json")
 EVALUATION = Path("metrics/evaluation.json")
 PREDICTIONS = Path("metrics/predictions.csv")
 CONFUSION = Path("metrics/confusion_matrix.png")
@@ -37,6 +41,13 @@ def main() -> None:
     evaluation |= calibration.summarize(probabilities, test.labels, temperature)
     answers = metrics.predictions(probabilities, test.labels)
     tables.write_json(evaluation, EVALUATION)
+    layers = [
+        (layer.name, " x ".join(map(str, layer.output.shape[1:]))) for layer in network.layers
+    ]
+    md5 = hashlib.md5(MODEL.read_bytes(), usedforsecurity=False).hexdigest()
+    train = json.loads(SUMMARY.read_bytes())
+    about = card.About(task, md5, layers, train, evaluation, test.labels, params.confidence)
+    CARD.write_text(card.write(about), encoding="utf-8")
     tables.write_csv(("index", *answers._fields), metrics.rows(answers, task.classes), PREDICTIONS)
     balance = metrics.balance(evaluation)
     figures.save(confusion.draw(*answers[:2], task.classes, balance), CONFUSION)

@@ -32,5 +32,6 @@ def test_the_share_of_the_limit_is_of_sgemm_in_the_same_run() -> None:
     assert f"| ours | 25.0 (20.0 to 30.0) | 1.00 | {share:.0%} | 900 |" in table
 
 
-def test_the_peers_lock_is_right() -> None:
-    assert mistakes(ROOT / "benchmarks/requirements.lock") == []
+def test_the_peers_locks_are_right() -> None:
+    for name in ("requirements.lock", "flask.lock"):
+        assert mistakes(ROOT / "benchmarks" / name) == []

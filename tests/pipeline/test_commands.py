@@ -122,19 +122,26 @@ def test_the_locks_here_are_right() -> None:
     locks = sorted(ROOT.glob("requirements*.lock"))
     assert {lock.name: mistakes(lock) for lock in locks} == {
         "requirements-dev.lock": [],
+        "requirements-export.lock": [],
         "requirements-gpu.lock": [],
+        "requirements-serve.lock": [],
         "requirements.lock": [],
     }
 
 
 def test_the_locks_agree_on_what_they_share() -> None:
-    pins = [
-        dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE))
-        for name in ("requirements.lock", "requirements-gpu.lock", "requirements-dev.lock")
-    ]
-    product, gpu, dev = pins
+    locks = ("", "-gpu", "-dev", "-serve", "-export")
+    product, gpu, *besides = (
+        dict(
+            re.findall(
+                r"^([\w.-]+)==(\S+)", (ROOT / f"requirements{name}.lock").read_text(), re.MULTILINE
+            )
+        )
+        for name in locks
+    )
     assert product.items() <= gpu.items()
-    assert all(product.get(name, version) == version for name, version in dev.items())
+    for beside in besides:  # installed into the same .venv, they change nothing there
+        assert all(product.get(name, version) == version for name, version in beside.items())
     assert [name for name in gpu.keys() - product.keys() if not name.startswith("nvidia-")] == []
 
 

@@ -36,7 +36,8 @@ def place(tmp_path: Path) -> Path:
         path.parent.mkdir(exist_ok=True)
         path.write_text(STAND_IN)
         path.chmod(0o755)
-    for lock in ("requirements.lock", "requirements-dev.lock"):
+    for name in ("", "-dev", "-export", "-serve"):
+        lock = f"requirements{name}.lock"
         (place / lock).write_text("")
         (place / ".venv" / lock).write_text("")
     return place
@@ -74,6 +75,9 @@ def make(place: Path, *words: str, **variables: str) -> list[list[str]]:
         ("predict", "IMAGE", [*PYTHON, "mnist.predict", "--", "{}"]),
         ("spread", "SEEDS", [*PYTHON, "review", "spread", *SPREAD, "--seeds={}"]),
         ("repro", "RECIPE", ["recipe", "{}"]),
+        ("export", "FORMAT", [*PYTHON, "mnist.export", "--", "{}"]),
+        ("serve", "HOST", [*PYTHON, "mnist.serving", "--host={}", "--port=8000"]),
+        ("serve", "PORT", [*PYTHON, "mnist.serving", "--host=127.0.0.1", "--port={}"]),
         ("image", "BASE", ["docker", "build", "--tag", "the tag"]),
         ("image", "LOCK", [*PYTHON, "sealed.engines.image", "tag", "{}"]),
     ],

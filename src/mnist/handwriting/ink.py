@@ -34,7 +34,9 @@ def _is_dark(grey: Grey) -> bool:
     """Tell whether the ink is darker than the paper: the fewer pixels are the ink."""
     step = max(max(grey.shape) // 48, 1)
     small = ndimage.uniform_filter(grey, step)[::step, ::step]
-    paper = ndimage.median_filter(small, size=max(min(small.shape) // 2, 3))
+    window = max(min(small.shape) // 2, 3)
+    paper = ndimage.median_filter(small, (window, 1))
+    paper = ndimage.median_filter(paper, (1, window))  # an eighth of the time of a square's median
     return bool(((small - paper) ** 3).sum() <= 0)
 
 

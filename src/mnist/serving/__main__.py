@@ -1,0 +1,78 @@
+"""Serve the model: `python -m mnist.serving`, a page to draw on and an endpoint."""
+
+import argparse
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+import uvloop
+
+from mnist.errors import UserError, run
+from mnist.predict import MODEL
+from mnist.serving import limits
+from mnist.serving.app import create
+from mnist.serving.guard import Guarded
+from mnist.serving.service import Service
+
+
+def main() -> None:
+    """Serve until a signal comes; what is being answered then is answered."""
+    parser = argparse.ArgumentParser(prog="python -m mnist.serving", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: other machines may ask too")
+    parser.add_argument("--port", type=int, default=8000, help="0: any that is free")
+    parser.add_argument("--model", type=Path, default=MODEL)
+    options = parser.parse_args()
+    if not options.model.is_file():
+        raise UserError(f"{options.model}: no such file; run `make repro`")
+    with _listen(options.host, options.port) as listener:
+        uvloop.run(_serve(listener, options.model))
+
+
+async def _serve(listener: socket.socket, model: Path) -> None:
+    service = Service()
+    await service.start(model)
+    config = uvicorn.Config(
+        create(service),
+        http=Guarded,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="error",
+        server_header=False,
+        timeout_keep_alive=limits.IDLE_SECONDS,
+        timeout_graceful_shutdown=limits.STOP_SECONDS,
+    )
+    host, port = listener.getsockname()[:2]
+    where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    print(f"{service.served.facts['name']}: {where} (Ctrl-C stops it)", flush=True)
+    await Server(config).serve([listener])
+    await service.stop()
+
+
+class Server(uvicorn.Server):
+    """One whose end by a signal is no failure."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at a signal, in good order; at a second Ctrl-C at once."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=limits.MOST_CONNECTIONS)
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"{host}, port {port}: expected a free port, found {error}; name another, PORT=8001"
+        ) from None
+
+
+if __name__ == "__main__":
+    run(main)

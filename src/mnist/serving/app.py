@@ -1,0 +1,78 @@
+"""The application: its routes, and how a refusal is said."""
+
+import asyncio
+from importlib import resources
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from mnist.serving import body, counting, limits
+from mnist.serving.service import Service
+
+_FILES = resources.files("mnist.serving")
+SAFE = {  # nothing but the server's own answers, in no one else's frame
+    "content-security-policy": "default-src 'none'; script-src 'unsafe-inline'; "
+    "style-src 'unsafe-inline'; img-src data: blob:; connect-src 'self'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+}
+
+
+def create(service: Service) -> ASGIApp:
+    """Return the application of a service that was started."""
+    registry = counting.registry(service)
+    page = _static("page.html", "text/html; charset=utf-8")
+    openapi = _static("openapi.json", "application/json")
+
+    async def predict(request: Request) -> Response:
+        show = request.query_params.get("show") == "1"
+        with service.buffered.room() as buffer:
+            await body.receive(request, buffer, service.buffered)
+            pictures = await body.pictures(request.headers.get("content-type", ""), bytes(buffer))
+            try:
+                async with asyncio.timeout(limits.REQUEST_SECONDS):
+                    told = await service.read(pictures, show=show)
+            except TimeoutError:
+                raise HTTPException(503, "too much to do; try again") from None
+        return JSONResponse({"model": service.served.facts["md5"], "pictures": told})
+
+    async def facts(_: Request) -> Response:
+        return JSONResponse(service.served.facts)
+
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def root(_: Request) -> Response:
+        return page
+
+    async def described(_: Request) -> Response:
+        return openapi
+
+    routes = [
+        Route("/", root),
+        Route("/predict", predict, methods=["POST"]),
+        Route("/health", health),
+        Route("/model", facts),
+        Route("/metrics", metrics),
+        Route("/openapi.json", described),
+    ]
+    handlers: Any = {HTTPException: _refuse}
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    return counting.Counted(app, registry, {route.path for route in routes})
+
+
+def _static(name: str, media_type: str) -> Response:
+    return Response(_FILES.joinpath(name).read_bytes(), media_type=media_type, headers=SAFE)
+
+
+async def _refuse(_: Request, error: HTTPException) -> Response:
+    headers = dict(error.headers or {}) | ({"retry-after": "1"} if error.status_code == 503 else {})
+    return JSONResponse({"error": error.detail}, error.status_code, headers)
