@@ -151,9 +151,10 @@ def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes, message: st
 
 def test_an_empty_image_a_folder_and_a_missing_one_are_refused(tmp_path: Path) -> None:
     noise = np.random.Generator(np.random.PCG64(0)).integers(240, 256, (50, 50), np.uint8)
+    nothing = "expected a digit, found (an image of one|nothing that stands out)"
     for name, pixels in (("white", noise), ("black", 255 - noise)):
         Image.fromarray(pixels).save(tmp_path / f"{name}.png")
-        with pytest.raises(UserError, match=f"{name}.png: expected a digit, found an image of one"):
+        with pytest.raises(UserError, match=rf"{name}\.png: {nothing}"):
             digit.read(tmp_path / f"{name}.png")
     with pytest.raises(UserError, match=r"none\.png: no such file"):
         digit.read(tmp_path / "none.png")

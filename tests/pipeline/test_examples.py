@@ -23,7 +23,12 @@ def read(name: str) -> list[Any]:
 
 
 def test_each_example_names_the_line_that_starts_it() -> None:
-    lines = {"compose.yaml": "docker compose -f", "train.sbatch": "sbatch", "job.yaml": "kubectl"}
+    lines = {
+        "compose.yaml": "docker compose -f",
+        "job.yaml": "kubectl",
+        "serve.compose.yaml": "docker compose -f",
+        "train.sbatch": "sbatch",
+    }
     assert {path.name for path in EXAMPLES.iterdir()} == set(lines)
     for name, line in lines.items():
         assert re.search(

@@ -319,8 +319,7 @@ def test_what_train_does_not_declare_is_named(
 ) -> None:
     script = clones[name] / "stages/train.py"
     before = script.read_text(encoding="utf-8")
-    docstring, rest = before.split("\n", 1)
-    script.write_text(f"{docstring}\n{line}\n{rest}", encoding="utf-8")
+    script.write_text(before.replace("\nTRAIN =", f"\n{line}\n\nTRAIN ="), encoding="utf-8")
     try:
         with pytest.raises(subprocess.CalledProcessError) as failed:
             repro(clones[name], name)

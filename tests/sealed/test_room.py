@@ -50,6 +50,7 @@ def test_a_stage_sees_its_deps_and_params_and_nothing_else(project: Project) -> 
     assert project.read("out.txt").splitlines() == [
         ".dvc/config",  # the room's own: what DVC's tools look for
         "data/a.txt",
+        "dvc.yaml",  # so is this: of the stage's params alone
         "params.yaml",
         "stages/see.py",
         '"copy":',
