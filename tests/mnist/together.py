@@ -24,7 +24,7 @@ from mnist.machine import cluster, processor
 from mnist.network import model
 from mnist.training import checkpoint, loop, team
 
-FEATURES = {"steps": 400, "batch_size": 21, "shards": 4, "precision": "float32"}
+FEATURES = {"steps": 400, "batch_size": 21, "shards": 8, "precision": "float32"}
 PARAMS = tiny.FEW.model_copy(update=tiny.EVERYTHING | FEATURES)
 
 
