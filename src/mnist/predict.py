@@ -58,11 +58,6 @@ def look(path: Path, task: Task) -> Look:
     return Look(fitting.one(photo.open_file(path), task.shape, task.photo), "")
 
 
-def read(path: Path, task: Task) -> NDArray[np.uint8]:  # [H, W, C]
-    """Read a picture as the model was taught to see them. Raises UserError as `look`."""
-    return look(path, task).pixels
-
-
 def _seen(path: Path, task: Task) -> Look | str:
     """Look at a picture; return why where it does not show what the model knows."""
     try:

@@ -69,7 +69,7 @@ def advise(last_words: str, stage: Stage, room: Room, root: Path, code: list[Fin
     given = (*stage.deps, *stage.params)
     unseen = {path for path in files if not os.path.lexists(room.path / path)}
     unseen = {path for path in unseen if not covered(path, given)}
-    return Lacking(frozenset(unseen) | in_vain(stage, room, root), frozenset(keys))
+    return Lacking(frozenset(unseen) | _in_vain(stage, room, root), frozenset(keys))
 
 
 def unnoticed(
@@ -78,10 +78,10 @@ def unnoticed(
     """Return what a stage asked for in vain and did without: its result may be another one."""
     lines = [line for line in last_words.splitlines() if IN_VAIN.search(line)]
     named = frozenset(path for line in lines for path in _files(line, stage, room, root))
-    return Lacking(in_vain(stage, room, root) | named, frozenset(_told(code)))
+    return Lacking(_in_vain(stage, room, root) | named, frozenset(_told(code)))
 
 
-def in_vain(stage: Stage, room: Room, root: Path) -> frozenset[str]:
+def _in_vain(stage: Stage, room: Room, root: Path) -> frozenset[str]:
     """Return the files of the project that a stage's Pythons did not find in the room."""
     declared = (*stage.deps, *stage.written, *stage.params)
     return frozenset(vain.files(audit.read(room.log), room.places, root, declared))

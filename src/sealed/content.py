@@ -11,6 +11,7 @@ from sealed.errors import StageError
 
 IGNORE = ".dvcignore"
 OWN = {".git", ".hg", ".dvc"}  # what DVC never hashes
+SETTLED_NS = 2_000_000_000  # file systems tell times apart by up to two seconds
 
 
 class Content(NamedTuple):

@@ -6,42 +6,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import test_training as tiny
 from mnist import predict
 from mnist.arrays import dataset, residence
 from mnist.arrays.dataset import Examples
 from mnist.evaluation import calibration, confusion, figures, metrics
 from mnist.network import model
 from mnist.params.augment import AugmentParams
-from mnist.params.model import ModelParams
-from mnist.params.train import TrainParams
 from mnist.task import Task
 from mnist.training import loop
 
-DESIGN = ModelParams(
-    blocks=((4,), (4,), (4,)),
-    kernel_size=3,
-    padding="same",
-    batch_norm=True,
-    dense=(8,),
-    dropout=0.5,
-    initializer="glorot",
+DESIGN = tiny.SMALL.model_copy(
+    update={"blocks": ((4,), (4,), (4,)), "initializer": "glorot"}  # to a pixel of 8
 )
-FEW = TrainParams(
-    steps=2,
-    batch_size=4,
-    shards=2,
-    learning_rate=0.001,
-    schedule="constant",
-    betas=(0.9, 0.999),
-    weight_decay=0,
-    label_smoothing=0.1,
-    average=0.9,
-    precision="float32",
-    validate_every=100,
-    checkpoint_every=100,
-    seed=3,
-    reproducible="portable",
-    device="cpu",
+FEW = tiny.FEW.model_copy(
+    update={"steps": 2, "batch_size": 4, "label_smoothing": 0.1, "average": 0.9}
 )
 DISTORTED = AugmentParams(rotation=5, shear=5, zoom=0.1, shift=1, flip=True)
 
@@ -88,4 +67,4 @@ def test_a_task_at_a_corner_goes_all_the_way(
     figures.save(confusion.draw(*answers[:2], short), tmp_path / "confusion.png")
     figures.save(figures.worst_mistakes(test.images, answers, short, ink=False), tmp_path / "w.png")
     Image.new("RGB", (300, 200), "teal").save(tmp_path / "photo.png")
-    assert predict.read(tmp_path / "photo.png", task).shape == shape
+    assert predict.look(tmp_path / "photo.png", task).pixels.shape == shape

@@ -61,7 +61,7 @@ def photographed(images: NDArray[np.uint8], folder: Path) -> NDArray[np.uint8]:
     for number, image in enumerate(images):
         path = folder / f"{number}.{'png' if number % 2 else 'jpg'}"
         rephotograph(image, number).save(path)
-        found.append(digit.read(path))
+        found.append(digit.look(path).pixels)
     return np.stack(found)
 
 
@@ -103,7 +103,7 @@ def test_images_of_mnist_itself_are_taken_as_they_are(
     for image in digits["test"][0][::4]:
         for name, pixels in (("light", image), ("dark", 255 - image)):
             Image.fromarray(pixels[..., 0]).save(tmp_path / f"{name}.png")
-            assert np.array_equal(digit.read(tmp_path / f"{name}.png"), image)
+            assert np.array_equal(digit.look(tmp_path / f"{name}.png").pixels, image)
 
 
 def test_28_x_28_pixels_that_are_not_prepared_are_prepared(
@@ -115,7 +115,7 @@ def test_28_x_28_pixels_that_are_not_prepared_are_prepared(
         sheet = Image.new("L", (28, 28), 255)
         sheet.paste(small, place)
         sheet.save(tmp_path / f"{name}.png")
-        found = digit.read(tmp_path / f"{name}.png")
+        found = digit.look(tmp_path / f"{name}.png").pixels
         assert np.corrcoef(found.ravel(), image.ravel())[0, 1] > 0.8
 
 
@@ -124,7 +124,7 @@ def test_colour_transparency_and_the_turn_of_a_camera_do_not_matter(tmp_path: Pa
     ink[10:80, 25:35] = ink[10:20, 25:55] = True
     plain = Image.fromarray(np.where(ink, 0, 255).astype(np.uint8))
     plain.save(tmp_path / "plain.png")
-    expected = digit.read(tmp_path / "plain.png")
+    expected = digit.look(tmp_path / "plain.png").pixels
     alpha = np.zeros((90, 60, 4), np.uint8)
     alpha[ink] = (200, 0, 0, 255)
     Image.fromarray(alpha).save(tmp_path / "transparent.png")
@@ -132,7 +132,7 @@ def test_colour_transparency_and_the_turn_of_a_camera_do_not_matter(tmp_path: Pa
     exif[0x0112] = 6  # the camera was turned: rotate by 270 degrees
     plain.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
     for name in ("transparent.png", "turned.png"):
-        assert np.array_equal(digit.read(tmp_path / name), expected), name
+        assert np.array_equal(digit.look(tmp_path / name).pixels, expected), name
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_colour_transparency_and_the_turn_of_a_camera_do_not_matter(tmp_path: Pa
 def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "x.png").write_bytes(content)
     with pytest.raises(UserError, match=message):
-        digit.read(tmp_path / "x.png")
+        digit.look(tmp_path / "x.png")
 
 
 def test_an_empty_image_a_folder_and_a_missing_one_are_refused(tmp_path: Path) -> None:
@@ -155,11 +155,11 @@ def test_an_empty_image_a_folder_and_a_missing_one_are_refused(tmp_path: Path) -
     for name, pixels in (("white", noise), ("black", 255 - noise)):
         Image.fromarray(pixels).save(tmp_path / f"{name}.png")
         with pytest.raises(UserError, match=rf"{name}\.png: {nothing}"):
-            digit.read(tmp_path / f"{name}.png")
+            digit.look(tmp_path / f"{name}.png")
     with pytest.raises(UserError, match=r"none\.png: no such file"):
-        digit.read(tmp_path / "none.png")
+        digit.look(tmp_path / "none.png")
     with pytest.raises(UserError, match=r"expected an image, PNG or JPEG, found .* directory"):
-        digit.read(tmp_path)
+        digit.look(tmp_path)
 
 
 def predict(folder: Path, *files: str) -> subprocess.CompletedProcess[str]:

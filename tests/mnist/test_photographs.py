@@ -53,7 +53,7 @@ def read(path: Path, content: bytes) -> NDArray[np.uint8] | None:
     """Read a file; None where it is refused in one line that says what was found."""
     path.write_bytes(content)
     try:
-        return digit.read(path)
+        return digit.look(path).pixels
     except UserError as error:
         said = str(error)
     assert said.startswith(f"{path}: expected ")
@@ -98,7 +98,7 @@ def test_two_digits_are_counted(files: dict[str, bytes], tmp_path: Path) -> None
     (tmp_path / "x.png").write_bytes(no_digits.two(images[720], random, 1))
     message = r"x\.png: expected one digit, found 2 shapes; crop to one digit$"
     with pytest.raises(UserError, match=message):
-        digit.read(tmp_path / "x.png")
+        digit.look(tmp_path / "x.png")
 
 
 @pytest.mark.fault(60)
@@ -109,7 +109,7 @@ def test_thousands_of_shapes_are_refused_before_each_is_looked_at(tmp_path: Path
         ink[row, random.choice(np.arange(2, 638, 5), 64, replace=False)] = 1
     Image.fromarray(np.uint8(255 * (1 - ndimage.maximum_filter(ink, 2)))).save(tmp_path / "x.png")
     with pytest.raises(UserError, match=r"found \d{4} shapes; crop to one digit$"):
-        digit.read(tmp_path / "x.png")
+        digit.look(tmp_path / "x.png")
 
 
 @pytest.mark.fault(59, 60)

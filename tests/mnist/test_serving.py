@@ -134,7 +134,9 @@ def test_it_shows_what_the_model_sees_and_the_test_images_most_like_it(
         reply = server.send(path.read_bytes(), path="/predict?show=1").json()
         fits(reply, answer("/predict", "post"))
         [told] = reply["pictures"]
-        assert np.array_equal(pixels(told["seen"]), predict.read(path, servers.DIGITS)[..., 0])
+        assert np.array_equal(
+            pixels(told["seen"]), predict.look(path, servers.DIGITS).pixels[..., 0]
+        )
         first = told["nearest"][0]
         assert (first["index"], first["class"]) == (index, str(test.labels[index]))
         assert first["likeness"] == pytest.approx(1, abs=1e-4)

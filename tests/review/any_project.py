@@ -1,9 +1,11 @@
 """A small project of a stranger: three classes that are texts, run by DVC itself."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
 from small_project import dvc
 
@@ -43,6 +45,13 @@ class AnyProject:
         given = {"dvc.yaml": PIPELINE, "judge.py": JUDGE, "params.yaml": "seed: 4\n"}
         for path, text in (files or given | {"reviews/a.txt": "a", "reviews/b/c.txt": "c"}).items():
             self.write(path, text)
+
+    @classmethod
+    def copied(cls, built: Path, folder: Path) -> Self:
+        """Copy one that is there, history and all."""
+        copy = cls.__new__(cls)
+        copy.root = Path(shutil.copytree(built, folder))
+        return copy
 
     def write(self, path: str, text: str) -> None:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)

@@ -26,9 +26,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(built: Path, tmp_path: Path) -> AnyProject:
-    copy = AnyProject.__new__(AnyProject)
-    copy.root = Path(shutil.copytree(built, tmp_path / "copy"))
-    return copy
+    return AnyProject.copied(built, tmp_path / "copy")
 
 
 def test_three_classes_of_text_are_reviewed_with_what_the_project_declares(

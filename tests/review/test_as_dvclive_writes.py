@@ -82,9 +82,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(built: Path, tmp_path: Path) -> AnyProject:
-    copy = AnyProject.__new__(AnyProject)
-    copy.root = Path(shutil.copytree(built, tmp_path / "copy"))
-    return copy
+    return AnyProject.copied(built, tmp_path / "copy")
 
 
 def test_what_the_model_was_trained_on_is_told_and_decides_nothing(project: AnyProject) -> None:

@@ -84,10 +84,16 @@ class Project:
         """Run a stage as dvc.yaml's cmd does."""
         return self._done(["stages/run", name], extra)
 
+    def peer(self, name: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        """Run it beside another run of it, which publishes."""
+        return self._done(["stages/run", "--peer", name], extra, seconds=60)
+
     def dvc(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
         return self._done([sys.executable, "-m", "dvc", *arguments], extra)
 
-    def _done(self, command: list[str], extra: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    def _done(
+        self, command: list[str], extra: dict[str, str], *, seconds: float = 120
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command,
             cwd=self.root,
@@ -95,7 +101,7 @@ class Project:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=seconds,
         )
 
     def start(self, *command: str, **extra: str) -> "Running":

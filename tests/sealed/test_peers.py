@@ -2,7 +2,6 @@
 
 import ast
 import socket
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -39,26 +38,13 @@ def test_a_run_among_peers_has_the_machine_s_network_and_any_other_none(project:
         assert (names == HERE) == bool(crew)
 
 
-def peer(project: Project, **extra: str) -> subprocess.CompletedProcess[str]:
-    command = ["stages/run", "--peer", "join"]
-    return subprocess.run(
-        command,
-        cwd=project.root,
-        env=project.environment(**extra),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
 @pytest.mark.parametrize("engine", ["host", "bwrap", "docker"])
 def test_a_peer_runs_the_stage_in_a_room_and_publishes_nothing(project: Project) -> None:
     project.stage("join", JOINS, meta=META)
     project.write("out.txt", "of the one that publishes")
     before = project.files()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        result = peer(project, CREW=f"127.0.0.1:{server.getsockname()[1]}")
+        result = project.peer("join", CREW=f"127.0.0.1:{server.getsockname()[1]}")
         assert result.returncode == 0, result.stderr
         assert server.accept()[0].recv(9) == b"here"
     assert "nothing kept" in result.stderr
@@ -68,6 +54,6 @@ def test_a_peer_runs_the_stage_in_a_room_and_publishes_nothing(project: Project)
 
 def test_a_peer_that_fails_says_so_and_has_its_status(project: Project) -> None:
     project.stage("join", "import sys; sys.exit('no answer')", meta=META)
-    result = peer(project, CREW="nowhere:1")
+    result = project.peer("join", CREW="nowhere:1")
     assert result.returncode == 1
     assert "sealed join: stages/join.py failed with exit status 1" in result.stderr

@@ -32,13 +32,8 @@ class Look(NamedTuple):
     doubt: str
 
 
-def read(path: Path) -> NDArray[np.uint8]:  # [28, 28, 1]
-    """Read one digit, of any size, dark on light or light on dark. Raises UserError as `look`."""
-    return look(path).pixels
-
-
 def look(path: Path) -> Look:
-    """Read one digit, and look at what is left outside of it.
+    """Read one digit, of any size, dark or light, and look at what is left outside of it.
 
     Raises UserError for what is no image, and for an image that does not show one digit.
     """

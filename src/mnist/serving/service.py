@@ -79,6 +79,8 @@ class Service:
 
     def _nearest(self, image: NDArray[np.uint8]) -> list[dict[str, Any]]:
         known = self.served.neighbours
+        if known is None:
+            return []
         return [
             {
                 "index": found.row,
@@ -86,8 +88,7 @@ class Service:
                 "likeness": found.likeness,
                 "image": _png(known.images[found.row]),
             }
-            for found in (known.nearest(image, NEAREST) if known else [])
-            if known
+            for found in known.nearest(image, NEAREST)
         ]
 
 

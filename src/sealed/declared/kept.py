@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from sealed.content import SETTLED_NS
 from sealed.declared import index
 
 FOLDER = ".dvc/tmp/sealed"
@@ -24,7 +25,6 @@ VARIABLES = (  # which decide where DVC's settings are, and what `~` is
     *("HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS"),
     *("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR"),
 )
-SETTLED_NS = 2_000_000_000  # file systems tell times apart by up to two seconds
 Stages = dict[str, dict[str, Any]]
 
 _notes: list[str] | None = None  # the files that are opened now, where somebody wants to know

@@ -44,7 +44,7 @@ def _here(root: Path, file: str, name: str) -> dict[str, Any]:
 
 
 def every(root: Path) -> list[dict[str, Any]]:
-    """Return all stages that run a command, as `index` does. Raises StageError."""
+    """Return all stages and .dvc files, as `index` does. Raises StageError."""
     if (root / PIPELINE).exists():
         _require_documents(root / PIPELINE)
     if python() == sys.executable:

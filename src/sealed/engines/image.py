@@ -68,7 +68,7 @@ def declared(root: Path) -> Image | None:
 def tags(root: Path) -> list[str]:
     """Return the names of the images of the project in `root`, the preferred one first."""
     image = declared(root)
-    return [tag(lock, root) for lock in image.locks] if image else []
+    return [_tag(image, lock, root) for lock in image.locks] if image else []
 
 
 def tag(lock: str, root: Path) -> str:
@@ -76,6 +76,10 @@ def tag(lock: str, root: Path) -> str:
     image = declared(root)
     if image is None:
         raise StageError(f"{DECLARED}: expected it to declare an image, found none")
+    return _tag(image, lock, root)
+
+
+def _tag(image: Image, lock: str, root: Path) -> str:
     digest = sha256()
     for name in (image.dockerfile, lock):
         digest.update(sha256((root / name).read_bytes()).digest())

@@ -14,12 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from sealed.content import content, paths
+from sealed.content import SETTLED_NS, content, paths
 from sealed.errors import StageError
 from sealed.stage import Stage
 
 FICLONE = 0x40049409  # linux/fs.h: share the blocks of a file, copy on write
-SETTLED_NS = 2_000_000_000  # file systems tell times apart by up to two seconds
 BOUND_BYTES = 4_000_000  # what is smaller is copied in a millisecond or two
 BOUND_FILES = 200  # of a folder, whatever their size
 SMALL_BYTES = 1_000_000  # read whole, without opening it once more
