@@ -30,7 +30,7 @@ from mnist.serving.preparing import Preparers
 from mnist.task import Task
 from servers import Server
 
-OPENAPI = json.loads((servers.SOURCE / "mnist/serving/openapi.json").read_text())
+OPENAPI = json.loads((servers.SOURCE / "mnist/serving/static/openapi.json").read_text())
 
 
 @pytest.fixture(scope="module")

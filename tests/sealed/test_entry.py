@@ -4,7 +4,8 @@ import textwrap
 
 import pytest
 
-from sealed import document, entry
+from sealed import document
+from sealed.check import entry
 from sealed.errors import StageError
 
 

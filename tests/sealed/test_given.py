@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 import made
-from sealed import given
-from sealed.engines import command
+from sealed.engines import command, given
 from sealed.engines.engine import Engine
 
 

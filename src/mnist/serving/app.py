@@ -15,7 +15,8 @@ from starlette.types import ASGIApp
 from mnist.serving import body, counting, limits
 from mnist.serving.service import Service
 
-_FILES = resources.files("mnist.serving")
+_FILES = resources.files("mnist.serving") / "static"
+_SCRIPT = '<script src="page.js"></script>'  # in page.html; it is sent within it
 SAFE = {  # nothing but the server's own answers, in no one else's frame
     "content-security-policy": "default-src 'none'; script-src 'unsafe-inline'; "
     "style-src 'unsafe-inline'; img-src data: blob:; connect-src 'self'; frame-ancestors 'none'",
@@ -26,8 +27,8 @@ SAFE = {  # nothing but the server's own answers, in no one else's frame
 def create(service: Service) -> ASGIApp:
     """Return the application of a service that was started."""
     registry = counting.registry(service)
-    page = _static("page.html", "text/html; charset=utf-8")
-    openapi = _static("openapi.json", "application/json")
+    page = _static(_page(), "text/html; charset=utf-8")
+    openapi = _static(_read("openapi.json"), "application/json")
 
     async def predict(request: Request) -> Response:
         show = request.query_params.get("show") == "1"
@@ -69,8 +70,16 @@ def create(service: Service) -> ASGIApp:
     return counting.Counted(app, registry, {route.path for route in routes})
 
 
-def _static(name: str, media_type: str) -> Response:
-    return Response(_FILES.joinpath(name).read_bytes(), media_type=media_type, headers=SAFE)
+def _page() -> str:
+    return _read("page.html").replace(_SCRIPT, f"<script>\n{_read('page.js')}</script>")
+
+
+def _read(name: str) -> str:
+    return _FILES.joinpath(name).read_text(encoding="utf-8")
+
+
+def _static(content: str, media_type: str) -> Response:
+    return Response(content, media_type=media_type, headers=SAFE)
 
 
 async def _refuse(_: Request, error: HTTPException) -> Response:

@@ -4,8 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from sealed import entry
-from sealed.check import project
+from sealed.check import entry, project
 from sealed.check.findings import Checker
 from sealed.errors import StageError
 from sealed.stage import Stage

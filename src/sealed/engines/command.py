@@ -5,8 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from sealed import given
-from sealed.engines import bwrap, environment, gpu, mounts
+from sealed.engines import bwrap, environment, given, gpu, mounts
 from sealed.engines.engine import Engine
 from sealed.errors import StageError
 from sealed.rooms import answers, checkpoints

@@ -5,8 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from sealed import entry
-from sealed.check import project
+from sealed.check import entry, project
 from sealed.check.root import find
 from sealed.errors import StageError
 from sealed.learn import reads
