@@ -1,10 +1,19 @@
-"""What the tests of sealed stages share."""
+"""What all tests keep to, and what those of sealed stages share."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sealed_project import Project, on
+
+
+@pytest.fixture(autouse=True)
+def _bits_are_those_of_the_machine() -> Iterator[None]:
+    """Fail where a test held TensorFlow to other instructions: it would do so for all after it."""
+    yield
+    assert "ONEDNN_MAX_CPU_ISA" not in os.environ, "prepare it in a process of its own"
 
 
 @pytest.fixture

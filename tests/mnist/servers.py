@@ -4,12 +4,14 @@ import base64
 import contextlib
 import hashlib
 import json
+import multiprocessing
 import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,15 @@ SMALL: dict[str, Any] = {
 
 
 def make(folder: Path, task: Task, examples: Examples | None = None, *, epochs: int = 0) -> Path:
-    """Save a small network in `folder`, as a project has one; trained on examples, if there are."""
+    """Save a small network in `folder`, as a project has one; trained on examples, if there are.
+
+    In a process of its own: what makes its bits the same everywhere holds for a whole process.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+        return alone.submit(_make, folder, task, examples, epochs).result()
+
+
+def _make(folder: Path, task: Task, examples: Examples | None, epochs: int) -> Path:
     processor.prepare(reproducible="portable", device="cpu")
     from mnist.network import model  # noqa: PLC0415
 
