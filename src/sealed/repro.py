@@ -1,10 +1,13 @@
 """Run DVC so that each stage is sealed: `python -m sealed.repro repro [what dvc repro takes]`.
 
 It becomes `dvc`, with SHELL set to the launcher; dvc.yaml and dvc.lock stay as they are. With
-`--violations FILE` what is wrong with the stages is in that file in the end, a line of JSON each.
+`--violations FILE` what is wrong with the stages is in that file in the end, a line of JSON each;
+with `--jobs N` stages whose inputs are ready run side by side, N at most.
 """
 
+import argparse
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -14,7 +17,8 @@ from typing import NoReturn
 from sealed.errors import StageError
 from sealed.watch import told
 
-OURS = "--violations"
+# a Python in the first lines of a program: `#!/usr/bin/env python3`, and pip's for a long path
+PYTHON = re.compile(r'"([^"]*/python[\d.]*)"|((?<![\w"])[\w/.+-]*python[\d.]*)')
 LAUNCHER = """#!/bin/sh
 exec {python} -c {code} "$@"
 """
@@ -27,24 +31,47 @@ def run(words: list[str]) -> NoReturn:
     dvc = shutil.which("dvc") or (str(here) if here.exists() else None)
     if dvc is None:
         raise StageError("dvc: not on PATH; install it, or activate the environment that has it")
-    words = _without_ours(words)
+    ours, words = _parser(words).parse_known_args(words)
+    argv = [dvc, *words]
+    if getattr(ours, "jobs", None) is not None:
+        argv = _side_by_side(argv, ours.jobs)
+    if ours.violations is not None:
+        _begin(ours.violations)
     os.environ["SHELL"] = str(launcher())
-    os.execv(dvc, [dvc, *words])  # noqa: S606
+    os.execv(argv[0], argv)  # noqa: S606
 
 
-def _without_ours(words: list[str]) -> list[str]:
-    """Take `--violations FILE` from the arguments, which is not DVC's, and begin the file."""
-    left, rest = [], iter(words)
-    for word in rest:
-        flag, _, value = word.partition("=")
-        if flag != OURS:
-            left.append(word)
-            continue
-        value = value or next(rest, "")
-        if not value or Path(value).is_dir():
-            raise StageError(f"{OURS}: expected a file to write to, found {value!r}")
-        told.begin(value)
-    return left
+def _parser(words: list[str]) -> argparse.ArgumentParser:
+    """Return what tells our own options from DVC's."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--violations", nargs="?", const="")
+    if words[:1] == ["repro"]:  # `dvc exp run --jobs` is DVC's own
+        parser.add_argument("--jobs", "-j", nargs="?", const="")
+    return parser
+
+
+def _begin(file: str) -> None:
+    if not file or Path(file).is_dir():
+        raise StageError(f"--violations: expected a file to write to, found {file!r}")
+    told.begin(file)
+
+
+def _side_by_side(argv: list[str], count: str) -> list[str]:
+    """Return what runs DVC's command with several stages at once. Raises StageError."""
+    if not (count.isdecimal() and int(count)):
+        raise StageError(f"--jobs: expected how many stages at once, 1 or more, found {count!r}")
+    return [_python_of(argv[0]), str(Path(__file__).with_name("jobs.py")), count, *argv]
+
+
+def _python_of(dvc: str) -> str:
+    """Return the Python that a program `dvc` runs in. Raises StageError."""
+    head = Path(dvc).read_bytes()[:1024].decode(errors="replace").splitlines()[:2]
+    named = ["".join(words) for words in PYTHON.findall("\n".join(head))]
+    beside = Path(dvc).resolve().with_name("python")  # where it is the program of an environment
+    for python in [*named, str(beside)]:
+        if found := shutil.which(python):
+            return found
+    raise StageError(f"--jobs: {dvc}: expected a Python program; install `dvc` with pip")
 
 
 def launcher() -> Path:

@@ -212,7 +212,8 @@ def names(pid: int) -> list[int]:
 
 def descendants(pid: int) -> list[int]:
     """Return all that a process has started, and what that has."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    threads = Path(f"/proc/{pid}/task").glob("*/children")  # whichever of them started it
+    children = [child for path in threads for child in path.read_text(encoding="utf-8").split()]
     return [found for child in map(int, children) for found in (child, *descendants(child))]
 
 

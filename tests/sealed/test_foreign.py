@@ -454,6 +454,21 @@ def test_the_launcher_is_a_shell_for_whatever_is_no_stage(tmp_path: Path) -> Non
     assert "sealed one: on the host" in other.plain("repro", SHELL=str(shell)).stderr
 
 
+@pytest.mark.fault(100)
+def test_a_dvc_that_does_not_say_which_stage_it_runs_runs_none(tmp_path: Path) -> None:
+    made = stage(tmp_path / "project", "x")
+    made.sealed("--version")
+    shell = [str(made.root / ".dvc/tmp/sealed-shell"), "-c", "touch out.txt"]
+    environ = made.environment(DVC_ROOT=str(made.root))  # all that DVC up to 3.48 says
+    done = subprocess.run(
+        shell, cwd=made.root, env=environ, check=False, capture_output=True, text=True
+    )
+    expected = "this DVC does not say which stage it runs; install DVC 3.49 or later"
+    assert done.stderr == f"sealed touch out.txt: {expected}\n"
+    assert done.returncode == 2
+    assert not (made.root / "out.txt").exists()
+
+
 def test_an_undeclared_dep_fails_and_all_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
     made = stage(tmp_path / "project", "cat data/b.txt > out.txt")
     done = made.sealed("repro")

@@ -1,0 +1,247 @@
+"""`sealed repro --jobs N`: stages side by side, to the dvc.lock of `dvc repro` one by one."""
+
+import random
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from foreign_project import Foreign
+from sealed import repro
+from sealed.errors import StageError
+from sealed_project import ROOT, Running, descendants, wait_until
+
+STARTED = "echo started >&2; "
+
+
+class Pipeline:
+    """A project whose stages are commands with deps; each writes NAME.txt."""
+
+    def __init__(self, root: Path) -> None:
+        self.project, self.stages = Foreign(root), ""
+        self.project.write("in.txt", "in\n")
+
+    def stage(self, name: str, cmd: str, *deps: str, meta: str = "{}") -> "Pipeline":
+        self.stages += f"  {name}:\n    cmd: {cmd}\n    meta: {meta}\n"
+        self.stages += f"    deps: [{', '.join(deps or ['in.txt'])}]\n    outs: [{name}.txt]\n"
+        self.project.write("dvc.yaml", f"stages:\n{self.stages}")
+        return self
+
+    def lock(self) -> str:
+        return self.project.read("dvc.lock")
+
+    def start(self, *words: str) -> Running:
+        code = f"import sys; sys.path[:0] = [{str(ROOT / 'src')!r}]; from sealed import repro; "
+        command = [sys.executable, "-c", code + "sys.exit(repro.main())", "repro", *words]
+        return Running(command, self.project.root, self.project.environment())
+
+
+def meeting(folder: Path, name: str, other: str) -> str:
+    """Return a command that ends once the other one has begun too."""
+    waits = f"until [ -e {folder}/{other} ]; do sleep 0.05; done"
+    return f"touch {folder}/{name}; {waits}; touch {name}.txt"
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Pipeline:
+    return Pipeline(tmp_path / "project")
+
+
+@pytest.mark.parametrize("engine", ["host", "bwrap"])
+def test_stages_whose_inputs_are_ready_run_at_once(tmp_path: Path, engine: str) -> None:
+    made = Pipeline(tmp_path / "project")
+    made.project.on(engine)
+    timed = "date +%s%N > {0}.txt; sleep 3; date +%s%N >> {0}.txt; ls >> {0}.txt"
+    made.stage("a", timed.format("a")).stage("b", timed.format("b"))
+    done = made.project.sealed("repro", "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    (began_a, ended_a, *saw_a), (began_b, ended_b, *saw_b) = (
+        made.project.read(f"{name}.txt").split() for name in "ab"
+    )
+    assert max(began_a, began_b) < min(ended_a, ended_b)
+    assert (saw_a, saw_b) == (["a.txt", "in.txt"], ["b.txt", "in.txt"])
+    assert made.project.rooms() == []
+    assert "up to date" in made.project.plain("repro").stdout
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_dvc_lock_is_that_of_one_by_one_byte_for_byte(tmp_path: Path, seed: int) -> None:
+    pipelines = [Pipeline(tmp_path / "alone/p"), Pipeline(tmp_path / "beside/p")]
+    for made in pipelines:
+        draw, names = random.Random(seed), random.Random(seed).sample("abcdefgh", 8)
+        for n, name in enumerate(names):
+            deps = draw.sample(names[:n], min(n, draw.choice([0, 1, 1, 2])))
+            texts = [f"{dep}.txt" for dep in deps] or ["in.txt"]
+            made.stage(
+                name, f"sleep 0.{draw.randrange(5)}; cat {' '.join(texts)} > {name}.txt", *texts
+            )
+    alone, beside = pipelines
+    assert alone.project.plain("repro").returncode == 0
+    done = beside.project.sealed("repro", "-j", "4")
+    assert done.returncode == 0, done.stderr
+    assert beside.lock() == alone.lock()
+    for made in pipelines:
+        made.project.write("in.txt", "another\n")
+        made.stage("last", "cat a.txt > last.txt", "a.txt").stage("more", "echo > more.txt")
+    assert alone.project.plain("repro").returncode == 0
+    assert beside.project.sealed("repro", "--jobs=3").returncode == 0
+    assert beside.lock() == alone.lock()
+
+
+def test_each_line_says_whose_it_is(made: Pipeline) -> None:
+    made.stage("a", "printf 'one\\ntwo'; touch a.txt").stage("b", "echo wrong >&2; touch b.txt")
+    done = made.project.sealed("repro", "--jobs", "2")
+    assert {"a | one", "a | two"} <= set(done.stdout.splitlines())
+    assert {"b | wrong", "sealed a: on the host (STAGE_ENGINE=host)"} <= set(
+        done.stderr.splitlines()
+    )
+
+
+@pytest.mark.fault(97)
+def test_where_one_fails_those_that_run_end_and_none_starts(made: Pipeline, tmp_path: Path) -> None:
+    made.stage("bad", f"until [ -e {tmp_path}/b ]; do sleep 0.05; done; exit 3")
+    made.stage("good", f"touch {tmp_path}/b; sleep 1; echo whole > good.txt")
+    made.stage("later", "touch later.txt").stage("after", "touch after.txt", "bad.txt")
+    done = made.project.sealed("repro", "--jobs", "2")
+    assert done.returncode != 0
+    assert "ERROR: failed to reproduce 'bad'" in done.stderr
+    assert "sealed: waiting for good" in done.stderr
+    assert "good:" in made.lock()
+    assert made.project.read("good.txt") == "whole\n"
+    assert "Running stage 'later'" not in done.stdout
+    made.project.write("dvc.yaml", made.project.read("dvc.yaml").replace("exit 3", "touch bad.txt"))
+    done = made.project.sealed("repro", "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    assert "Stage 'good' didn't change, skipping" in done.stdout
+
+
+@pytest.mark.fault(97)
+def test_with_keep_going_only_those_that_wait_for_a_failed_one_are_skipped(tmp_path: Path) -> None:
+    said = []
+    for way in ("alone", "beside"):
+        made = Pipeline(tmp_path / way / "project").stage("bad", "exit 3")
+        made.stage("after", "touch after.txt", "bad.txt").stage("other", "touch other.txt")
+        words = ["--jobs", "2"] if way == "beside" else []
+        done = made.project.sealed("repro", "--keep-going", *words)
+        assert done.returncode != 0
+        assert (made.project.root / "other.txt").exists()
+        said.append(sorted(set(done.stderr.splitlines())))
+    assert said[0] == said[1]
+    assert any("Stage 'after' will be skipped due to this failure" in line for line in said[0])
+
+
+@pytest.mark.fault(97)
+def test_where_two_fail_both_reasons_are_told(made: Pipeline, tmp_path: Path) -> None:
+    made.stage("a", f"{meeting(tmp_path, 'a', 'b')}; exit 3")
+    made.stage("b", f"{meeting(tmp_path, 'b', 'a')}; sleep 1; exit 4")
+    done = made.project.sealed("repro", "--jobs", "2")
+    assert "sealed a: a failed with exit status 3" in done.stderr
+    assert "exited with 4" in done.stderr
+    assert "failed to reproduce stages: 'a' and 'b'" in done.stderr
+
+
+@pytest.mark.fault(98)
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM", "SIGKILL"])
+def test_a_run_that_is_ended_leaves_no_stage_and_no_room_and_gives_back(
+    made: Pipeline, how: str
+) -> None:
+    made.stage("a", "cat in.txt > a.txt").stage("b", "cat in.txt > b.txt")
+    assert made.project.sealed("repro", "--jobs", "2").returncode == 0
+    before = made.lock()
+    text = made.project.read("dvc.yaml").replace("cmd: ", f"cmd: {STARTED}sleep 60; ")
+    made.project.write("dvc.yaml", text)
+    running = made.start("--jobs", "2")
+    wait_until(lambda: running.said().count("| started") == 2)
+    children = descendants(running.process.pid)
+    if how == "Ctrl-C":
+        assert running.interrupt() != 0
+    else:
+        running.send(signal.Signals[how])
+    wait_until(lambda: made.project.rooms() == [])
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
+    assert {made.project.read(f"{name}.txt") for name in "ab"} == {"in\n"}
+    assert made.lock() == before
+    if how == "Ctrl-C":
+        assert running.said().count("stopped by SIGINT; nothing is published") == 2
+
+
+def test_a_stage_without_a_room_runs_alone(made: Pipeline, tmp_path: Path) -> None:
+    made.stage("a", f"touch {tmp_path}/on; sleep 1; rm {tmp_path}/on; touch a.txt")
+    made.stage("b", f"touch {tmp_path}/on-b; sleep 1; rm {tmp_path}/on-b; touch b.txt")
+    made.stage("bare", f"ls {tmp_path} > bare.txt; sleep 1", meta="{sealed: false}")
+    made.stage("c", f"ls {tmp_path} > c.txt; touch c.txt")
+    done = made.project.sealed("repro", "--jobs", "3")
+    assert done.returncode == 0, done.stderr
+    assert not {"on", "on-b"} & set(made.project.read("bare.txt").split())
+
+
+def test_what_dvc_does_without_a_command_is_as_ever(made: Pipeline) -> None:
+    made.stage("a", "cat in.txt > a.txt").stage("b", "cat a.txt > b.txt", "a.txt")
+    remote = made.project.root.parent / "remote"
+    made.project.plain("remote", "add", "-d", "store", str(remote))
+    dry = made.project.plain("repro", "--dry").stdout
+    assert made.project.sealed("repro", "--jobs", "2", "--dry").stdout == dry
+    assert not (made.project.root / "a.txt").exists()
+    assert made.project.sealed("repro", "--jobs", "2").returncode == 0
+    assert made.project.plain("push").returncode == 0
+    lock = made.lock()
+    (made.project.root / "dvc.lock").unlink()  # the run cache knows
+    done = made.project.sealed("repro", "--jobs", "2")
+    assert done.stdout.count("is cached - skipping run") == 2
+    assert made.lock() == lock
+    for name in ("a.txt", "b.txt"):
+        (made.project.root / name).unlink()
+    shutil.rmtree(made.project.root / ".dvc/cache")
+    done = made.project.sealed("repro", "--jobs", "2", "--pull", "--allow-missing")
+    assert "up to date" in done.stdout
+    made.project.write("in.txt", "another\n")
+    done = made.project.sealed("repro", "--jobs", "2", "--force-downstream", "a")
+    assert "Running stage 'a'" in done.stdout
+    assert "b" not in done.stdout.split("'")
+
+
+@pytest.mark.fault(99)
+@pytest.mark.parametrize("count", ["0", "-1", "many", "1.5", ""])
+def test_another_number_of_jobs_is_refused(made: Pipeline, count: str) -> None:
+    made.stage("a", "touch a.txt")
+    done = made.project.sealed("repro", f"--jobs={count}")
+    expected = f"sealed: --jobs: expected how many stages at once, 1 or more, found '{count}'\n"
+    assert done.stderr == expected
+    assert done.returncode == 2
+
+
+def test_jobs_of_an_experiment_are_dvcs() -> None:
+    words = ["exp", "run", "--run-all", "--jobs", "2", "--violations", "f"]
+    ours, left = repro._parser(words).parse_known_args(words)
+    assert (ours.violations, left) == ("f", words[:-2])
+
+
+@pytest.mark.parametrize(
+    ("head", "found"),
+    [
+        ("#!{python}\nimport re\n", "{python}"),
+        ("#!/usr/bin/env python3\n", "python3"),
+        ("#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''\n", "{python}"),
+        ("\x7fELF", "beside"),
+    ],
+)
+def test_the_python_of_dvc_is_found(tmp_path: Path, head: str, found: str) -> None:
+    folder = tmp_path / ("env" if head.startswith("#!{") else "with a space")
+    folder.mkdir()
+    python, dvc = folder / "python3.11", tmp_path / "dvc"
+    python.symlink_to(sys.executable)
+    dvc.write_text(head.format(python=python))
+    if found == "beside":
+        (tmp_path / "python").symlink_to(sys.executable)
+        assert repro._python_of(str(dvc)) == str(tmp_path / "python")
+    else:
+        assert repro._python_of(str(dvc)).endswith(found.format(python=python))
+
+
+@pytest.mark.fault(99)
+def test_a_dvc_that_is_no_python_program_is_told(tmp_path: Path) -> None:
+    (tmp_path / "dvc").write_text("#!/bin/bash\nexec docker run dvc\n")
+    with pytest.raises(StageError, match="dvc: expected a Python program; install `dvc` with pip"):
+        repro._python_of(str(tmp_path / "dvc"))
