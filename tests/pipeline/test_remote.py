@@ -3,8 +3,8 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from hashlib import md5
 from pathlib import Path
@@ -108,12 +108,17 @@ def published(
     (project / "params.yaml").write_text("second: 1\n")
     (project / ".gitignore").write_text("\n".join(["/*.txt", "!/in.txt", *(f"/{n}" for n in OURS)]))
     place = project.with_name("store")
-    servers = {"folder": lambda at: nullcontext(in_folder(at)), "ssh": over_ssh, "s3": s3}
+    servers: dict[str, Callable[[Path], AbstractContextManager[Store]]] = {
+        "folder": lambda at: nullcontext(in_folder(at)),
+        "ssh": over_ssh,
+        "s3": s3,
+    }
     with servers[request.param](place) as store:
         sh(project, f"git init -q; {DVC} init -q; {DVC} config core.remote store")
         configure(project / ".dvc/config", {"url": store.url} | store.options)
-        sh(project, f"{REPRO}; .ci/remote push; git add .; {GIT} commit -qm all", **store.secrets)
-        yield Published(project, store)
+        made = Published(project, store)
+        made.sh(project, f"{REPRO}; .ci/remote push; git add .; {GIT} commit -qm all")
+        yield made
 
 
 @pytest.fixture

@@ -97,13 +97,13 @@ def runs(project: SmallProject) -> Path:
     return project.root.parent / "runs"
 
 
-def command(project: SmallProject, seeds: int) -> subprocess.CompletedProcess[str]:
+def command(project: SmallProject, seeds: int, *words: str) -> subprocess.CompletedProcess[str]:
     env = {
         "PYTHONPATH": str(SOURCE),
         "DVC_SITE_CACHE_DIR": str(project.root / ".dvc/site"),
         "RUNS": str(runs(project)),
     }
-    argv = [sys.executable, "-m", "review", "spread", "--seeds", str(seeds), *CHOICES]
+    argv = [sys.executable, "-m", "review", "spread", "--seeds", str(seeds), *CHOICES, *words]
     return subprocess.run(
         argv, cwd=project.root, env=os.environ | env, check=False, capture_output=True, text=True
     )
