@@ -36,6 +36,8 @@ def place(tmp_path: Path) -> Path:
         path.parent.mkdir(exist_ok=True)
         path.write_text(STAND_IN)
         path.chmod(0o755)
+    (place / ".venv-remote/bin").mkdir(parents=True)
+    shutil.copy(place / ".venv/bin/python", place / ".venv-remote/bin")
     for name in ("", "-dev", "-export", "-serve"):
         lock = f"requirements{name}.lock"
         (place / lock).write_text("")
@@ -73,7 +75,8 @@ def make(place: Path, *words: str, **variables: str) -> list[list[str]]:
             [*PYTHON, "review", "report", "--base={}", *OURS, "--output", "report.html"],
         ),
         ("predict", "IMAGE", [*PYTHON, "mnist.predict", "--", "{}"]),
-        ("spread", "SEEDS", [*PYTHON, "review", "spread", *SPREAD, "--seeds={}"]),
+        ("spread", "SEEDS", [*PYTHON, "review", "spread", *SPREAD, "--seeds={}", "--jobs=1"]),
+        ("spread", "JOBS", [*PYTHON, "review", "spread", *SPREAD, "--seeds=5", "--jobs={}"]),
         ("repro", "RECIPE", ["recipe", "{}"]),
         ("export", "FORMAT", [*PYTHON, "mnist.export", "--", "{}"]),
         ("serve", "HOST", [*PYTHON, "mnist.serving", "--host={}", "--port=8000"]),
