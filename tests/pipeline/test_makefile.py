@@ -36,8 +36,6 @@ def place(tmp_path: Path) -> Path:
         path.parent.mkdir(exist_ok=True)
         path.write_text(STAND_IN)
         path.chmod(0o755)
-    (place / ".venv-remote/bin").mkdir(parents=True)
-    shutil.copy(place / ".venv/bin/python", place / ".venv-remote/bin")
     for name in ("", "-dev", "-export", "-serve"):
         lock = f"requirements{name}.lock"
         (place / lock).write_text("")

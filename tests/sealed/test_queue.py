@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def test_two_experiments_of_the_queue_at_once_share_nothing(tmp_path: Path, engi
     assert sorted(found) == ["e1", "e2", "e3", "e4"]
     assert {(m["seen"], m["undeclared"]) for m in found.values()} == {(1, False)}
     turns = sorted((metrics["begin"], metrics["end"]) for metrics in found.values())
-    assert any(later[0] < earlier[1] for earlier, later in zip(turns, turns[1:], strict=False))
+    assert any(later[0] < earlier[1] for earlier, later in pairwise(turns))
 
 
 def git(project: Foreign, *words: str) -> None:
