@@ -20,11 +20,11 @@ export DVC_SYSTEM_CONFIG_DIR := $(CURDIR)/.dvc/without-git
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev repro worker gate verify image tag review report locked spread dataset predict serve export check format test test-all bench lock
+.PHONY: help setup setup-dev setup-remote repro worker gate verify pull push image tag review report locked spread dataset predict serve export check format test test-all bench lock
 
 # What a person types reaches a recipe through the environment alone, unread: pasted in, a folder, a
 # branch or a file with the name `$(date)` would run.
-TYPED := BASE BUILD_FLAGS DATASET_FLAGS DVC_FLAGS ENGINE FORMAT FROM GPU HOST IMAGE LOCK NAME PARTS PORT PYTHON RECIPE RECIPES RETRAIN REVIEW_FLAGS SEEDS SERVE
+TYPED := BASE BUILD_FLAGS DATASET_FLAGS DVC_FLAGS ENGINE FORMAT FROM GPU HOST IMAGE JOBS LOCK NAME PARTS PORT PYTHON RECIPE RECIPES RETRAIN REVIEW_FLAGS SEEDS SERVE
 $(foreach name,$(TYPED),$(eval override $(name) := $$(value $(name))))
 export $(foreach name,$(TYPED),$(if $(value $(name)),$(name)))
 # $(call split,NAME): the words of a variable, quoted ones whole, as the array `words`
@@ -42,8 +42,11 @@ help: ## List the targets
 setup: ## Install what the pipeline needs, by hash, into .venv [GPU=1: with NVIDIA's libraries]
 	@stages/setup $(if $(GPU),requirements-gpu.lock,requirements.lock)
 
-setup-dev: setup ## ... and what the tests need
+setup-dev: setup setup-remote ## ... and what the tests need
 	@stages/setup requirements-dev.lock requirements-export.lock requirements-serve.lock
+
+setup-remote: ## Install DVC with SSH and S3 into .venv-remote: it takes other packages than the stages
+	@stages/setup --in .venv-remote requirements-remote.lock
 
 repro: setup ## Run what changed: all four stages the first time [RECIPE=tutorial ENGINE=docker DVC_FLAGS=--pull]
 	@$(private)
@@ -63,10 +66,22 @@ gate: setup ## Does the model reach gate.minimum_accuracy? Judges the metrics th
 
 verify: setup ## Are all outputs, here and in the cache, what dvc.lock says? [RETRAIN=1: train again too]
 	@$(private)
-	@PYTHONPATH=src $(RUN) sealed.verify
+	@$(verify)
 ifdef RETRAIN
 	@$(review) retrain --portable-unless train.reproducible=machine --needs-flag avx2
 endif
+
+pull: setup setup-remote ## Bring what dvc.lock names from the DVC remote, a folder, SSH or S3, and read all of it again
+	@$(private)
+	@$(remote) pull
+	@$(verify) || { echo "pull: DVC took it as the remote has it; delete it there, push it from a clone that is right" >&2; exit 1; }
+
+push: setup setup-remote ## ... the other way: give the remote what it lacks, once it has been read again
+	@$(private)
+	@$(verify)
+	@$(remote) push
+verify = PYTHONPATH=src $(RUN) sealed.verify
+remote = .venv-remote/bin/python -P -m dvc
 
 image: setup ## Build the image that stages run in; with SERVE=1 the server's [LOCK=... BASE=... BUILD_FLAGS=... ENGINE=podman]
 ifdef SERVE
@@ -96,9 +111,9 @@ ours = --images data/prepared/test.npz --spread-with 'make spread'
 locked: setup ## Fail unless dvc.lock is that of the code, params and metrics here; needs no data
 	@$(review) locked
 
-spread: setup ## Train the recipe with several seeds, as DVC experiments [SEEDS=5]
+spread: setup ## Train the recipe with several seeds, as DVC experiments, so many at once [SEEDS=5 JOBS=1]
 	@$(private)
-	@$(review) spread --param train.seed --metric accuracy --seeds="$${SEEDS:-5}"
+	@$(review) spread --param train.seed --metric accuracy --seeds="$${SEEDS:-5}" --jobs="$${JOBS:-1}"
 
 dataset: setup ## A data set of your own pictures, FOLDER/train/CLASS/*.png [FROM=folder NAME=flowers DATASET_FLAGS=...]
 	@$(private)
@@ -154,5 +169,6 @@ lock: ## Compile the locks anew from pyproject.toml (needs uv)
 	uv pip compile --group dev -c requirements.lock $(LOCK_FLAGS) -o requirements-dev.lock
 	uv pip compile --group export -c requirements.lock $(LOCK_FLAGS) -o requirements-export.lock
 	uv pip compile --group serve -c requirements.lock $(LOCK_FLAGS) -o requirements-serve.lock
+	uv pip compile --group remote -c <(grep -oE '^dvc[a-z-]*==[^ ]*' requirements.lock) $(LOCK_FLAGS) -o requirements-remote.lock
 LOCK_FLAGS := --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --quiet

@@ -42,8 +42,10 @@ def summarize(
     }
 
 
-def run_experiments(seeds: range, name: str, param: str, metric: str) -> dict[int, float]:
-    """Queue one DVC experiment a seed, run them in turn, return the metric of each.
+def run_experiments(
+    seeds: range, name: str, param: str, metric: str, jobs: int = 1
+) -> dict[int, float]:
+    """Queue one DVC experiment a seed, run so many at once, return the metric of each.
 
     Raises UserError, naming the seeds, where an experiment gave none.
     """
@@ -57,7 +59,7 @@ def run_experiments(seeds: range, name: str, param: str, metric: str) -> dict[in
         _dvc("exp", "remove", *former)  # `run --force` would do that, and run what did not change
     for seed in seeds:
         _dvc("exp", "run", "--queue", "--name", names[seed], "-S", f"{param}={seed}")
-    _dvc("exp", "run", "--run-all", "--jobs", "1")
+    _dvc("exp", "run", "--run-all", "--jobs", str(jobs))
     found = values(json.loads(_dvc("exp", "show", "--json", capture=True)), name, metric)
     missing = [names[seed] for seed in seeds if seed not in found]
     if missing:
@@ -117,16 +119,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--param", required=True, help="the seed: KEY, or FILE:KEY")
     parser.add_argument("--metric", required=True, help="KEY, or FILE:KEY")
     parser.add_argument("--seeds", type=int, default=5, help="how many, two at least")
+    parser.add_argument("--jobs", type=int, default=1, help="how many at once")
     parser.add_argument("--output", type=Path, default=Path(SPREAD), help="a file for the result")
     options = parser.parse_args(arguments)
     seeds, param, metric = options.seeds, options.param, options.metric
     if not 2 <= seeds <= MOST_SEEDS:
         raise UserError(f"spread: --seeds: expected 2 to {MOST_SEEDS}, found {seeds}")
+    if options.jobs < 1:
+        raise UserError(f"spread: --jobs: expected 1 or more, found {options.jobs}")
     here, name = recipe.read(workspace(Path.cwd())), param.replace(":", ": ")
     if name not in here:
         raise UserError(f"spread: --param: expected a param that a stage declares, found {param}")
     experiment = f"spread-{digest(here, name)[:8]}"
-    found = run_experiments(range(1, seeds + 1), experiment, param, metric)
+    found = run_experiments(range(1, seeds + 1), experiment, param, metric, options.jobs)
     summary = summarize(found, here, name, metric)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     write(json.dumps(summary, indent=2) + "\n", options.output)

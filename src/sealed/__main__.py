@@ -8,7 +8,7 @@ from sealed.check import program as check
 from sealed.errors import StageError
 from sealed.learn import program as learn
 
-OF_DVC = {"repro": "dvc repro", "exp": "dvc exp"}  # with every stage sealed
+OF_DVC = {"repro": "dvc repro", "exp": "dvc exp", "queue": "dvc queue"}  # with every stage sealed
 
 
 def main() -> int:

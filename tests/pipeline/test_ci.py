@@ -14,6 +14,9 @@ GITHUB: dict[str, Any] = yaml.safe_load((PROJECT / ".github/workflows/pipeline.y
 GITLAB: dict[str, Any] = yaml.safe_load((PROJECT / ".gitlab-ci.yml").read_text())
 STEPS = [step for job in GITHUB["jobs"].values() for step in job["steps"]]
 SCRIPTS = [step["run"] for step in STEPS if "run" in step] + GITLAB["pipeline"]["script"]
+PUSHING: dict[Any, Any] = yaml.safe_load((PROJECT / ".github/workflows/push.yml").read_text())
+PUSH = [step["run"] for step in PUSHING["jobs"]["push"]["steps"] if "run" in step]
+PULLED = [".ci/remote pull", "make repro"]
 IN_ORDER = ["check", "locked", "repro", "report", "review"]
 
 
@@ -32,9 +35,9 @@ def targets(scripts: list[str]) -> list[str]:
 
 
 def test_every_action_is_pinned_by_commit_with_its_version_beside() -> None:
-    text = (PROJECT / ".github/workflows/pipeline.yml").read_text()
-    lines = re.findall(r"uses: (.*)", text)
-    assert len(lines) == sum("uses" in step for step in STEPS) == 5
+    files = sorted((PROJECT / ".github/workflows").glob("*.yml"))
+    lines = [line for file in files for line in re.findall(r"uses: (.*)", file.read_text())]
+    assert len(lines) == sum("uses" in step for step in STEPS) + 2 == 7
     for line in lines:
         assert re.match(r"actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
 
@@ -64,14 +67,41 @@ def test_the_commands_exist_and_the_lock_is_checked_before_it_is_made_true(
     assert all(re.search(rf"^{target}:", makefile, re.M) for target in found)
 
 
-def test_both_workflows_use_a_remote_where_one_is_set() -> None:
-    repro = [line for script in SCRIPTS for line in re.findall(r"^make repro .*", script, re.M)]
-    assert [line.partition(" DVC_FLAGS=")[2][:15] for line in repro] == ['"$(.ci/remote)"'] * 2
+def test_both_workflows_bring_what_a_remote_has_before_they_run_the_rest() -> None:
+    called = "\n".join(SCRIPTS)
+    assert re.findall(r"^(\.ci/remote pull|make repro)", called, re.M) == PULLED * 2
+    for push in (PUSH, GITLAB["push"]["script"]):
+        assert [re.sub(" ENGINE.*| -.*", "", line) for line in push] == [
+            "make setup",
+            *PULLED,
+            "git diff",
+            ".ci/remote push",
+        ]
+
+
+def test_who_may_write_to_the_remote_is_the_main_branch_where_it_is_asked_for() -> None:
+    job = PUSHING["jobs"]["push"]
+    assert PUSHING[True] == {"push": {"branches": ["main"]}}  # YAML 1.1 reads `on` so
+    assert (PUSHING["permissions"], job["permissions"]) == ({}, {"contents": "read"})
+    assert (job["if"], job["environment"]) == ("vars.DVC_PUSH != ''", "remote")
+    [rule] = GITLAB["push"]["rules"]
+    assert "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $DVC_PUSH" in rule["if"]
+
+
+def test_secrets_are_seen_by_the_steps_that_call_the_remote_alone() -> None:
+    for workflow in (GITHUB, PUSHING):
+        seen = [step for job in workflow["jobs"].values() for step in job["steps"]]
+        told = [step["run"] for step in seen if "secrets." in str(step)]
+        assert told == [step["run"] for step in seen if ".ci/remote" in step.get("run", "")]
+        outside = str({name: job | {"steps": []} for name, job in workflow["jobs"].items()})
+        assert "secrets" not in outside
 
 
 def test_a_model_below_the_gate_is_reviewed_and_fails_the_job() -> None:
     in_gitlab = "\n".join(GITLAB["pipeline"]["script"])
-    without_make = 'git() { :; }; make() { echo "make $1"; [ "$1" != repro ]; }'
+    without_make = (
+        'git() { :; }; .ci/remote() { :; }; make() { echo "make $1"; [ "$1" != repro ]; }'
+    )
     done = subprocess.run(
         ["bash", "-ec", f"{without_make}\n{in_gitlab}"],
         cwd=PROJECT,
@@ -89,7 +119,7 @@ def test_a_model_below_the_gate_is_reviewed_and_fails_the_job() -> None:
     assert later == {"${{ !cancelled() && steps.repro.outcome != 'skipped' }}"}
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", [*SCRIPTS, *PUSH, *GITLAB["push"]["script"]])
 def test_the_scripts_are_bash(script: str) -> None:
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
 

@@ -97,13 +97,13 @@ def runs(project: SmallProject) -> Path:
     return project.root.parent / "runs"
 
 
-def command(project: SmallProject, seeds: int) -> subprocess.CompletedProcess[str]:
+def command(project: SmallProject, seeds: int, *words: str) -> subprocess.CompletedProcess[str]:
     env = {
         "PYTHONPATH": str(SOURCE),
         "DVC_SITE_CACHE_DIR": str(project.root / ".dvc/site"),
         "RUNS": str(runs(project)),
     }
-    argv = [sys.executable, "-m", "review", "spread", "--seeds", str(seeds), *CHOICES]
+    argv = [sys.executable, "-m", "review", "spread", "--seeds", str(seeds), *CHOICES, *words]
     return subprocess.run(
         argv, cwd=project.root, env=os.environ | env, check=False, capture_output=True, text=True
     )
@@ -124,6 +124,16 @@ def test_each_seed_is_an_experiment_that_dvc_lists(project: SmallProject) -> Non
 
 
 @pytest.mark.slow
+def test_two_seeds_at_once_give_the_same_spread(project: SmallProject) -> None:
+    written = []
+    for jobs in ("1", "2"):
+        done = command(project, 3, "--jobs", jobs)
+        assert done.returncode == 0, done.stderr
+        written.append((project.root / "metrics/spread.json").read_bytes())
+    assert written[0] == written[1]
+
+
+@pytest.mark.slow
 def test_a_seed_that_fails_is_named_and_nothing_written(project: SmallProject) -> None:
     """The other three come from the cache, under names that experiments have by then."""
     (project.root / "metrics/spread.json").unlink(missing_ok=True)
@@ -139,6 +149,13 @@ def test_a_seed_that_fails_is_named_and_nothing_written(project: SmallProject) -
 def test_one_seed_is_no_spread(tmp_path: Path) -> None:
     done = command(SmallProject(tmp_path), 1)
     assert (done.returncode, done.stderr) == (2, "spread: --seeds: expected 2 to 1000, found 1\n")
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1"])
+def test_no_job_at_once_is_refused(tmp_path: Path, jobs: str) -> None:
+    done = command(SmallProject(tmp_path), 2, f"--jobs={jobs}")
+    said = f"spread: --jobs: expected 1 or more, found {jobs}\n"
+    assert (done.returncode, done.stderr) == (2, said)
 
 
 def test_a_path_that_dvc_cannot_write_is_refused_before_its_queue_waits_for_ever(
