@@ -5,8 +5,8 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -102,6 +102,15 @@ class Cluster:
             )
         self.processes.append(process)
 
+    def restart(self, *, after: float) -> None:
+        """End the controller, start it again after some seconds."""
+        controller = self.processes[1]
+        controller.terminate()
+        controller.wait(SECONDS)
+        time.sleep(after)
+        self._start("slurmctld", "-D")
+        self.processes[1] = self.processes.pop()
+
     def ask(self, *command: str) -> str:
         done = subprocess.run(
             command, env=os.environ | self.environment, capture_output=True, text=True, check=False
@@ -118,14 +127,14 @@ class Cluster:
             process.terminate()
             process.wait(SECONDS)
         for folder in Path("/sys/fs/cgroup").glob(f"*/slurm_{self.node}"):
-            for inner in sorted(folder.rglob("*/"), reverse=True):
-                inner.rmdir()
-            folder.rmdir()
+            for left in sorted([folder, *folder.rglob("*/")], reverse=True):
+                with suppress(OSError):  # in use: another cluster's on this machine
+                    left.rmdir()
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[Cluster]:
-    """Bring a cluster up, end it in the end; skip the test where that cannot be; in CI it has to."""
+    """Bring a cluster up, end it in the end; skip a test where that cannot be; in CI it has to."""
     lacking = [name for name in PROGRAMS if shutil.which(name) is None]
     if lacking or os.getuid():
         why = f"{', '.join(lacking)}: not on PATH" if lacking else "Slurm's daemons take root here"
@@ -140,11 +149,14 @@ def running(folder: Path) -> Iterator[Cluster]:
 
 def free_ports() -> list[int]:
     """Return two ports that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
         return [one.getsockname()[1], two.getsockname()[1]]
 
 
-def wait_for(condition: "Callable[[], bool]") -> None:
+def wait_for(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + SECONDS
     while not condition():
         assert time.monotonic() < end, "Slurm does not come up; see its logs in the test's folder"

@@ -117,7 +117,7 @@ def _take(
         return _container(name, stage, root, environ, why)
     if name == bwrap.NAME:
         bwrap.require()
-    flags = slurm.flags(stage, environ) if name == slurm.NAME else ()
+    flags = slurm.options(stage, environ) if name == slurm.NAME else ()
     return Engine(name, "", "; ".join(reasons), flags)
 
 

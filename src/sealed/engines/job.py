@@ -1,151 +1,122 @@
 """The client of a job of Slurm: submits it, passes on what it says, cancels it when asked to end.
 
 A process of its own, which the kernel asks to end where the launcher is killed. Its exit status is
-that of the stage; where there is none, why is in the room's folder. It does not use `sbatch
+that of the stage; where there is none, why is in the room's folder. It does without `sbatch
 --wait`, which looks every 32 seconds.
 """
 
-import os
+import re
 import signal
 import sys
 import time
 from contextlib import suppress
-from io import FileIO
 from pathlib import Path
+from typing import BinaryIO
 
 from sealed.engines import answer, slurm
-from sealed.engines.slurm import State
+from sealed.engines.slurm import Said
 from sealed.errors import SIGNALLED, StageError
 from sealed.rooms.place import VARIABLE
 
 LOOK_SECONDS = 0.2  # between two looks at what the job says
-ASK_SECONDS = (1.0, 10.0)  # between two questions to the controller: first, and in the end
+ASK_SECONDS = 10  # the most between two questions to the controller
+SUBMIT_SECONDS = 100  # a busy controller takes its time
 WAITING_SECONDS = 5  # in the queue, before it is said why
-
-
-class Log:
-    """What a job says, as it comes."""
-
-    def __init__(self, place: Path, to: int) -> None:
-        """Read from `place`, once it is there; write to the descriptor `to`."""
-        self.place, self.to = place, to
-        self.file: FileIO | None = None
-
-    def pass_on(self) -> None:
-        """Write what is new."""
-        if self.file is None and self.place.exists():
-            self.file = self.place.open("rb", buffering=0)
-        while self.file and (chunk := self.file.read(1 << 16)):
-            left = memoryview(chunk)
-            while left:
-                left = left[os.write(self.to, left) :]
+Logs = list[tuple[BinaryIO, BinaryIO]]  # a file -> where what is new in it goes
 
 
 def submit(folder: Path, options: list[str]) -> str:
     """Submit the job of a room, return its number. Raises StageError where it is rejected."""
-    command = ["sbatch", *options, str(folder / slurm.FOLDER / "run")]
-    advice = "see `sinfo`, and try again"
-    done = answer.ask(*command, advice=advice, seconds=slurm.SUBMIT_SECONDS)
+    try:
+        advice = "see `sinfo`, and try again"
+        done = answer.ask("sbatch", *options, advice=advice, seconds=SUBMIT_SECONDS)
+    except StageError:
+        slurm.cancel(folder.parent)  # it may have been taken all the same
+        raise
+    lines = [re.sub(r"^sbatch: (error: )?", "", line) for line in done.stderr.splitlines()]
     if done.returncode:
-        raise StageError(f"{slurm.NAME}: the job was rejected: {slurm.last(done.stderr)}")
-    say(done.stderr.strip())
-    return done.stdout.split()[-1].partition(";")[0]
+        raise StageError(f"sbatch did not take the job: {'; '.join(lines)}")
+    job = done.stdout.split()[-1].partition(";")[0]
+    say("\n".join([*lines, f"job {job}"]))
+    return job
 
 
 def say(line: str) -> None:
-    """Say a line, if there is one, on stderr."""
-    if line:
-        print(line, file=sys.stderr, flush=True)
+    """Say a line about the job, on stderr."""
+    print(f"{slurm.NAME}: {line}", file=sys.stderr, flush=True)
 
 
-class Queue:
-    """What the controller says of a job, asked ever more seldom."""
+def follow(job: str, folder: Path) -> Said:
+    """Pass on what a job says until it has ended; return what Slurm says of it then.
 
-    def __init__(self, job: str) -> None:
-        """Know nothing yet."""
-        self.job, self.state = job, State()
-        self.began = self.asked = time.monotonic()
-        self.wait = ASK_SECONDS[0]
-        self.told = False
-
-    def look(self, *, now: bool) -> None:
-        """Ask if it is time to, or `now`: the stage has ended, and its job is about to."""
-        if not now and time.monotonic() < self.asked + self.wait:
-            return
-        self.state = slurm.look(self.job)
-        if now and not self.state.name:
-            self.state = State(slurm.GONE)
-        self.asked, self.wait = time.monotonic(), min(self.wait * 1.5, ASK_SECONDS[1])
-        if not self.told and time.monotonic() > self.began + WAITING_SECONDS:
-            self._tell()
-
-    def _tell(self) -> None:
-        if self.state.name == "PENDING":
-            say(f"job {self.job} waits in the queue: {self.state.said.get('Reason')}")
-            self.told = True
-        elif not self.state.name:
-            say(f"job {self.job}: the controller does not answer; the job goes on")
-            self.told = True
-
-
-def follow(job: str, folder: Path) -> State | None:
-    """Pass on what a job says until it has ended; return its last state.
-
-    At SIGTERM it is cancelled, and ends without one.
+    At SIGTERM it is cancelled, and nothing is returned.
     """
-    logs = [Log(folder / slurm.FOLDER / name, to) for name, to in (("out", 1), ("err", 2))]
-    queue, status = Queue(job), folder / slurm.FOLDER / "status"
-    stopped = False
-    while not queue.state.ended:
+    out, err = (folder / "out").open("rb"), (folder / "err").open("rb")
+    logs: Logs = [(out, sys.stdout.buffer), (err, sys.stderr.buffer)]
+    said: Said = {}
+    began = asked = time.monotonic()
+    stopped = told = False
+    while said.get("JobState") not in slurm.ENDED:
         if signal.sigtimedwait({signal.SIGTERM}, LOOK_SECONDS):
-            slurm.cancel(folder)
+            slurm.cancel(folder.parent)
             stopped = True
-        for log in logs:
-            log.pass_on()
-        queue.look(now=stopped or status.exists())
-    for log in logs:
-        log.pass_on()
-    return None if stopped else queue.state
+        pass_on(logs)
+        over, now = stopped or (folder / "status").exists(), time.monotonic()
+        if over or now > asked + min(1 + (asked - began) / 10, ASK_SECONDS):
+            said, asked = slurm.look(job) or (slurm.UNKNOWN if over else {}), now
+        if said.get("JobState") == "PENDING" and now > began + WAITING_SECONDS and not told:
+            say(f"job {job} waits in the queue: {said.get('Reason')}")
+            told = True
+    pass_on(logs)
+    return {} if stopped else said
 
 
-def outcome(state: State, job: str, folder: Path) -> int:
+def pass_on(logs: Logs) -> None:
+    """Write what is new in each file."""
+    for file, to in logs:
+        while chunk := file.read(1 << 16):
+            to.write(chunk)
+            to.flush()
+
+
+def outcome(said: Said, folder: Path) -> int:
     """Return the exit status of the stage. Raises StageError where the job did not end by it."""
-    place, said = folder / slurm.FOLDER, state.said
-    node = said.get("BatchHost", "a node")
-    if state.name in slurm.ENDS:
-        means = slurm.ENDS[state.name].format(BatchHost=node, TimeLimit=said.get("TimeLimit"))
-        raise StageError(f"job {job}: {means}")
-    if (place / "status").exists():
-        return int((place / "status").read_text(encoding="utf-8"))
-    if state.name == slurm.GONE:
-        raise StageError(f"job {job}: Slurm does not know it any more; run it again")
+    node, state = said.get("BatchHost", "its node"), said["JobState"]
+    if state in slurm.ENDS:
+        raise StageError(slurm.ENDS[state].format(node=node, limit=said.get("TimeLimit")))
+    if (folder / "status").exists():
+        return int((folder / "status").read_text(encoding="utf-8"))
+    if said == slurm.UNKNOWN:
+        raise StageError("Slurm does not know it any more; run it again")
     if said["ExitCode"] in slurm.NOT_SEEN:
-        unseen = place / "unseen"
-        path = unseen.read_text(encoding="utf-8").strip() if unseen.exists() else str(folder)
+        unseen = folder / "unseen"
+        path = unseen.read_text(encoding="utf-8").strip() if unseen.exists() else folder.parent
         raise StageError(
-            f"job {job}: the node {node} does not see {path}; set {VARIABLE} to a "
-            "folder on a disk that the nodes share"
+            f"the node {node} does not see {path}; set {VARIABLE} to a folder on a disk that the "
+            "nodes share"
         )
-    status, _, number = said["ExitCode"].partition(":")
-    return int(status) or (SIGNALLED + int(number) if int(number) else 0)
+    status, number = map(int, said["ExitCode"].split(":"))
+    return status or (SIGNALLED + number) * bool(number)
 
 
 def main() -> int:
-    """Run the job of the room that the command line names, with these options of sbatch."""
+    """Run the job of a room, by its folder on the command line, with these options of sbatch."""
     folder, options = Path(sys.argv[1]), sys.argv[2:]
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # nor is sbatch to be cut short
-    state = None
+    job, ended = "", False
     try:
         job = submit(folder, options)
-        state = follow(job, folder)
-        return outcome(state, job, folder) if state else SIGNALLED + signal.SIGTERM
+        said = follow(job, folder)
+        ended = True
+        return outcome(said, folder) if said else SIGNALLED + signal.SIGTERM
     except (StageError, OSError) as reason:
-        (folder / slurm.FOLDER / "reason").write_text(str(reason), encoding="utf-8")
+        what = f"job {job}: {reason}" if job else str(reason)
+        (folder / "reason").write_text(what, encoding="utf-8")
         return 2
     finally:
-        if state is None:
+        if job and not ended:
             with suppress(StageError, OSError):
-                slurm.cancel(folder)
+                slurm.cancel(folder.parent)
 
 
 if __name__ == "__main__":

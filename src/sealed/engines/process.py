@@ -101,14 +101,15 @@ def _wait(child: subprocess.Popen[bytes], caller: Process | None) -> None:
 
 def _end(child: subprocess.Popen[bytes], chosen: Engine, made: Room) -> int:
     """End the stage with all that it started, whatever is left of it; return its exit status."""
-    if not _ended(child, seconds=0):
+    if asked := not _ended(child, seconds=0):
         _ask_to_end(child, chosen)
         _ended(child, seconds=slurm.PATIENCE_SECONDS if chosen.is_job else GRACE_SECONDS)
-        if chosen.has_client:
-            engine.remove(chosen.name, made.folder)
     with suppress(ProcessLookupError):  # not yet reaped, so the number is still its own
         os.killpg(child.pid, signal.SIGKILL)
-    return child.wait()
+    status = child.wait()
+    if chosen.has_client and (asked or status < 0):  # killed, it has left the stage running
+        engine.remove(chosen.name, made.folder)
+    return status
 
 
 def _ask_to_end(child: subprocess.Popen[bytes], chosen: Engine) -> None:

@@ -18,7 +18,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from sealed.engines import answer, gpu
 from sealed.errors import StageError
@@ -27,8 +26,6 @@ from sealed.stage import Stage
 
 NAME = "slurm"
 FOLDER = "slurm"  # in that of the room
-PROGRAMS = ("sbatch", "scancel", "scontrol", "sinfo", "squeue")
-SUBMIT_SECONDS = 100  # a busy controller takes its time
 PATIENCE_SECONDS = 45  # for a cancelled job to end: Slurm's KillWait is 30 s
 UNSEEN = 66  # with which the script ends where the node lacks what it needs
 NOT_SEEN = (f"{UNSEEN}:0", "0:53")  # how Slurm tells that, and that it cannot open out and err
@@ -40,11 +37,14 @@ ASKING = (  # the options by which a stage may ask for resources; others would b
     *("partition", "prefer", "priority", "qos", "reservation", "threads-per-core", "time"),
     *("time-min", "tmp", "wckey"),
 )
-KEPT = ("PATH", "LD_LIBRARY_PATH", "HOME", "USER", "LOGNAME", "SLURM_CONF", "SLURM_JWT")
+KEPT = (  # of the user's variables, for Slurm's programs; sbatch has its own, SBATCH_*
+    *("PATH", "LD_LIBRARY_PATH", "HOME", "USER", "LOGNAME", "SLURM_CONF", "SLURM_JWT"),
+    "PYTHONDONTWRITEBYTECODE",
+)
 NOT_KEPT = ("SBATCH_ARRAY_INX", "SBATCH_CLUSTERS", "SBATCH_GET_USER_ENV", "SBATCH_WAIT")
 SCRIPT = """\
 #!/bin/sh
-[ -w {folder} ] && cd {cwd} || exit {unseen}
+cd {cwd} || exit {unseen}
 for path in {needed}; do
     [ -e "$path" ] || {{ echo "$path" >{folder}/unseen; exit {unseen}; }}
 done
@@ -55,39 +55,25 @@ exit $status
 """
 CARDS = f'${{{gpu.CUDA}+"{gpu.CUDA}=${gpu.CUDA}"}}'  # those that Slurm gives the job
 ENDS = {  # what Slurm calls an end that is not the stage's own -> what that means
-    "BOOT_FAIL": "its node, {BatchHost}, did not start; run it again",
+    "BOOT_FAIL": "its node, {node}, did not start; run it again",
     "CANCELLED": "it was cancelled, not by this run; run it again",
     "DEADLINE": "it reached its deadline; set a later one, `slurm: [--deadline=...]`, in its meta",
-    "NODE_FAIL": "its node, {BatchHost}, failed; run it again",
+    "NODE_FAIL": "its node, {node}, failed; run it again",
     "OUT_OF_MEMORY": "it took more memory than it was given; ask for more: `memory: 8g` in its "
     "meta, or STAGE_MEMORY",
     "PREEMPTED": "it had to give way to another job; run it again",
-    "TIMEOUT": "it reached its time limit, {TimeLimit}; ask for more: `slurm: [--time=MINUTES]` in "
+    "TIMEOUT": "it reached its time limit, {limit}; ask for more: `slurm: [--time=MINUTES]` in "
     "its meta, or SBATCH_TIMELIMIT",
 }
-OWN = ("COMPLETED", "FAILED")  # ... that is
-GONE = "GONE"  # Slurm forgets a job some minutes after its end
+UNKNOWN = {"JobState": "UNKNOWN"}  # Slurm forgets a job some minutes after its end
+ENDED = {*ENDS, "COMPLETED", "FAILED", *UNKNOWN.values()}
+Said = Mapping[str, str]
 
 
-class State(NamedTuple):
-    """What Slurm says of a job."""
-
-    name: str = ""  # nothing: the controller does not answer
-    said: Mapping[str, str] = {}
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing of the job runs any more."""
-        return self.name in {*ENDS, *OWN, GONE}
-
-
-def flags(stage: Stage, environ: Mapping[str, str]) -> tuple[str, ...]:
+def options(stage: Stage, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return what sbatch is asked for. Raises StageError where a stage cannot be a job here."""
-    for program in PROGRAMS:
-        if shutil.which(program) is None:
-            raise StageError(
-                f"{program}: not on PATH; install Slurm's client, or unset STAGE_ENGINE"
-            )
+    if shutil.which("sbatch") is None:
+        raise StageError("sbatch: not on PATH; install Slurm's client, or unset STAGE_ENGINE")
     if stage.peered:
         raise StageError(
             f"STAGE_ENGINE={NAME}: {stage.name} is one of several workers, a job has one; start "
@@ -101,7 +87,8 @@ def flags(stage: Stage, environ: Mapping[str, str]) -> tuple[str, ...]:
                 f"ask for resources (--partition=..., --time=...), found {option!r:.80}; delete it"
             )
     asked = tuple(stage.settings.slurm)
-    if stage.gpu and _gpus() and not any(one.startswith(("--gpus", "--gres")) for one in asked):
+    said = " ".join([*asked, *(name for name in environ if name.startswith("SBATCH_"))]).lower()
+    if stage.gpu and not re.search("gpus|gres", said) and _has_gpus():
         asked += ("--gpus=1",)
     memory = environ.get("STAGE_MEMORY") or stage.settings.memory
     if memory and not any(one.startswith("--mem") for one in asked):
@@ -109,15 +96,10 @@ def flags(stage: Stage, environ: Mapping[str, str]) -> tuple[str, ...]:
     return asked
 
 
-def _gpus() -> bool:
-    """Tell whether the cluster has GPUs."""
-    return "gpu" in answer.ask("sinfo", "--noheader", "--format=%G", advice="").stdout
-
-
-def last(said: str) -> str:
-    """Return what a program of Slurm says is wrong."""
-    lines = [re.sub(r"^\w+: (error: )?", "", line) for line in said.splitlines() if line.strip()]
-    return "; ".join(dict.fromkeys(lines[-2:])) or "nothing"
+def _has_gpus() -> bool:
+    """Tell whether the cluster has GPUs: a stage that may use one runs without, too."""
+    advice = "try again, or unset STAGE_ENGINE"
+    return "gpu" in answer.ask("sinfo", "--noheader", "--format=%G", advice=advice).stdout
 
 
 def client(
@@ -125,7 +107,7 @@ def client(
     variables: Mapping[str, str],
     stage: Stage,
     room: Room,
-    engine_flags: tuple[str, ...],
+    options: tuple[str, ...],
 ) -> list[str]:
     """Write the script that runs a command on a node; return the command line of the client."""
     folder = room.folder / FOLDER
@@ -141,30 +123,32 @@ def client(
         argv=shlex.join(argv),
         unseen=UNSEEN,
     )
-    (folder / "run").write_text(script, encoding="utf-8")
+    for name, text in {"run": script, "out": "", "err": ""}.items():
+        (folder / name).write_text(text, encoding="utf-8")
     pattern = str(folder).replace("%", "%%")
     where = [f"--job-name={room.folder.name}", f"--output={pattern}/out", f"--error={pattern}/err"]
-    client = [sys.executable, "-P", "-m", "sealed.engines.job", str(room.folder)]
-    return [*client, *engine_flags, *OURS, *where]
+    # not the script itself: Slurm keeps that, and there are values of variables in it
+    run = f"--wrap=exec /bin/sh {shlex.quote(str(folder / 'run'))}"
+    program = [sys.executable, "-P", "-m", "sealed.engines.job", str(folder)]
+    return [*program, *options, *OURS, *where, run]
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what the client needs of the user's variables, and those by which sbatch is set up."""
+    """Return the variables of the client."""
     own = [name for name in environ if name in KEPT or name.startswith("SBATCH_")]
     found = {name: environ[name] for name in own if name not in NOT_KEPT}
     return found | {"PYTHONPATH": str(Path(__file__).parents[2])}
 
 
-def look(job: str) -> State:
-    """Ask in what state a job is."""
+def look(job: str) -> Said:
+    """Ask for a job's JobState, Reason and ExitCode; nothing: the controller does not answer."""
     try:
         done = answer.ask("scontrol", "show", "job", "--oneliner", job, advice="")
-    except StageError:  # no answer in time
-        return State()
+    except StageError:  # not in time
+        return {}
     if done.returncode:
-        return State(GONE) if "Invalid job id" in done.stderr else State()
-    said = dict(reversed(re.findall(r"\b(\w+)=(\S+)", done.stdout)))  # the first of a name holds
-    return State(said.get("JobState", ""), said)
+        return UNKNOWN if "Invalid job id" in done.stderr else {}
+    return dict(reversed(re.findall(r"\b(\w+)=(\S+)", done.stdout)))  # the first of a name holds
 
 
 def cancel(folder: Path) -> None:
