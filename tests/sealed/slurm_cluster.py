@@ -134,11 +134,15 @@ class Cluster:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Cluster]:
-    """Bring a cluster up, end it in the end; skip a test where that cannot be; in CI it has to."""
+    """Bring a cluster up, end it in the end; skip a test where it cannot be.
+
+    Where CI has installed it, it has to be.
+    """
     lacking = [name for name in PROGRAMS if shutil.which(name) is None]
     if lacking or os.getuid():
         why = f"{', '.join(lacking)}: not on PATH" if lacking else "Slurm's daemons take root here"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{why}; install slurm-wlm")
+        must = os.environ.get("CI") and shutil.which("slurmctld")
+        (pytest.fail if must else pytest.skip)(f"{why}; install slurm-wlm")
     cluster = Cluster(folder)
     try:
         cluster.start()
