@@ -31,7 +31,7 @@ export $(foreach name,$(TYPED),$(if $(value $(name)),$(name)))
 split = lines=$$(xargs -r printf '%s\n' <<<"$$$(1)") && words=() && \
 	{ [ -z "$$lines" ] || mapfile -t words <<<"$$lines"; }
 
-# where the stages run: docker, podman, bwrap or host; unset, stages/run chooses and says why
+# where the stages run: docker, podman, bwrap, host or slurm; unset, stages/run chooses and says why
 ifdef ENGINE
 export STAGE_ENGINE := $(value ENGINE)
 endif

@@ -44,9 +44,9 @@ def launch(of: Address, words: str | None = None, *, publishes: bool = True) -> 
         delivery.require_reachable(stage, of.root)
         checkpoints.sweep(of.root)
         chosen = engine.choose(stage, of.root, os.environ)
-        rooms = place.rooms(of.root, os.environ, hidden=chosen.name != engine.HOST)
+        rooms = place.rooms(of.root, os.environ, hidden=chosen.hides, shared=chosen.is_job)
         starter = caller.find()
-        terms = room.Terms(rooms, engine.discard, binding=chosen.name != engine.HOST)
+        terms = room.Terms(rooms, engine.discard, binding=chosen.hides)
         with _telling(stage, of), room.opened(stage, of.root, terms, starter) as bare:
             kept = checkpoints.opened(stage, bare, chosen.image, of.root) if publishes else None
             turn, seen = _turn(stage, words, bare), command.seen(chosen, bare)

@@ -111,7 +111,7 @@ def test_an_engine_that_was_asked_for_and_cannot_run_is_an_error(
 
 def test_an_unknown_engine_is_refused() -> None:
     with pytest.raises(
-        StageError, match="STAGE_ENGINE: expected docker, podman, bwrap or host, fo"
+        StageError, match="STAGE_ENGINE: expected docker, podman, bwrap, host or slurm, fo"
     ):
         choose(STAGE_ENGINE="kubernetes")
 

@@ -20,6 +20,7 @@ class Settings(NamedTuple):
     checkpoints: bool = False  # a folder that outlives a run that was killed, until one succeeds
     records: tuple[str, ...] = ()  # written like an out, but unknown to DVC: differs each run
     image: str = ""  # the container image of this stage
+    slurm: tuple[str, ...] = ()  # options of sbatch by which a job asks for resources
     python: str = ""  # a lock, one of its deps: an environment of its own is made of it
 
 

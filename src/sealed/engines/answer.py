@@ -7,16 +7,19 @@ from sealed.errors import StageError
 SECONDS = 20
 
 
-def ask(*command: str, advice: str) -> subprocess.CompletedProcess[str]:
+def ask(
+    *command: str, advice: str, seconds: float | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a program to its end. Raises StageError, with what to do, where it does not answer."""
+    seconds = seconds or SECONDS
     try:
         return subprocess.run(  # noqa: S603
             command,
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=SECONDS,
+            timeout=seconds,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise StageError(f"{command[0]}: no answer in {SECONDS} s; {advice}") from None
+        raise StageError(f"{command[0]}: no answer in {seconds} s; {advice}") from None

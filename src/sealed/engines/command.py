@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from sealed.engines import bwrap, environment, given, gpu, mounts
+from sealed.engines import bwrap, environment, given, gpu, mounts, slurm
 from sealed.engines.engine import Engine
 from sealed.errors import StageError
 from sealed.rooms import answers, checkpoints
@@ -44,9 +44,9 @@ def build(
         flags = [*_sealed(stage, room, environ), *engine.flags]
         flags += _mounts(room, {*paths.values(), *_outside(stage, room)})
         return _in_container(engine, stage, room, declared, flags), dict(environ)
-    if stage.gpu:
+    if stage.gpu and not engine.is_job:
         declared |= gpu.for_host(environ)
-    elif gpu.present():
+    elif not stage.gpu and (engine.is_job or gpu.present()):
         declared[gpu.CUDA] = "-1"
     python = _python(stage, room, environ)
     argv = _program(str(python), stage, room)
@@ -59,7 +59,10 @@ def build(
     declared |= answers.variables(seen(engine, room), stage.address)
     found = {**programs, **declared, **own, **_always(stage)}
     log, hook = watched / room.log.name, watched / room.hook.name
-    return argv, found | audit.variables(found, log, hook)
+    found |= audit.variables(found, log, hook)
+    if engine.is_job:
+        return slurm.client(argv, found, stage, room, engine.flags), slurm.environment(environ)
+    return argv, found
 
 
 def seen(engine: Engine, room: Room) -> str:

@@ -1,4 +1,4 @@
-"""Where a stage runs: docker, podman, bwrap or the plain host; and what its end there means."""
+"""Where a stage runs: docker, podman, bwrap, slurm or the plain host; what its end there means."""
 
 import re
 import signal
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from sealed.declared.settings import PROXIES
-from sealed.engines import answer, bwrap, client, gpu, image
+from sealed.engines import answer, bwrap, client, gpu, image, slurm
 from sealed.engines.client import Client
 from sealed.errors import SIGNALLED, StageError
 from sealed.stage import Stage
@@ -20,6 +20,8 @@ from sealed.violation import NETWORK, Finding
 HOST = "host"
 CONTAINERS = ("docker", "podman")
 ENGINES = (*CONTAINERS, bwrap.NAME, HOST)  # in the order in which they are tried
+ASKED_FOR = (*ENGINES, slurm.NAME)
+WHERE = {HOST: "on the host", slurm.NAME: "as a job of Slurm"}
 LOCAL = ("localhost", "::1", "0.0.0.0")  # noqa: S104
 NO_SIGHT = "it does not see this folder; mount it there at the same path, or set STAGE_ENGINE=host"
 UNREACHED = (  # what a program says that finds no network; `Connection refused` may be local
@@ -40,14 +42,29 @@ class Engine(NamedTuple):
     name: str
     image: str
     reason: str
-    flags: tuple[str, ...] = ()  # what this engine needs on this machine
+    flags: tuple[str, ...] = ()  # what this engine is asked for on this machine
     python_path: str = ""  # PYTHONPATH in the image
+
+    @property
+    def hides(self) -> bool:
+        """Whether a stage sees nothing of the project around its room."""
+        return self.name not in {HOST, slurm.NAME}
+
+    @property
+    def has_client(self) -> bool:
+        """Whether what is started here asks for the stage to be run, and to be ended."""
+        return bool(self.image) or self.is_job
+
+    @property
+    def is_job(self) -> bool:
+        """Whether a stage runs on another machine, perhaps, which shares a disk with this one."""
+        return self.name == slurm.NAME
 
     def __str__(self) -> str:
         """Say it in a line."""
         if self.image:
             return f"in {self.name}, image {self.image} ({self.reason})"
-        where = "on the host" if self.name == HOST else f"in {self.name}"
+        where = WHERE.get(self.name, f"in {self.name}")
         if Path(sys.prefix).name != ".venv":
             where += f", with {sys.executable}"
         return f"{where} ({self.reason})"
@@ -59,11 +76,13 @@ def choose(stage: Stage, root: Path, environ: Mapping[str, str]) -> Engine:
     Raises StageError where the engine that was asked for cannot run the stage.
     """
     asked = environ.get("STAGE_ENGINE", "")
-    if asked not in {"", *ENGINES}:
-        raise StageError(f"STAGE_ENGINE: expected docker, podman, bwrap or host, found {asked!r}")
+    if asked not in {"", *ASKED_FOR}:
+        raise StageError(
+            f"STAGE_ENGINE: expected docker, podman, bwrap, host or slurm, found {asked!r}"
+        )
     allowed = _allowed(stage)
     local = _local(stage, environ)
-    if asked and asked not in allowed:
+    if asked and asked not in {*allowed, *(() if stage.image else (slurm.NAME,))}:
         own = f"image: {stage.image}" if stage.image else f"python: {stage.python}"
         raise StageError(
             f"STAGE_ENGINE={asked}: {stage.name} declares `{own}`, which {asked} cannot give it; "
@@ -98,7 +117,8 @@ def _take(
         return _container(name, stage, root, environ, why)
     if name == bwrap.NAME:
         bwrap.require()
-    return Engine(name, "", "; ".join(reasons))
+    flags = slurm.options(stage, environ) if name == slurm.NAME else ()
+    return Engine(name, "", "; ".join(reasons), flags)
 
 
 def _container(
@@ -154,7 +174,10 @@ def explain(
         return _not_started(status, engine, "python" if stage.script else "sh", last_words)
     if engine.name == bwrap.NAME and bwrap.failed(status, last_words):
         return "bwrap could not start the stage; its own message is above"
-    if engine.name == bwrap.NAME and SIGNALLED < status <= SIGNALLED + signal.SIGRTMAX:
+    if (
+        engine.name in {bwrap.NAME, slurm.NAME}
+        and SIGNALLED < status <= SIGNALLED + signal.SIGRTMAX
+    ):
         status = SIGNALLED - status  # how it says that
     if status < 0:
         return f"{stage.what} was ended by signal {-status}"
@@ -179,22 +202,25 @@ def _not_started(status: int, engine: Engine, program: str, last_words: str) -> 
 
 def refused(engine: Engine, stage: Stage, last_words: str) -> list[Finding]:
     """Return that a stage was refused the network, where its last words say so."""
-    if engine.name == HOST or stage.network or not re.search(UNREACHED, last_words):
+    if not engine.hides or stage.network or not re.search(UNREACHED, last_words):
         return []
     line = "it has no network; declare `network: true` in its `meta: {sealed: ...}` if it needs it"
     return [Finding(NETWORK, "", line)]
 
 
 def discard(folder: Path) -> None:
-    """Remove the container whose launcher was killed, if it still runs."""
-    cid = folder / "cid"
-    if cid.exists() and (name := (folder / "engine").read_text(encoding="utf-8")):
-        remove(name, cid)
+    """Remove the container or the job whose launcher was killed, if it still runs."""
+    if (name := folder / "engine").exists():
+        remove(name.read_text(encoding="utf-8"), folder)
 
 
-def remove(name: str, cid: Path) -> None:
-    """End and remove the container whose id is in the file `cid`, if there is one."""
-    if cid.exists() and (container := cid.read_text(encoding="utf-8").strip()):
+def remove(name: str, folder: Path) -> None:
+    """End and remove the container or the job of a room, by its folder, if there is one."""
+    if name == slurm.NAME:
+        slurm.remove(folder)
+    elif (cid := folder / "cid").exists() and (
+        container := cid.read_text(encoding="utf-8").strip()
+    ):
         subprocess.run(  # noqa: S603
             [name, "rm", "--force", container],
             stdout=subprocess.DEVNULL,

@@ -13,7 +13,7 @@ from threading import Thread
 
 from sealed.caller import Process, find, gone
 from sealed.caller import status as fields
-from sealed.engines import bwrap, engine
+from sealed.engines import bwrap, engine, slurm
 from sealed.engines.engine import Engine
 from sealed.errors import SIGNALLED, StageError
 from sealed.rooms.room import Room
@@ -35,6 +35,7 @@ def run(
     """Run a command in the room; return its exit status and the end of what it said on stderr.
 
     `meanwhile` is done once it has started: a tenth of a second of work that need not hold it up.
+    Raises StageError where it did not end by itself: its caller is gone, its job was cancelled.
     """
     (made.folder / "engine").write_text(chosen.name, encoding="utf-8")
     caller = find()
@@ -48,6 +49,8 @@ def run(
     finally:
         status = _end(child, chosen, made)
         pump.join(GRACE_SECONDS)
+    if reason := slurm.reason(made.folder):
+        raise StageError(reason)
     return status, words.decode(errors="replace")
 
 
@@ -57,10 +60,10 @@ def _start(
     """Start the stage so that it cannot outlive this process, even if that is killed.
 
     In a session of its own: Ctrl-C reaches the launcher alone, which ends the stage in order. The
-    client of a container is asked to end, since it passes that on to the container.
+    client of a container or a job is asked to end, since it passes that on.
     """
     libc = ctypes.CDLL(None)
-    last = signal.SIGTERM if chosen.image else signal.SIGKILL
+    last = signal.SIGTERM if chosen.has_client else signal.SIGKILL
 
     def prepare() -> None:
         libc.prctl(PR_SET_PDEATHSIG, last)
@@ -98,14 +101,15 @@ def _wait(child: subprocess.Popen[bytes], caller: Process | None) -> None:
 
 def _end(child: subprocess.Popen[bytes], chosen: Engine, made: Room) -> int:
     """End the stage with all that it started, whatever is left of it; return its exit status."""
-    if not _ended(child, seconds=0):
+    if asked := not _ended(child, seconds=0):
         _ask_to_end(child, chosen)
-        _ended(child, seconds=GRACE_SECONDS)
-        if chosen.image:
-            engine.remove(chosen.name, made.cid)
+        _ended(child, seconds=slurm.PATIENCE_SECONDS if chosen.is_job else GRACE_SECONDS)
     with suppress(ProcessLookupError):  # not yet reaped, so the number is still its own
         os.killpg(child.pid, signal.SIGKILL)
-    return child.wait()
+    status = child.wait()
+    if chosen.has_client and (asked or status < 0):  # killed, it has left the stage running
+        engine.remove(chosen.name, made.folder)
+    return status
 
 
 def _ask_to_end(child: subprocess.Popen[bytes], chosen: Engine) -> None:

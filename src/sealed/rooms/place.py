@@ -4,8 +4,9 @@ An engine that shows a stage the room alone, at another path, may have it below 
 project's own file system, which shares blocks and renames. On the plain host what walks up from
 there (git, DVC, dvclive, dotenv, `../../..`) would find the project, so the room lies outside it:
 in the user's cache or a folder for temporary files, whichever is on the project's file system.
-STAGE_ROOMS names another. Outs are published by a rename all the same: one that comes from another
-file system is copied beside its place first.
+STAGE_ROOMS names another. What runs on another machine needs a disk that it shares; home often is
+one, a folder for temporary files is none: there it is the cache alone. Outs are published by a
+rename all the same: one that comes from another file system is copied beside its place first.
 """
 
 import hashlib
@@ -18,13 +19,16 @@ from sealed.errors import StageError
 VARIABLE = "STAGE_ROOMS"
 
 
-def rooms(root: Path, environ: Mapping[str, str], *, hidden: bool) -> Path:
+def rooms(root: Path, environ: Mapping[str, str], *, hidden: bool, shared: bool = False) -> Path:
     """Return the folder for rooms of the project `root`, made if it is not there.
 
-    `hidden` says that the stage sees nothing around its room.
+    `hidden` says that the stage sees nothing around its room, `shared` that other machines must.
     """
     root = root.resolve()
-    folder = root / ".dvc/tmp/rooms" if hidden else _outside(root, environ) / _name(root) / "rooms"
+    if hidden:
+        folder = root / ".dvc/tmp/rooms"
+    else:
+        folder = _outside(root, environ, shared=shared) / _name(root) / "rooms"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
 
@@ -32,7 +36,9 @@ def rooms(root: Path, environ: Mapping[str, str], *, hidden: bool) -> Path:
 def known(root: Path, environ: Mapping[str, str]) -> list[Path]:
     """Return the folders in which rooms of this project may lie."""
     root = root.resolve()
-    return [root / ".dvc/tmp/rooms", _outside(root, environ) / _name(root) / "rooms"]
+    asked = environ.get(VARIABLE, "")
+    outside = [Path(asked).absolute()] if asked else _candidates(environ)
+    return [root / ".dvc/tmp/rooms", *(folder / _name(root) / "rooms" for folder in outside)]
 
 
 def _name(root: Path) -> str:
@@ -40,7 +46,7 @@ def _name(root: Path) -> str:
     return f"{root.name}-{digest}"
 
 
-def _outside(root: Path, environ: Mapping[str, str]) -> Path:
+def _outside(root: Path, environ: Mapping[str, str], *, shared: bool) -> Path:
     """Return the best folder that is not in the project."""
     asked = environ.get(VARIABLE, "")
     if asked:
@@ -48,7 +54,8 @@ def _outside(root: Path, environ: Mapping[str, str]) -> Path:
         if folder.resolve().is_relative_to(root):
             raise StageError(f"{VARIABLE}: expected a folder outside {root}, found {asked}")
         return folder
-    good = [folder for folder in _candidates(environ) if _usable(folder, root)]
+    found = _candidates(environ, shared=shared)
+    good = [folder for folder in found if _usable(folder, root)]
     if not good:
         raise StageError(
             f"{VARIABLE}: expected a folder outside {root} to write to, found none; name one"
@@ -58,12 +65,12 @@ def _outside(root: Path, environ: Mapping[str, str]) -> Path:
     return (same or good)[0]
 
 
-def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
+def _candidates(environ: Mapping[str, str], *, shared: bool = False) -> Iterator[Path]:
     home = environ.get("HOME", "")
     cache = environ.get("XDG_CACHE_HOME") or (os.path.join(home, ".cache") if home else "")  # noqa: PTH118
     if os.path.isabs(cache):  # noqa: PTH117
         yield Path(cache, "sealed")
-    for folder in (environ.get("TMPDIR", ""), "/var/tmp", "/tmp"):  # noqa: S108
+    for folder in () if shared else (environ.get("TMPDIR", ""), "/var/tmp", "/tmp"):  # noqa: S108
         if os.path.isabs(folder):  # noqa: PTH117
             yield Path(folder, f"sealed-{os.getuid()}")
 
