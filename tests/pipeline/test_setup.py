@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import tomllib
 import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -203,3 +204,9 @@ def test_uv_installs_where_pip_is_told_nothing(project: Path) -> None:
     uv = put(project.parent / "bin/uv", UV)
     assert setup(project, PATH=f"{uv.parent}:{os.environ['PATH']}") == (0, "")
     assert "-r some.lock" in uv.with_name("uv.started").read_text()
+
+
+def test_no_constraint_of_uv_has_no_hash() -> None:
+    """With one in pyproject.toml uv refuses every lock: it wants a hash of each requirement."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        assert "uv" not in tomllib.load(file)["tool"]
