@@ -49,7 +49,7 @@ def made(tmp_path: Path) -> Pipeline:
     return Pipeline(tmp_path / "project")
 
 
-@pytest.mark.parametrize("engine", ["host", "bwrap"])
+@pytest.mark.parametrize("engine", ["host", "bwrap", "docker"])
 def test_stages_whose_inputs_are_ready_run_at_once(tmp_path: Path, engine: str) -> None:
     made = Pipeline(tmp_path / "project")
     made.project.on(engine)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import slurm_cluster
 from foreign_project import Foreign
@@ -49,6 +50,20 @@ def test_a_job_gives_what_the_host_gives_and_dvc_lock_is_the_same(project: Proje
     assert project.dvc("repro", "--force").returncode == 0
     assert project.read("dvc.lock") == lock
     assert project.rooms() == []
+
+
+def test_stages_side_by_side_are_jobs_at_once(engine: str, tmp_path: Path) -> None:
+    project = Foreign(tmp_path / "project").on(engine)
+    cmd = (
+        "touch {0}/${{item}}; until [ $(ls {0} | wc -l) = 2 ]; do sleep 0.1; done; touch ${{item}}"
+    )
+    (tmp_path / "met").mkdir()
+    each = {"cmd": cmd.format(tmp_path / "met"), "outs": ["${item}"]}
+    stages = {"each": {"foreach": ["a", "b"], "do": each}}
+    project.write("dvc.yaml", yaml.safe_dump({"stages": stages}))
+    done = project.sealed("repro", "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("as a job of Slurm") == 2
 
 
 def test_a_stage_sees_the_variables_that_it_declares_and_none_of_slurm_s(project: Project) -> None:
