@@ -103,9 +103,11 @@ def side_by_side(  # noqa: PLR0913, PLR0917  # as many as DVC's own
 ) -> list[Stage]:
     """Do what DVC's `_reproduce`, here `one_by_one`, does. Raises DVC's ReproductionError."""
     from dvc.repo import reproduce as dvcs  # noqa: PLC0415
+    from dvc.stage import run  # noqa: PLC0415
 
     if graph is None or not stages or kwargs.get("dry") or kwargs.get("interactive"):
         return one_by_one(stages, graph, force_downstream, on_error, force, **kwargs)
+    run._run = _command
     repro_fn = kwargs.pop("repro_fn", dvcs._reproduce_stage)
     lock = stages[0].repo.lock
     forced = dict.fromkeys(graph, force)
@@ -223,7 +225,7 @@ def main() -> int:
     if not (known and hasattr(run, "_run") and hasattr(env, "DVC_STAGE")):
         print(f"sealed: --jobs: not known for DVC {__version__}; {ADVICE}", file=sys.stderr)
         return 2
-    reproduce._reproduce, run._run = partial(side_by_side, int(jobs), own), _command
+    reproduce._reproduce = partial(side_by_side, int(jobs), own)
     return int(dvc(sys.argv[1:]))
 
 

@@ -200,6 +200,8 @@ def test_what_dvc_does_without_a_command_is_as_ever(made: Pipeline) -> None:
     done = made.project.sealed("repro", "--jobs", "2", "--force-downstream", "a")
     assert "Running stage 'a'" in done.stdout
     assert "b" not in done.stdout.split("'")
+    done = made.project.sealed("repro", "--jobs", "2", "--single-item", "b")
+    assert made.project.read("b.txt") == "another\n", done.stderr
 
 
 @pytest.mark.fault(99)
