@@ -124,6 +124,7 @@ def test_the_locks_here_are_right() -> None:
         "requirements-dev.lock": [],
         "requirements-export.lock": [],
         "requirements-gpu.lock": [],
+        "requirements-remote.lock": [],
         "requirements-serve.lock": [],
         "requirements.lock": [],
     }

@@ -53,6 +53,7 @@ def commit(folder: Path) -> None:
 
 def link_environment(folder: Path) -> None:
     (folder / ".venv").symlink_to(sys.prefix)
+    (folder / ".venv-remote").symlink_to(ROOT / ".venv-remote")
 
 
 def sh(folder: Path, script: str, *prefix: str, status: int = 0) -> str:
