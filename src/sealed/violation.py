@@ -10,6 +10,7 @@ CHANGED: Final = "input changed"
 EDITED: Final = "input edited meanwhile"
 OUT_MISSING: Final = "out missing"
 PARAMETER: Final = "parameter undeclared"
+UNSEEN: Final = "parameter unseen"
 MODULE: Final = "module undeclared"
 NETWORK: Final = "network refused"
 DEP_MISSING: Final = "dep missing"
@@ -21,6 +22,7 @@ Kind = Literal[
     "input edited meanwhile",
     "out missing",
     "parameter undeclared",
+    "parameter unseen",
     "module undeclared",
     "network refused",
     "dep missing",

@@ -13,8 +13,9 @@ from sealed.check.programs import Named
 from sealed.check.project import Project, covered, holds
 from sealed.check.reads import Read, reads
 from sealed.check.source import is_dynamic, is_empty
+from sealed.check.unseen import unseen
 from sealed.stage import PARAMS, Stage
-from sealed.violation import DEP_MISSING, DEP_UNUSED, MODULE, PARAMETER, READ, Finding
+from sealed.violation import DEP_MISSING, DEP_UNUSED, MODULE, PARAMETER, READ, UNSEEN, Finding
 
 LEAVINGS = (".gitignore", ".gitkeep", ".dvc")  # of which a folder without inputs may consist
 
@@ -40,10 +41,10 @@ class Checker:
         """Return what is wrong with a stage, each thing once."""
         names = [name for line in stage.commands for name in command.named(line, stage.wdir)]
         ran: dict[str, Named] = {}  # file -> the name on the command line that runs it
-        unseen = False
+        hidden = False
         for name in names:
             files = self._code(name)
-            unseen = unseen or (name.is_module and not files)
+            hidden = hidden or (name.is_module and not files)
             for file in files:
                 ran.setdefault(file, name)
         found = [
@@ -51,8 +52,9 @@ class Checker:
             *self._modules(stage, names, ran),
             *self._read(stage, names, ran),
             *self._missing(stage),
+            *self._unseen(stage),
         ]
-        if ran and not unseen and not any(is_dynamic(self.project.root / file) for file in ran):
+        if ran and not hidden and not any(is_dynamic(self.project.root / file) for file in ran):
             found += self._unused(stage, names, ran)
         return list({(one.kind, one.path, one.keys): one for one in found[::-1]}.values())[::-1]
 
@@ -195,6 +197,20 @@ class Checker:
             made = covered(path, self.project.outs)
             if path != PARAMS and not made and not self._is_file(path):
                 yield Finding(DEP_MISSING, path, "this params file is not there; correct its name")
+
+    def _unseen(self, stage: Stage) -> Iterator[Finding]:
+        """Yield the params of which another value brings back old outs from DVC's run cache."""
+        if not (stage.deps and stage.outs) or stage.persistent or stage.outside or stage.remote:
+            return  # DVC keeps no runs of it
+        hint = stage.cached != stage.outs  # with a plain out neither, with a plain metric it does
+        for path, declared in stage.params.items():
+            for keys in unseen(self._values(path), declared):
+                reason = (
+                    f"DVC's run cache passes over a key called `{keys[-1]}` and gives back the "
+                )
+                repair = "declare it by its whole name" if keys[1:] else "call it otherwise"
+                reason += f"outs of another value; {repair}"
+                yield Finding(UNSEEN, path, reason, hint=hint, keys=keys)
 
     def _unused(self, stage: Stage, names: list[Named], ran: dict[str, Named]) -> Iterator[Finding]:
         """Yield the Python files among the deps that the command does not seem to run."""

@@ -8,7 +8,7 @@ from sealed.check import entry, project
 from sealed.check.findings import Checker
 from sealed.errors import StageError
 from sealed.stage import Stage
-from sealed.violation import MODULE, PARAMETER, READ, WRITE, Finding, Violation
+from sealed.violation import MODULE, PARAMETER, READ, UNSEEN, WRITE, Finding, Violation
 
 
 def check(
@@ -70,7 +70,7 @@ def extended(text: str, stage: Stage, found: list[Finding]) -> str:
     deps = [_from(stage.wdir, one.path) for one in found if one.kind in {READ, MODULE}]
     params: dict[str, list[str]] = {}
     for one in found:
-        if one.kind == PARAMETER:
+        if one.kind == PARAMETER or (one.kind == UNSEEN and one.keys[1:]):
             params.setdefault(_from(stage.wdir, one.path), []).append(".".join(one.keys))
     outs = [_from(stage.wdir, one.path) for one in found if one.kind == WRITE]
     return entry.extended(text, stage.name, deps, params, outs)
