@@ -24,6 +24,9 @@ from review.verdict.seeds import digest
 
 DECIMALS = 6
 MOST_SEEDS = 1000
+LOOK_SECONDS = 30  # between two looks whether DVC's queue has workers
+LOOKS = 2  # without any, one after the other: they may be about to start, or have just ended
+NO_WORKER = "Worker status: 0 active, 0 idle"
 
 
 def summarize(
@@ -59,7 +62,7 @@ def run_experiments(
         _dvc("exp", "remove", *former)  # `run --force` would do that, and run what did not change
     for seed in seeds:
         _dvc("exp", "run", "--queue", "--name", names[seed], "-S", f"{param}={seed}")
-    _dvc("exp", "run", "--run-all", "--jobs", str(jobs))
+    _run_all(jobs)
     found = values(json.loads(_dvc("exp", "show", "--json", capture=True)), name, metric)
     missing = [names[seed] for seed in seeds if seed not in found]
     if missing:
@@ -67,6 +70,30 @@ def run_experiments(
             f"spread: no {metric} of {', '.join(missing)}; `dvc queue logs {missing[0]}` says why"
         )
     return {seed: found[seed] for seed in seeds}
+
+
+def _run_all(jobs: int) -> None:
+    """Have DVC run its queue. Raises UserError where the workers of that are gone."""
+    words, lost = _words("exp", "run", "--run-all", "--jobs", str(jobs)), 0
+    with subprocess.Popen(words, env=_env()) as dvc:  # noqa: S603
+        while lost < LOOKS:
+            try:
+                status = dvc.wait(LOOK_SECONDS)
+            except subprocess.TimeoutExpired:
+                said = _dvc("queue", "status", capture=True)
+                lost = lost + 1 if NO_WORKER in said else 0
+                continue
+            if status:
+                raise UserError(f"spread: `dvc exp run --run-all` ended with {status}")
+            return
+        dvc.terminate()  # it would wait for ever
+    names = [line.split()[1] for line in said.splitlines() if line.endswith("Running")]
+    raise UserError(
+        "spread: the workers of DVC's queue are gone, killed perhaps for want of memory; "
+        f"`dvc queue kill {' '.join(names)}` ends what they left"
+        if names
+        else "spread: DVC's queue has no workers; `dvc queue start`, see `dvc queue status`"
+    )
 
 
 def values(table: list[dict[str, Any]], name: str, metric: str) -> dict[int, float]:
@@ -99,18 +126,20 @@ def _value(metrics: dict[str, Any], metric: str) -> float | None:
 
 
 def _dvc(*arguments: str, capture: bool = False) -> str:
-    programs = Path(sys.executable).parent
-    path = f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # DVC's queue starts `dvc`
-    done = subprocess.run(  # noqa: S603
-        [str(programs / "dvc"), *arguments],
-        env=os.environ | {"PATH": path},
-        stdout=subprocess.PIPE if capture else None,
-        text=True,
-        check=False,
-    )
+    out = subprocess.PIPE if capture else None
+    done = subprocess.run(_words(*arguments), env=_env(), stdout=out, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise UserError(f"spread: `dvc {' '.join(arguments)}` ended with {done.returncode}")
     return done.stdout or ""
+
+
+def _words(*arguments: str) -> list[str]:
+    return [str(Path(sys.executable).with_name("dvc")), *arguments]
+
+
+def _env() -> dict[str, str]:
+    programs = Path(sys.executable).parent  # DVC's queue starts `dvc`
+    return os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

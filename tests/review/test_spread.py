@@ -1,11 +1,15 @@
 """What seeds alone do: one real DVC experiment a seed, and whose spread it is."""
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -79,9 +83,13 @@ def test_a_metric_is_found_by_its_name(metric: str, expected: float | None) -> N
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
-    project = SmallProject(tmp_path_factory.mktemp("spread"))
+    return made(tmp_path_factory.mktemp("spread"), SCRIPT)
+
+
+def made(folder: Path, script: str) -> SmallProject:
+    project = SmallProject(folder)
     project.write("dvc.yaml", PIPELINE)
-    project.write("run.sh", SCRIPT)
+    project.write("run.sh", script)
     project.write("params.yaml", "train:\n  steps: 9\n  seed: 1\n")
     project.git("config", "user.name", "me")
     project.git("config", "user.email", "me@here")
@@ -144,6 +152,39 @@ def test_a_seed_that_fails_is_named_and_nothing_written(project: SmallProject) -
     assert "`dvc queue logs spread-" in last
     assert not (project.root / "metrics/spread.json").exists()
     assert runs(project).read_text().split() == ["2", "3"]
+
+
+@pytest.mark.slow
+@pytest.mark.fault(106)
+def test_where_the_workers_of_the_queue_are_killed_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DVC by itself waits for ever, and calls what they ran running."""
+    project = made(tmp_path, SCRIPT + "[ -e ../started ] || { touch ../started; sleep 20; }\n")
+    monkeypatch.chdir(project.root)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(project.root / ".dvc/site"))
+    monkeypatch.setenv("RUNS", os.devnull)
+    monkeypatch.setattr(spread, "LOOK_SECONDS", 2)
+    killer = Thread(target=kill_workers, args=(project.root,), daemon=True)
+    killer.start()
+    with pytest.raises(UserError, match=r"the workers of DVC's queue are gone") as told:
+        spread.main(["--seeds", "2", "--jobs", "2", *CHOICES])
+    killer.join()
+    assert not (project.root / "metrics/spread.json").exists()
+    [advice] = re.findall("`dvc (queue kill spread-[^ ]+-2)` ends what they left", str(told.value))
+    assert dvc(project.root, *advice.split()) is not None
+
+
+def kill_workers(root: Path) -> None:
+    """Kill the workers of a project's queue once each has something to run."""
+    while not (root / ".dvc/tmp/exps/started").exists():
+        time.sleep(0.1)
+    time.sleep(3)  # the other one
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            if b"queue-worker" in words and (process / "cwd").resolve().is_relative_to(root):
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 def test_one_seed_is_no_spread(tmp_path: Path) -> None:
