@@ -80,7 +80,7 @@ def _run_all(jobs: int) -> None:
             try:
                 status = dvc.wait(LOOK_SECONDS)
             except subprocess.TimeoutExpired:
-                said = _dvc("queue", "status", capture=True)
+                said = _status()
                 lost = lost + 1 if NO_WORKER in said else 0
                 continue
             if status:
@@ -94,6 +94,14 @@ def _run_all(jobs: int) -> None:
         if names
         else "spread: DVC's queue has no workers; `dvc queue start`, see `dvc queue status`"
     )
+
+
+def _status() -> str:
+    """Return what DVC says of its queue; nothing where another DVC has its lock now."""
+    try:
+        return _dvc("queue", "status", capture=True)
+    except UserError:
+        return ""
 
 
 def values(table: list[dict[str, Any]], name: str, metric: str) -> dict[int, float]:
