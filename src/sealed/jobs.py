@@ -151,14 +151,16 @@ def _unlocked(lock: Any) -> Iterator[None]:
 @contextmanager
 def _in_dvcs_order(stages: list[Stage]) -> Iterator[None]:
     """Have what is new in a dvc.lock in the order in which DVC by itself would have written it."""
-    named = [stage for stage in stages if getattr(stage, "name", "")]
-    files = {Path(stage.path).with_name("dvc.lock") for stage in named}
-    before = {path: _entries(path) for path in files}
+    names: dict[Path, list[str]] = {}
+    for stage in stages:
+        if name := getattr(stage, "name", ""):
+            names.setdefault(Path(stage.path).with_name("dvc.lock"), []).append(name)
+    wanted = {path: [*_entries(path), *ours] for path, ours in names.items()}
     try:
         yield
     finally:
-        for path, known in before.items():
-            _sort(path, [*known, *(stage.name for stage in named)])
+        for path, order in wanted.items():
+            _sort(path, order)
 
 
 def _entries(path: Path) -> list[str]:

@@ -90,6 +90,18 @@ def test_dvc_lock_is_that_of_one_by_one_byte_for_byte(tmp_path: Path, seed: int)
     assert beside.lock() == alone.lock()
 
 
+def test_a_name_in_two_pipelines_has_its_place_in_each(tmp_path: Path) -> None:
+    locks = []
+    for words in ([], ["--jobs", "2"]):
+        made = Pipeline(tmp_path / f"{len(words)}/project")
+        stage = "{cmd: 'touch x.txt', deps: [../in.txt], outs: [x.txt]}"
+        made.project.write("sub/dvc.yaml", f"stages: {{x: {stage}}}")
+        made.stage("y", "touch y.txt", "sub/x.txt").stage("x", "touch x.txt", "y.txt")
+        assert made.project.sealed("repro", *words).returncode == 0
+        locks.append(made.lock())
+    assert locks[0] == locks[1]
+
+
 def test_each_line_says_whose_it_is(made: Pipeline) -> None:
     made.stage("a", "printf 'one\\ntwo'; touch a.txt").stage("b", "echo wrong >&2; touch b.txt")
     done = made.project.sealed("repro", "--jobs", "2")
