@@ -38,6 +38,8 @@ def of_command(environ: Mapping[str, str]) -> Address:
 
     DVC_STAGE is relative to the folder that DVC runs in. Raises StageError.
     """
+    if "DVC_STAGE" not in environ:
+        raise StageError("this DVC does not say which stage it runs; install DVC 3.49 or later")
     file, _, name = environ["DVC_STAGE"].rpartition(":")
     try:
         folder = Path(os.readlink(f"/proc/{os.getppid()}/cwd"))  # noqa: PTH115

@@ -8,7 +8,6 @@ import os
 import sys
 
 from sealed import address, launch
-from sealed.errors import StageError
 
 SH = "/bin/sh"
 
@@ -21,13 +20,7 @@ def main() -> int:
         os.environ["SHELL"] = SH
         os.execv(SH, [SH, *words])  # noqa: S606
     name = os.environ.get("DVC_STAGE", words[1])
-    return launch.ended(name, lambda: _launch(words[1]))
-
-
-def _launch(words: str) -> None:
-    if "DVC_STAGE" not in os.environ:
-        raise StageError("this DVC does not say which stage it runs; install DVC 3.49 or later")
-    launch.launch(address.of_command(os.environ), words)
+    return launch.ended(name, lambda: launch.launch(address.of_command(os.environ), words[1]))
 
 
 if __name__ == "__main__":
