@@ -9,6 +9,11 @@ import pytest
 from sealed_project import Project, on
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: gzip's hold the time, and workers must agree on the names."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(autouse=True)
 def _bits_are_those_of_the_machine() -> Iterator[None]:
     """Fail where a test held TensorFlow to other instructions: it would do so for all after it."""

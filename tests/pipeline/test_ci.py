@@ -1,8 +1,10 @@
 """The workflows do what they say: pinned, least privilege, commands that exist."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +150,20 @@ def test_the_engine_is_installed_where_a_lone_docker_client_is_there_already(
         text=True,
     )
     assert (done.returncode, done.stdout) == (100, "apt-get update -qq\n"), done.stderr
+
+
+@pytest.mark.slow
+def test_the_tests_have_the_same_names_at_any_time_and_in_any_process() -> None:
+    """Those that run them side by side collect them each by themselves, and must agree."""
+
+    def names(seed: str) -> list[str]:
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        done = subprocess.run(
+            command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
+        )
+        return [line for line in done.stdout.splitlines() if "::" in line]
+
+    first, seconds_later = names("1"), names("2")
+    assert len(first) > 2000
+    assert first == seconds_later
