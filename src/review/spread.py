@@ -90,7 +90,7 @@ def _run_all(jobs: int) -> None:
     names = [line.split()[1] for line in said.splitlines() if line.endswith("Running")]
     raise UserError(
         "spread: the workers of DVC's queue are gone, killed perhaps for want of memory; "
-        f"`dvc queue kill {' '.join(names)}` ends what they left"
+        f"`dvc queue kill {' '.join(names)}` ends what they left, once more and DVC knows it"
         if names
         else "spread: DVC's queue has no workers; `dvc queue start`, see `dvc queue status`"
     )

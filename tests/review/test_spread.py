@@ -156,7 +156,7 @@ def test_a_seed_that_fails_is_named_and_nothing_written(project: SmallProject) -
 
 @pytest.mark.slow
 @pytest.mark.fault(106)
-def test_where_the_workers_of_the_queue_are_killed_it_ends(
+def test_where_the_workers_of_the_queue_are_killed_it_ends_and_can_start_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DVC by itself waits for ever, and calls what they ran running."""
@@ -171,8 +171,17 @@ def test_where_the_workers_of_the_queue_are_killed_it_ends(
         spread.main(["--seeds", "2", "--jobs", "2", *CHOICES])
     killer.join()
     assert not (project.root / "metrics/spread.json").exists()
-    [advice] = re.findall("`dvc (queue kill spread-[^ ]+-2)` ends what they left", str(told.value))
-    assert dvc(project.root, *advice.split()) is not None
+    advice = re.fullmatch(
+        ".*; `dvc (queue kill spread-[^ ]+-2)` ends what they left, once more and DVC knows it",
+        str(told.value),
+    )
+    assert advice
+    for state in ("Running", "Failed"):
+        dvc(project.root, *advice[1].split())
+        assert state in dvc(project.root, "queue", "status")
+        time.sleep(1)  # it ends
+    spread.main(["--seeds", "2", "--jobs", "2", *CHOICES])
+    assert (project.root / "metrics/spread.json").exists()
 
 
 def kill_workers(root: Path) -> None:
