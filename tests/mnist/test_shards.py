@@ -87,7 +87,7 @@ def trained(networks: int) -> list[list[str]]:
     return [line.split() for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("networks", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("networks", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_random_networks_have_one_digest_on_1_to_4_threads_and_on_one_core(networks: int) -> None:
     found = trained(networks)
     assert len(found) == networks
