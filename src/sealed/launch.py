@@ -6,6 +6,7 @@ Exit status: 0; that of the stage; 2 where the stage was refused; 128 + n for si
 """
 
 import errno
+import fcntl
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ from sealed.address import Address
 from sealed.engines import command, engine, process
 from sealed.engines.engine import Engine
 from sealed.errors import SIGNALLED, StageError
+from sealed.jobs.turn import TURN
 from sealed.rooms import checkpoints, delivery, inputs, inspection, place, restoration, room
 from sealed.rooms.room import Room
 from sealed.stage import Stage, among_peers, read
@@ -166,6 +168,8 @@ def _publish(stage: Stage, made: Room, of: Address) -> None:
     """Put the outs into the workspace, if they are whole and it still holds what they are of."""
     checkpoints.note(stage, made)
     with delivery.delivered(made, stage, of.root, place.known(of.root, os.environ)) as put:
+        if TURN in os.environ:  # until DVC, which has it open too, has recorded the stage
+            fcntl.flock(int(os.environ[TURN]), fcntl.LOCK_EX)
         if found := inputs.changed(made.inputs, made.path, stage, of.root):
             line = (
                 f"{', '.join(found)}: changed while {stage.what} ran, so its results are not of "

@@ -60,7 +60,7 @@ def _side_by_side(argv: list[str], count: str) -> list[str]:
     """Return what runs DVC's command with several stages at once. Raises StageError."""
     if not (count.isdecimal() and int(count)):
         raise StageError(f"--jobs: expected how many stages at once, 1 or more, found {count!r}")
-    return [_python_of(argv[0]), str(Path(__file__).with_name("jobs.py")), count, *argv]
+    return [_python_of(argv[0]), str(Path(__file__).with_name("jobs")), count, *argv]
 
 
 def _python_of(dvc: str) -> str:

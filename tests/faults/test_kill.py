@@ -1,4 +1,4 @@
-"""Row 29: a training killed twenty times, resumed on other threads, ends in the same bytes."""
+"""Row 29: a training killed ten times, resumed on other threads, ends in the same bytes."""
 
 import os
 import subprocess

@@ -3,9 +3,12 @@
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from sealed.rooms import room
 from sealed_project import COPIES, ROOT, Project, on
 
 
@@ -304,3 +307,20 @@ def test_experiments_run_sealed_too(tmp_path: Path, engine: str, how: list[str])
 def test_the_package_knows_nothing_of_digits() -> None:
     for path in (ROOT / "src/sealed").rglob("*.py"):
         assert "mnist" not in path.read_text(encoding="utf-8").lower()
+
+
+@pytest.mark.fault(109)
+def test_a_room_that_goes_on_while_it_is_looked_at_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/next").touch()
+    state = room._state
+
+    def gone(note: Path) -> Any:
+        note.unlink()  # by the launcher of the other stage
+        return state(note)
+
+    monkeypatch.setattr(room, "_state", gone)
+    stage: Any = SimpleNamespace(address="mine")
+    assert room._waiting(tmp_path, stage, None) is None

@@ -138,9 +138,10 @@ def keep(made: Room, stage: Stage, caller: Process) -> None:
 def _waiting(rooms: Path, stage: Stage, caller: Process | None) -> Path | None:
     """Return the folder of the room that waits for this caller's next command of the stage."""
     for note in rooms.glob("*/next"):
-        address, awaited, _ = _state(note)
-        if (address, awaited) == (stage.address, caller):
-            return note.parent
+        with suppress(FileNotFoundError):  # another stage's, which goes on
+            address, awaited, _ = _state(note)
+            if (address, awaited) == (stage.address, caller):
+                return note.parent
     return None
 
 

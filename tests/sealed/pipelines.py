@@ -1,0 +1,29 @@
+"""A project whose stages are commands, for `sealed repro --jobs`."""
+
+import sys
+from pathlib import Path
+
+from foreign_project import Foreign
+from sealed_project import ROOT, Running
+
+
+class Pipeline:
+    """A project whose stages are commands with deps; each writes NAME.txt."""
+
+    def __init__(self, root: Path) -> None:
+        self.project, self.stages = Foreign(root), ""
+        self.project.write("in.txt", "in\n")
+
+    def stage(self, name: str, cmd: str, *deps: str, meta: str = "{}") -> "Pipeline":
+        self.stages += f"  {name}:\n    cmd: {cmd}\n    meta: {meta}\n"
+        self.stages += f"    deps: [{', '.join(deps or ['in.txt'])}]\n    outs: [{name}.txt]\n"
+        self.project.write("dvc.yaml", f"stages:\n{self.stages}")
+        return self
+
+    def lock(self) -> str:
+        return self.project.read("dvc.lock")
+
+    def start(self, *words: str, before: tuple[str, ...] = ()) -> Running:
+        code = f"import sys; sys.path[:0] = [{str(ROOT / 'src')!r}]; from sealed import repro; "
+        command = [*before, sys.executable, "-c", code + "sys.exit(repro.main())", "repro", *words]
+        return Running(command, self.project.root, self.project.environment())

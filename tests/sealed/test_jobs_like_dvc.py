@@ -1,0 +1,133 @@
+"""`sealed repro --jobs N` where a run one by one has its ways: edits, frozen stages, output."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines import Pipeline
+from sealed_project import ROOT, wait_until
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Pipeline:
+    return Pipeline(tmp_path / "project")
+
+
+@pytest.mark.fault(107)
+def test_an_edit_while_another_stage_is_recorded_is_seen(made: Pipeline, tmp_path: Path) -> None:
+    """The stage has ended; DVC, which is to record it, is hashing the outs of another one."""
+    waits = f"echo started >&2; until [ -e {tmp_path}/go ]; do sleep 0.05; done"
+    made.stage("a", f"{waits}; cat in.txt > a.txt; touch {tmp_path}/done")
+    made.stage("b", f"until [ -e {tmp_path}/done ]; do sleep 0.05; done; touch b.txt")
+    running = made.start("--jobs", "2")
+    wait_until(lambda: "started" in running.said())
+    with (made.project.root / ".dvc/tmp/sealed-turn").open() as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        (tmp_path / "go").touch()
+        wait_until((tmp_path / "done").exists)
+        time.sleep(1)  # for what the launcher has to do then
+        made.project.write("in.txt", "edited\n")
+    assert running.process.wait(60) != 0
+    assert "sealed a: in.txt: changed while a ran" in running.said()
+    assert not (made.project.root / "dvc.lock").exists()
+
+
+@pytest.mark.parametrize("words", [[], ["--force"]])
+def test_a_frozen_stage_has_its_place_as_one_by_one(tmp_path: Path, words: list[str]) -> None:
+    """DVC's graph lets it depend on nothing."""
+    locks = []
+    for jobs in ([], ["--jobs", "3"]):
+        made = Pipeline(tmp_path / f"{len(jobs)}/project")
+        made.stage("z", "sleep 1; cat in.txt > z.txt")
+        made.stage("label", "cat z.txt > label.txt", "z.txt")
+        made.stage("train", "cat label.txt > train.txt", "label.txt")
+        assert made.project.plain("repro").returncode == 0
+        frozen = made.project.read("dvc.yaml").replace("label:\n", "label:\n    frozen: true\n")
+        made.project.write("dvc.yaml", frozen)
+        made.project.write("in.txt", "another\n").write("label.txt", "by hand\n")
+        done = made.project.sealed("repro", *jobs, *words)
+        assert done.returncode == 0, done.stderr
+        locks.append(made.lock())
+    assert locks[0] == locks[1]
+
+
+def test_what_git_is_to_ignore_is_in_the_order_of_one_by_one(tmp_path: Path) -> None:
+    found = []
+    for jobs in ([], ["--jobs", "3"]):
+        made = Pipeline(tmp_path / f"{len(jobs)}/project")
+        subprocess.run(["git", "init", "-q", made.project.root], check=True)
+        (made.project.root / ".dvc/config").write_text("")  # no longer without git
+        made.project.write(".gitignore", "*.log\n")
+        for name, seconds in {"c": 1, "a": 0, "b": 0.5}.items():
+            made.stage(name, f"sleep {seconds}; touch {name}.txt")
+        assert made.project.sealed("repro", *jobs).returncode == 0
+        found.append(made.project.read(".gitignore"))
+    assert found[0] == found[1] == "*.log\n/c.txt\n/a.txt\n/b.txt\n"
+
+
+@pytest.mark.fault(108)
+@pytest.mark.parametrize("closes", ["| head -3", ">&-"])
+def test_where_nobody_reads_what_stages_say_it_ends(made: Pipeline, closes: str) -> None:
+    for name in "ab":
+        made.stage(name, f"yes line | head -100000; touch {name}.txt")
+    code = f"import sys; sys.path[:0] = [{str(ROOT / 'src')!r}]; from sealed import repro; "
+    words = f'"$0" -c "$1" repro --jobs 2 {closes}'
+    done = subprocess.run(
+        ["sh", "-c", words, sys.executable, f"{code}sys.exit(repro.main())"],
+        cwd=made.project.root,
+        env=made.project.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert made.project.rooms() == []
+
+
+def test_a_bar_of_progress_is_shown_while_it_moves(made: Pipeline, tmp_path: Path) -> None:
+    waits = f"until [ -e {tmp_path}/seen ]; do sleep 0.05; done"
+    made.stage("a", f"printf '1%%\\r2%%\\r'; {waits}; printf end; touch a.txt")
+    running = made.start("--jobs", "2")
+    wait_until(lambda: "a | 1%\ra | 2%\r" in running.log.read_bytes().decode())
+    (tmp_path / "seen").touch()
+    assert running.process.wait(60) == 0
+    assert "a | end\n" in running.said()
+
+
+def test_what_an_unsealed_stage_leaves_running_is_not_waited_for(
+    made: Pipeline, tmp_path: Path
+) -> None:
+    made.stage("a", f"(sleep 8; touch {tmp_path}/late) & touch a.txt", meta="{sealed: false}")
+    running = made.start("--jobs", "2")
+    began = time.monotonic()
+    wait_until((made.project.root / "a.txt").exists)
+    assert running.process.wait(60) == 0
+    assert not (tmp_path / "late").exists(), time.monotonic() - began
+
+
+@pytest.mark.fault(98)
+def test_after_ctrl_c_what_was_not_run_is_no_success(made: Pipeline) -> None:
+    made.stage("a", "echo started >&2; sleep 60; touch a.txt").stage("b", "touch b.txt", "a.txt")
+    running = made.start("--jobs", "2", "--ignore-errors")
+    wait_until(lambda: "| started" in running.said())
+    assert running.interrupt() != 0
+    assert "up to date" not in running.said()
+
+
+def test_who_ignores_ctrl_c_is_not_ended_by_it(made: Pipeline, tmp_path: Path) -> None:
+    """A script's job in the background, say."""
+    waits = f"until [ -e {tmp_path}/go ]; do sleep 0.05; done"
+    made.stage("a", f"echo started >&2; {waits}; touch a.txt")
+    running = made.start("--jobs", "2", before=("env", "--ignore-signal=INT"))
+    wait_until(lambda: "| started" in running.said())
+    os.killpg(running.process.pid, signal.SIGINT)
+    time.sleep(0.5)
+    (tmp_path / "go").touch()
+    assert running.process.wait(60) == 0
