@@ -64,14 +64,14 @@ worker: setup ## Train beside a `make repro` elsewhere, which publishes: a clust
 gate: setup ## Does the model reach gate.minimum_accuracy? Judges the metrics that lie there
 	@$(mnist).gate
 
-verify: setup ## Are all outputs, here and in the cache, what dvc.lock says? [RETRAIN=1: train again too]
+verify: setup ## Are all outputs, here and in the cache, what dvc.lock and .dvc files say? [RETRAIN=1: train again too]
 	@$(private)
 	@$(verify)
 ifdef RETRAIN
 	@$(review) retrain --portable-unless train.reproducible=machine --needs-flag avx2
 endif
 
-pull: setup setup-remote ## Bring what dvc.lock names from the DVC remote, a folder, SSH or S3, and read all of it again
+pull: setup setup-remote ## Bring what dvc.lock and .dvc files name from the DVC remote, a folder, SSH or S3, and read all of it again
 	@$(private)
 	@$(remote) pull
 	@$(verify) || { echo "pull: DVC took it as the remote has it; delete it there, push it from a clone that is right" >&2; exit 1; }

@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     check.add(commands)
     learn.add(commands)
-    commands.add_parser("verify", help="is every output what dvc.lock says?")
+    commands.add_parser("verify", help="is every output what dvc.lock and .dvc files say?")
     for name, command in OF_DVC.items():
         commands.add_parser(name, help=f"`{command}` with every stage sealed", add_help=False)
     return parser

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,11 +32,25 @@ def content(path: Path) -> Content:
         return Content(digest.hexdigest(), file.tell())
 
 
-def agrees(path: Path, expected: Content) -> bool:
+def once() -> Callable[[Path], Content]:
+    """Return a `content` that reads a file once, whatever paths and links lead to it."""
+    known: dict[tuple[int, ...], Content] = {}
+
+    def read(path: Path) -> Content:
+        state = path.stat()
+        key = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
+        if key not in known:
+            known[key] = content(path)
+        return known[key]
+
+    return read
+
+
+def agrees(path: Path, expected: Content, read: Callable[[Path], Content] = content) -> bool:
     """Tell whether `path` is a file of these bytes."""
     if not path.is_file():  # a device or a pipe is not opened: it may never end
         return False
-    found = content(path)
+    found = read(path)
     return found.md5 == expected.md5 and expected.size in {None, found.size}
 
 
@@ -100,10 +114,12 @@ def _hides(patterns: list[tuple[str, Any]], name: str) -> bool:
     return False
 
 
-def listing(folder: Path, root: Path) -> list[dict[str, str]]:
+def listing(
+    folder: Path, root: Path, read: Callable[[Path], Content] = content
+) -> list[dict[str, str]]:
     """List the files of a folder as the object does that DVC keeps of it."""
     entries = [
-        {"md5": content(path).md5, "relpath": path.relative_to(folder).as_posix()}
+        {"md5": read(path).md5, "relpath": path.relative_to(folder).as_posix()}
         for path in members(folder, root)
         if path.is_file()
     ]

@@ -1,31 +1,32 @@
-"""What dvc.lock says of the outs of each stage, and where DVC keeps their bytes."""
+"""What dvc.lock and .dvc files say of each out, and where DVC keeps its bytes."""
 
 import json
 import posixpath
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from sealed.address import Address
-from sealed.content import Content, agrees
+from sealed.content import Content, agrees, content
 from sealed.declared import resolution
 from sealed.errors import StageError
-from sealed.stage import Stage, every, inside
+from sealed.stage import Stage, inside, of
 
 LOCK = "dvc.lock"
 MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 class Output(NamedTuple):
-    """One output of a stage, a file or, where the MD5 ends in `.dir`, a folder."""
+    """What a stage made or a .dvc file tracks: a file or, where the MD5 ends in `.dir`, a folder."""
 
-    stage: str
+    stage: str  # or the .dvc file; DVC's commands take both
     path: str
     content: Content
     cached: bool  # DVC keeps it; what is not may be in its cache all the same
     executable: bool = False
+    tracked: bool = False  # by a .dvc file: no stage makes it again, and it need not be here
 
     @property
     def is_folder(self) -> bool:
@@ -34,10 +35,14 @@ class Output(NamedTuple):
 
 
 def outputs(root: Path) -> list[Output]:
-    """Read all outputs from the dvc.lock of each stage of the project. Raises StageError."""
+    """Read all outputs from each dvc.lock and .dvc file of the project. Raises StageError."""
     locks: dict[str, dict[str, Any]] = {}
     found: list[Output] = []
-    for stage in every(root):
+    for declared in resolution.every(root):
+        if not declared["name"]:
+            found += _tracked(declared, root)
+            continue
+        stage = of(declared)
         path = _beside(stage.file)
         if path not in locks:
             locks[path] = locked(path, root)
@@ -85,7 +90,24 @@ def _outputs(stage: Stage, lock: str, stages: dict[str, Any]) -> Iterator[Output
     yield from found.values()
 
 
-def _locked_outs(lock: str, name: str, wdir: str, entry: Any) -> Iterator[Output]:
+def _tracked(declared: dict[str, Any], root: Path) -> Iterator[Output]:
+    """Yield what a .dvc file tracks, less what `--no-download` left where it was: it has no MD5."""
+    from sealed import document  # noqa: PLC0415
+
+    file = declared["file"]
+    try:
+        entry = dict(document.load(root / file) or {})
+    except (OSError, ValueError, TypeError) as error:
+        raise StageError(f"{file}: expected what `dvc add` writes, found {error}") from None
+    entry["outs"] = [out for out in entry.get("outs") or [] if "md5" in out or "files" in out]
+    cached = {out["path"] for out in declared["outs"] if out["cache"]}
+    for out in _locked_outs(file, file, declared["wdir"], entry, f"dvc commit --force {file}"):
+        yield out._replace(cached=out.path in cached, tracked=True)
+
+
+def _locked_outs(
+    lock: str, name: str, wdir: str, entry: Any, fix: str = "dvc repro"
+) -> Iterator[Output]:
     outs = (entry.get("outs") or []) if isinstance(entry, dict) else entry
     if not isinstance(outs, list):
         raise StageError(f"{lock}: {name}: expected a list `outs`, found {outs!r:.80}")
@@ -99,10 +121,10 @@ def _locked_outs(lock: str, name: str, wdir: str, entry: Any) -> Iterator[Output
                 "run `dvc commit` with DVC 3"
             )
         if not isinstance(md5, str) or not MD5.fullmatch(md5.removesuffix(".dir")):
-            raise StageError(f"{lock}: {path}: expected an MD5, found {md5!r:.80}; run `dvc repro`")
+            raise StageError(f"{lock}: {path}: expected an MD5, found {md5!r:.80}; run `{fix}`")
         if type(size) is not int:
             raise StageError(
-                f"{lock}: {path}: expected a size, found {size!r:.80}; run `dvc repro`"
+                f"{lock}: {path}: expected a size, found {size!r:.80}; run `{fix}`"
             )
         if "://" in path:
             continue  # it lies elsewhere
@@ -115,11 +137,13 @@ def stored(content: Content, cache: Path) -> Path:
     return cache / "files/md5" / content.md5[:2] / content.md5[2:]
 
 
-def is_stored(content: Content, cache: Path) -> bool:
+def is_stored(
+    expected: Content, cache: Path, read: Callable[[Path], Content] = content
+) -> bool:
     """Tell whether `cache` keeps these bytes, unchanged; of a folder, its list of files."""
-    plain = content.md5.removesuffix(".dir")
-    size = content.size if plain == content.md5 else None
-    return agrees(stored(content, cache), Content(plain, size))
+    plain = expected.md5.removesuffix(".dir")
+    size = expected.size if plain == expected.md5 else None
+    return agrees(stored(expected, cache), Content(plain, size), read)
 
 
 def members(folder: Output, cache: Path) -> list[Output]:

@@ -103,11 +103,6 @@ def among_peers(stage: Stage, environ: Mapping[str, str]) -> Stage:
     return stage._replace(peered=any(environ.get(name) for name in stage.settings.peers))
 
 
-def every(root: Path) -> list[Stage]:
-    """Read all stages of the project that run a command. Raises StageError."""
-    return [of(found) for found in resolution.every(root) if found["name"]]
-
-
 def of(found: dict[str, Any]) -> Stage:
     """Return a stage of what `declared` says of it. Raises StageError."""
     name, file, wdir = found["name"], found["file"], found["wdir"]

@@ -1,13 +1,14 @@
-"""Is every output what dvc.lock says? `python -m sealed.verify`, in the folder that holds dvc.lock.
+"""Is all what dvc.lock and .dvc files say? `python -m sealed.verify`, in the folder of dvc.lock.
 
 Every byte is read again, in the workspace and in the cache: DVC itself takes an object of its
-cache that is read-only to be good (treeverse/dvc#5978). Exit status: 0; 1 where something differs;
-2 where dvc.lock cannot be read.
+cache that is read-only to be good (treeverse/dvc#5978). What a .dvc file tracks need not be here;
+what there is of it is read. Exit status: 0; 1 where something differs; 2 where one of these files
+cannot be read.
 """
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sealed import content
@@ -16,23 +17,37 @@ from sealed.errors import StageError
 from sealed.lock import LOCK, Output, cache_folder, is_stored, members, outputs, stored
 
 NOTHING = "nothing"
+Read = Callable[[Path], Content]
 
 
 def mistakes(expected: list[Output], root: Path, cache: Path) -> Iterator[str]:
     """Yield a line for whatever is not as expected; `cache` is DVC's cache folder."""
+    read = content.once()  # what is linked to the cache, or in it for two outputs, is large
     for output in expected:
-        if output.is_folder:
-            yield from _check_folder(output, root, cache)
+        if output.tracked and not os.path.lexists(root / output.path):
+            yield from _check_objects(output, cache, read)
+        elif output.is_folder:
+            yield from _check_folder(output, root, cache, read)
         else:
-            yield from _check_file(output, root, cache)
+            yield from _check_file(output, root, cache, read)
 
 
-def _check_folder(output: Output, root: Path, cache: Path) -> Iterator[str]:
+def _check_objects(output: Output, cache: Path, read: Read) -> Iterator[str]:
+    """Look at what the cache has of something that is not in the workspace: whatever it has."""
+    object_ = stored(output.content, cache)
+    good = is_stored(output.content, cache, read)
+    if os.path.lexists(object_) and not good:
+        yield _object_mistake(output, object_, restorable=False)
+    for member in members(output, cache) if good and output.is_folder else ():
+        yield from _check_objects(member, cache, read)
+
+
+def _check_folder(output: Output, root: Path, cache: Path, read: Read) -> Iterator[str]:
     """Compare a folder member by member, as its object in the cache lists them."""
     folder = root / output.path
-    here = content.listing(folder, root) if folder.is_dir() else []
+    here = content.listing(folder, root, read) if folder.is_dir() else []
     right = folder.is_dir() and content.digest(here) == output.content.md5
-    good = is_stored(output.content, cache)
+    good = is_stored(output.content, cache, read)
     if not good and output.cached:
         yield _object_mistake(output, stored(output.content, cache), restorable=right)
     if not folder.is_dir() or not (good or right):
@@ -41,11 +56,11 @@ def _check_folder(output: Output, root: Path, cache: Path) -> Iterator[str]:
         return
     expected = members(output, cache) if good else [_member(output, entry) for entry in here]
     for member in expected:
-        yield from _check_file(member, root, cache)
+        yield from _check_file(member, root, cache, read)
     known = {member.path for member in expected}
     for path in sorted(str(path.relative_to(root)) for path in content.members(folder, root)):
         if path not in known:
-            yield f"{path}: {LOCK} knows no such file; delete it"
+            yield _stray(output, path)
 
 
 def _member(folder: Output, entry: dict[str, str]) -> Output:
@@ -53,10 +68,10 @@ def _member(folder: Output, entry: dict[str, str]) -> Output:
     return folder._replace(path=path, content=Content(entry["md5"], None))
 
 
-def _check_file(output: Output, root: Path, cache: Path) -> Iterator[str]:
+def _check_file(output: Output, root: Path, cache: Path, read: Read) -> Iterator[str]:
     object_ = stored(output.content, cache)
-    right = content.agrees(root / output.path, output.content)
-    good = is_stored(output.content, cache)
+    right = content.agrees(root / output.path, output.content, read)
+    good = is_stored(output.content, cache, read)
     if not good and (output.cached or object_.exists()):  # the run cache may keep the others too
         yield _object_mistake(output, object_, restorable=right)
     if not right:
@@ -66,7 +81,9 @@ def _check_file(output: Output, root: Path, cache: Path) -> Iterator[str]:
 
 def _object_mistake(output: Output, path: Path, *, restorable: bool) -> str:
     fix = f"`dvc commit --force {output.stage}`"
-    if not restorable:
+    if not restorable and output.tracked:
+        fix = f"`dvc fetch {output.stage}` where the remote has it whole: no stage makes it again"
+    elif not restorable:
         fix = f"`dvc fetch {output.stage}`, or without a remote `dvc repro {output.stage}`"
     advice = f"delete it and run {fix}" if path.exists() else f"run {fix}"
     return (
@@ -78,7 +95,21 @@ def _object_mistake(output: Output, path: Path, *, restorable: bool) -> str:
 def _workspace_mistake(output: Output, found: str, *, restorable: bool) -> str:
     fix = f"dvc checkout {output.path}" if restorable else f"dvc repro --force {output.stage}"
     advice = f"run `{fix}`" if found == NOTHING else f"delete it and run `{fix}`"
+    if output.tracked:
+        advice = f"run `dvc {'checkout' if restorable else 'pull'} --force {output.path}`"
+        advice += "" if found == NOTHING else f"; {_meant(output)}"
     return f"{output.path}: expected {output.content}, found {found}; {advice}"
+
+
+def _stray(folder: Output, path: str) -> str:
+    if folder.tracked:
+        return f"{path}: {folder.stage} knows no such file; delete it; {_meant(folder)}"
+    return f"{path}: {LOCK} knows no such file; delete it"
+
+
+def _meant(output: Output) -> str:
+    """Say how to keep a change: somebody's own data is there to be changed."""
+    return f"if it is meant to be so, `dvc commit --force {output.stage}`"
 
 
 def _describe(path: Path) -> str:
@@ -103,9 +134,24 @@ def main() -> int:
     for line in found:
         print(f"verify: {line}", file=sys.stderr)
     if not found:
-        size = sum(output.content.size or 0 for output in checked) / 1e6
-        print(f"verify: {len(checked)} outputs, {size:.1f} MB, are what {LOCK} says")
+        print(_summary(checked, Path.cwd()))
     return 1 if found else 0
+
+
+def _summary(checked: list[Output], root: Path) -> str:
+    """Say what was read, and what was not."""
+    made = [output for output in checked if not output.tracked]
+    said = f"verify: {len(made)} outputs, {_megabytes(made)}, are what {LOCK} says"
+    if tracked := [output for output in checked if output.tracked]:
+        here = [output for output in tracked if os.path.lexists(root / output.path)]
+        said += f"; {len(here)}, {_megabytes(here)}, what .dvc files say"
+        if len(here) < len(tracked):
+            said += f"; {len(tracked) - len(here)} of theirs not here"
+    return said
+
+
+def _megabytes(checked: list[Output]) -> str:
+    return f"{sum(output.content.size or 0 for output in checked) / 1e6:.1f} MB"
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ def test_an_object_that_is_damaged_in_the_remote_is_named_and_never_used(
         assert f"{key}: the cache's copy of first.txt: expected MD5 {digest}" in said
         assert "pull: DVC took it as the remote has it; delete it there" in said
         job = published.clone(tmp_path / "job")
-        assert "not all of dvc.lock came whole" in published.sh(job, ".ci/remote pull")
+        assert "not all came whole" in published.sh(job, ".ci/remote pull")
         said = sh(job, f"{REPRO}; make verify; git diff --exit-code dvc.lock")
         assert "ran first" in said
         assert "ran second" not in said
@@ -183,7 +183,7 @@ def test_with_a_remote_that_holds_all_only_what_changed_runs(clone: Path) -> Non
 def test_with_a_remote_that_lacks_something_all_stages_run(clone: Path) -> None:
     sh(clone, f"{DVC} remote modify -q store url ../nothing")
     said = sh(clone, f".ci/remote pull; {REPRO}")
-    assert ".ci/remote: not all of dvc.lock came whole from the remote" in said
+    assert ".ci/remote: not all came whole from the remote; what a stage makes is made" in said
     assert "ran first" in said
     assert "ran second" in said
 
@@ -195,3 +195,70 @@ def test_without_a_remote_all_stages_run(clone: Path) -> None:
     assert sh(clone, ".ci/remote pull; .ci/remote push") == ""
     said = sh(clone, REPRO)
     assert "ran first" in said
+
+
+@pytest.fixture
+def mine(published: Published, clone: Path) -> Iterator[Path]:
+    """Have a data set of one's own in a clone, in the remote and in git."""
+    (clone / "mine").mkdir()
+    (clone / "mine/a").write_text("a\n")
+    (clone / "mine/b").write_text("b\n")
+    published.sh(clone, f"make pull; {DVC} add -q mine; make push; git add .; {GIT} commit -qm mine")
+    yield clone
+    shutil.rmtree(published.store.url)
+    published.sh(published.project, "make push")
+
+
+def again(clone: Path) -> Path:
+    """Clone a clone."""
+    place = clone.with_name("again")
+    subprocess.run(["git", "clone", "-q", clone, place], check=True)
+    furnish(place)
+    return place
+
+
+def digested(text: bytes) -> str:
+    digest = md5(text, usedforsecurity=False).hexdigest()
+    return f"files/md5/{digest[:2]}/{digest[2:]}"
+
+
+@FOLDER
+@pytest.mark.fault(107)
+def test_tracked_data_that_is_damaged_in_the_remote_is_named(
+    published: Published, mine: Path
+) -> None:
+    assert "; 1, 0.0 MB, what .dvc files say" in published.sh(again(mine), "make pull")
+    shutil.rmtree(again_ := mine.with_name("again"))
+    published.store.put(digested(b"a\n"), b"damaged")
+    said = published.sh(again(mine), "make pull", status=2)
+    assert "verify: mine/a: expected MD5" in said
+    assert "run `dvc fetch mine.dvc` where the remote has it whole: no stage makes it again" in said
+    assert "pull: DVC took it as the remote has it; delete it there" in said
+    shutil.rmtree(again_)
+    said = published.sh(again(mine), f".ci/remote pull; {REPRO}; ls")
+    assert ".ci/remote: mine.dvc: what it tracks did not come whole, and no stage makes it" in said
+    assert "ran" not in said
+    assert "\nmine\n" not in said  # nor is a half of it here
+
+
+@FOLDER
+@pytest.mark.fault(107)
+def test_a_rotten_object_of_tracked_data_is_not_pushed(published: Published, mine: Path) -> None:
+    rotten = mine / ".dvc/cache" / digested(b"b\n")
+    rotten.chmod(0o644)
+    rotten.write_text("rotten")
+    rotten.chmod(0o444)
+    there = f"{DVC} remote modify -q store url ../empty"
+    for hide in ("true", "rm -r mine"):
+        said = published.sh(mine, f"{there}; {hide}; make push", status=2)
+        assert "the cache's copy of mine/b: expected MD5" in said
+        assert not (mine.parent / "empty").exists()
+
+
+@FOLDER
+def test_a_clone_that_does_not_use_tracked_data_need_not_have_it(
+    published: Published, mine: Path
+) -> None:
+    other = again(mine)
+    said = published.sh(other, f"{DVC} pull -q second.txt first.txt; make verify; make push")
+    assert "; 0, 0.0 MB, what .dvc files say; 1 of theirs not here" in said

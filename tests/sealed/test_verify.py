@@ -49,6 +49,17 @@ def project(made: Path, tmp_path: Path) -> Iterator[Path]:
         path.chmod(path.stat().st_mode | 0o200)
 
 
+@pytest.fixture
+def tracking(project: Path) -> Path:
+    """Track a folder and a file of somebody's own, beside what the stage makes."""
+    (project / "mine").mkdir()
+    (project / "mine/a").write_text("one\n")  # as the stage's folder/1
+    (project / "mine/b").write_text("picture\n")
+    (project / "alone").write_text("alone\n")
+    dvc(project, "add", "-q", "mine", "alone")
+    return project
+
+
 def dvc(root: Path, *arguments: str) -> str:
     command = [sys.executable, "-m", "dvc", *arguments]
     done = subprocess.run(
@@ -302,8 +313,9 @@ def test_a_lock_that_is_not_dvcs_is_refused_in_a_line(
 
 
 @pytest.mark.fault(62)
-@pytest.mark.parametrize("name", ["dvc.lock", "dvc.yaml"])
-def test_no_mutation_ends_in_a_traceback(project: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["dvc.lock", "dvc.yaml", "mine.dvc"])
+def test_no_mutation_ends_in_a_traceback(tracking: Path, name: str) -> None:
+    project = tracking
     rng, whole = random.Random(1), (project / name).read_bytes()
     began = time.monotonic()
     for _ in range(300):
@@ -325,3 +337,104 @@ def test_a_list_of_files_that_is_none_is_refused(project: Path) -> None:
         (project / "dvc.lock").write_text(yaml.safe_dump(locked))
         with pytest.raises(StageError, match=r"expected a list of files|expected a path"):
             found(project)
+
+
+def test_what_dvc_files_track_is_read_too_and_counted(tracking: Path) -> None:
+    said = "verify: 3 outputs, 0.0 MB, are what dvc.lock says; 2, 0.0 MB, what .dvc files say"
+    assert run(tracking).stdout == f"{said}\n"
+    dvc(tracking, "import-url", "--no-download", str(tracking / "alone"), "later")
+    assert run(tracking).stdout == f"{said}\n"  # there is nothing to say of it yet
+
+
+@pytest.mark.fault(107)
+def test_a_changed_object_of_tracked_data_is_named_and_can_be_mended(tracking: Path) -> None:
+    changed = stored(tracking, "mine/b")
+    append(changed)
+    done = run(tracking)
+    assert done.returncode == 1
+    assert "the cache's copy of mine/b: expected MD5 " in done.stderr
+    assert "delete it and run `dvc commit --force mine.dvc`" in done.stderr
+    changed.unlink()
+    dvc(tracking, "commit", "--force", "mine.dvc")
+    assert found(tracking) == []
+    append(changed)
+    append(tracking / "mine/b")
+    lines = found(tracking)
+    assert lines[0].endswith("where the remote has it whole: no stage makes it again")
+    assert "; run `dvc pull --force mine/b`; if it is meant to be so, `dvc commit" in lines[1]
+
+
+@pytest.mark.fault(107)
+@pytest.mark.parametrize("path", ["mine/b", "alone"])
+def test_changed_tracked_data_is_named_with_both_ways_out(tracking: Path, path: str) -> None:
+    append(tracking / path)
+    file = f"{path.partition('/')[0]}.dvc"
+    before = (tracking / file).read_text()
+    [line] = found(tracking)
+    assert line.startswith(f"{path}: expected MD5 ")
+    keep = f"if it is meant to be so, `dvc commit --force {file}`"
+    assert line.endswith(f"; run `dvc checkout --force {path}`; {keep}")
+    dvc(tracking, "commit", "--force", file)
+    assert found(tracking) == []
+    (tracking / file).write_text(before)
+    dvc(tracking, "checkout", "--force", path)
+    assert found(tracking) == []
+
+
+@pytest.mark.fault(107)
+def test_files_too_many_or_missing_in_tracked_data_are_named(tracking: Path) -> None:
+    (tracking / "mine/c").write_text("three")
+    (tracking / "mine/b").unlink()
+    lines = found(tracking)
+    assert lines[0].endswith("found nothing; run `dvc checkout --force mine/b`")
+    keep = "if it is meant to be so, `dvc commit --force mine.dvc`"
+    assert lines[1:] == [f"mine/c: mine.dvc knows no such file; delete it; {keep}"]
+
+
+@pytest.mark.fault(107)
+def test_tracked_data_that_is_not_here_is_no_mistake_unless_the_cache_has_it_wrong(
+    tracking: Path,
+) -> None:
+    shutil.rmtree(tracking / "mine")
+    assert run(tracking).stdout.endswith("; 1, 0.0 MB, what .dvc files say; 1 of theirs not here\n")
+    digest = hashlib.md5(b"picture\n").hexdigest()  # noqa: S324
+    changed = tracking / f".dvc/cache/files/md5/{digest[:2]}/{digest[2:]}"
+    append(changed)
+    [line] = found(tracking)
+    assert "the cache's copy of mine/b: expected MD5 " in line
+    changed.unlink()
+    assert found(tracking) == []
+
+
+def test_a_file_is_read_once_whatever_leads_to_it(
+    tracking: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dvc(tracking, "config", "cache.type", "hardlink")
+    dvc(tracking, "checkout", "--relink")
+    read: list[Path] = []
+    real = content.content
+    monkeypatch.setattr(content, "content", lambda path: (read.append(path), real(path))[1])
+    assert found(tracking) == []
+    inodes = [path.stat().st_ino for path in read]
+    assert len(inodes) == len(set(inodes))
+    assert stored(tracking, "mine/b").stat().st_ino in inodes
+
+
+@pytest.mark.fault(62)
+@pytest.mark.parametrize(
+    ("old", "new", "refused"),
+    [
+        ("hash: md5", "", "mine.dvc: mine: expected `hash: md5`, found none; run `dvc commit` with"),
+        ("md5: ", "md5: ../", "run `dvc commit --force mine.dvc`"),
+        ("path: mine", "path: 3", "mine.dvc: validation failed; `dvc status mine.dvc` says where"),
+        ("path: mine", "path: [", "unable to read: 'mine.dvc'"),
+    ],
+    ids=range(4),
+)
+def test_a_dvc_file_that_is_not_dvcs_is_refused_in_a_line(
+    tracking: Path, old: str, new: str, refused: str
+) -> None:
+    text = (tracking / "mine.dvc").read_text()
+    assert old in text
+    (tracking / "mine.dvc").write_text(text.replace(old, new))
+    assert refused in refusal(tracking)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -112,7 +113,9 @@ def python() -> str:
 def _refusal(where: str, reason: str) -> StageError:
     line = " ".join(reason.split()).removeprefix(f"{where}: ")
     if line.endswith("validation failed"):
-        line = "validation failed; `dvc stage list` says where"
+        file = re.search(r"'(?:\./)?([^']*\.dvc)' validation", line)
+        where, says = (file[1], f"status {file[1]}") if file else (where, "stage list")
+        line = f"validation failed; `dvc {says}` says where"
     return StageError(f"{where}: {line:.400}")
 
 
