@@ -19,7 +19,7 @@ MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 class Output(NamedTuple):
-    """What a stage made or a .dvc file tracks: a file or, where the MD5 ends in `.dir`, a folder."""
+    """What a stage made or a .dvc file tracks: a file or, with an MD5 `....dir`, a folder."""
 
     stage: str  # or the .dvc file; DVC's commands take both
     path: str
@@ -123,9 +123,7 @@ def _locked_outs(
         if not isinstance(md5, str) or not MD5.fullmatch(md5.removesuffix(".dir")):
             raise StageError(f"{lock}: {path}: expected an MD5, found {md5!r:.80}; run `{fix}`")
         if type(size) is not int:
-            raise StageError(
-                f"{lock}: {path}: expected a size, found {size!r:.80}; run `{fix}`"
-            )
+            raise StageError(f"{lock}: {path}: expected a size, found {size!r:.80}; run `{fix}`")
         if "://" in path:
             continue  # it lies elsewhere
         path = inside(lock, name, "outs", posixpath.normpath(posixpath.join(wdir, path)))
@@ -137,9 +135,7 @@ def stored(content: Content, cache: Path) -> Path:
     return cache / "files/md5" / content.md5[:2] / content.md5[2:]
 
 
-def is_stored(
-    expected: Content, cache: Path, read: Callable[[Path], Content] = content
-) -> bool:
+def is_stored(expected: Content, cache: Path, read: Callable[[Path], Content] = content) -> bool:
     """Tell whether `cache` keeps these bytes, unchanged; of a folder, its list of files."""
     plain = expected.md5.removesuffix(".dir")
     size = expected.size if plain == expected.md5 else None

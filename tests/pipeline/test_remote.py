@@ -39,6 +39,7 @@ OURS = (
 GIT = "git -c user.name=me -c user.email=me@here"
 DVC = ".venv-remote/bin/python -m dvc"
 REPRO = "PYTHONPATH=src .venv/bin/python -P -m sealed repro"
+TRACKED = ".ci/remote: mine.dvc: what it tracks did not come whole, and no stage makes it again;"
 FOLDER = pytest.mark.parametrize("published", ["folder"], indirect=True)
 SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("ssh", "s3")]
 EACH = pytest.mark.parametrize("published", ["folder", *SLOW], indirect=True)
@@ -61,6 +62,12 @@ class Published:
 
     def sh(self, folder: Path, script: str, *, status: int = 0) -> str:
         return sh(folder, script, status=status, **self.store.secrets)
+
+
+def key(data: bytes) -> str:
+    """Return the key of an object in a store."""
+    digest = md5(data, usedforsecurity=False).hexdigest()
+    return f"files/md5/{digest[:2]}/{digest[2:]}"
 
 
 def furnish(project: Path) -> None:
@@ -105,6 +112,8 @@ def published(
     shutil.copy(ROOT / ".ci/remote", project / ".ci")
     (project / "dvc.yaml").write_text(PIPELINE)
     (project / "in.txt").write_text("in\n")
+    (project / "mine").mkdir()
+    (project / "mine/a").write_text("a\n")
     (project / "params.yaml").write_text("second: 1\n")
     (project / ".gitignore").write_text("\n".join(["/*.txt", "!/in.txt", *(f"/{n}" for n in OURS)]))
     place = project.with_name("store")
@@ -117,7 +126,10 @@ def published(
         sh(project, f"git init -q; {DVC} init -q; {DVC} config core.remote store")
         configure(project / ".dvc/config", {"url": store.url} | store.options)
         made = Published(project, store)
-        made.sh(project, f"{REPRO}; .ci/remote push; git add .; {GIT} commit -qm all")
+        made.sh(
+            project,
+            f"{DVC} add -q mine; {REPRO}; .ci/remote push; git add .; {GIT} commit -qm all",
+        )
         yield made
 
 
@@ -130,7 +142,8 @@ def clone(published: Published, tmp_path: Path) -> Path:
 def test_a_clone_pulls_what_was_pushed_and_has_nothing_to_run(
     published: Published, clone: Path
 ) -> None:
-    assert "verify: 2 outputs, 0.0 MB, are what dvc.lock says" in published.sh(clone, "make pull")
+    said = "verify: 2 outputs, 0.0 MB, are what dvc.lock says; 1, 0.0 MB, what .dvc files say\n"
+    assert said in published.sh(clone, "make pull")
     assert "ran" not in sh(clone, REPRO)
     assert "verify: 2 outputs" in sh(clone, "make verify")
 
@@ -141,20 +154,20 @@ def test_an_object_that_is_damaged_in_the_remote_is_named_and_never_used(
     published: Published, clone: Path, tmp_path: Path
 ) -> None:
     right = b"in\n"
-    digest = md5(right, usedforsecurity=False).hexdigest()
-    key = f"files/md5/{digest[:2]}/{digest[2:]}"
-    published.store.put(key, b"damaged")
+    published.store.put(key(right), b"damaged")
     try:
         said = published.sh(clone, "make pull", status=2)
-        assert f"{key}: the cache's copy of first.txt: expected MD5 {digest}" in said
+        assert f"{key(right)}: the cache's copy of first.txt: expected MD5 " in said
         assert "pull: DVC took it as the remote has it; delete it there" in said
         job = published.clone(tmp_path / "job")
-        assert "not all came whole" in published.sh(job, ".ci/remote pull")
+        said = published.sh(job, ".ci/remote pull")
+        assert ".ci/remote: not all came whole" in said
+        assert TRACKED not in said
         said = sh(job, f"{REPRO}; make verify; git diff --exit-code dvc.lock")
         assert "ran first" in said
         assert "ran second" not in said
     finally:
-        published.store.put(key, right)
+        published.store.put(key(right), right)
 
 
 @FOLDER
@@ -184,6 +197,7 @@ def test_with_a_remote_that_lacks_something_all_stages_run(clone: Path) -> None:
     sh(clone, f"{DVC} remote modify -q store url ../nothing")
     said = sh(clone, f".ci/remote pull; {REPRO}")
     assert ".ci/remote: not all came whole from the remote; what a stage makes is made" in said
+    assert TRACKED in said
     assert "ran first" in said
     assert "ran second" in said
 
@@ -197,68 +211,39 @@ def test_without_a_remote_all_stages_run(clone: Path) -> None:
     assert "ran first" in said
 
 
-@pytest.fixture
-def mine(published: Published, clone: Path) -> Iterator[Path]:
-    """Have a data set of one's own in a clone, in the remote and in git."""
-    (clone / "mine").mkdir()
-    (clone / "mine/a").write_text("a\n")
-    (clone / "mine/b").write_text("b\n")
-    published.sh(clone, f"make pull; {DVC} add -q mine; make push; git add .; {GIT} commit -qm mine")
-    yield clone
-    shutil.rmtree(published.store.url)
-    published.sh(published.project, "make push")
-
-
-def again(clone: Path) -> Path:
-    """Clone a clone."""
-    place = clone.with_name("again")
-    subprocess.run(["git", "clone", "-q", clone, place], check=True)
-    furnish(place)
-    return place
-
-
-def digested(text: bytes) -> str:
-    digest = md5(text, usedforsecurity=False).hexdigest()
-    return f"files/md5/{digest[:2]}/{digest[2:]}"
-
-
 @FOLDER
-@pytest.mark.fault(107)
+@pytest.mark.fault(110)
 def test_tracked_data_that_is_damaged_in_the_remote_is_named(
-    published: Published, mine: Path
+    published: Published, clone: Path, tmp_path: Path
 ) -> None:
-    assert "; 1, 0.0 MB, what .dvc files say" in published.sh(again(mine), "make pull")
-    shutil.rmtree(again_ := mine.with_name("again"))
-    published.store.put(digested(b"a\n"), b"damaged")
-    said = published.sh(again(mine), "make pull", status=2)
-    assert "verify: mine/a: expected MD5" in said
-    assert "run `dvc fetch mine.dvc` where the remote has it whole: no stage makes it again" in said
-    assert "pull: DVC took it as the remote has it; delete it there" in said
-    shutil.rmtree(again_)
-    said = published.sh(again(mine), f".ci/remote pull; {REPRO}; ls")
-    assert ".ci/remote: mine.dvc: what it tracks did not come whole, and no stage makes it" in said
-    assert "ran" not in said
-    assert "\nmine\n" not in said  # nor is a half of it here
+    published.store.put(key(b"a\n"), b"damaged")
+    try:
+        said = published.sh(clone, "make pull", status=2)
+        assert "verify: mine/a: expected MD5" in said
+        assert "`dvc fetch mine.dvc` where the remote has it whole: no stage makes it again" in said
+        job = published.clone(tmp_path / "job")
+        said = published.sh(job, f".ci/remote pull; {REPRO}")
+        assert TRACKED in said
+        assert "ran" not in said
+        assert not (job / "mine").exists()  # nor half of it
+    finally:
+        published.store.put(key(b"a\n"), b"a\n")
 
 
 @FOLDER
-@pytest.mark.fault(107)
-def test_a_rotten_object_of_tracked_data_is_not_pushed(published: Published, mine: Path) -> None:
-    rotten = mine / ".dvc/cache" / digested(b"b\n")
+@pytest.mark.fault(110)
+def test_a_rotten_object_of_tracked_data_is_not_pushed_and_what_is_not_here_need_not_be(
+    published: Published, clone: Path
+) -> None:
+    published.sh(clone, f"make pull; {DVC} remote modify -q store url ../empty")
+    rotten = clone / ".dvc/cache" / key(b"a\n")
     rotten.chmod(0o644)
     rotten.write_text("rotten")
     rotten.chmod(0o444)
-    there = f"{DVC} remote modify -q store url ../empty"
     for hide in ("true", "rm -r mine"):
-        said = published.sh(mine, f"{there}; {hide}; make push", status=2)
-        assert "the cache's copy of mine/b: expected MD5" in said
-        assert not (mine.parent / "empty").exists()
-
-
-@FOLDER
-def test_a_clone_that_does_not_use_tracked_data_need_not_have_it(
-    published: Published, mine: Path
-) -> None:
-    other = again(mine)
-    said = published.sh(other, f"{DVC} pull -q second.txt first.txt; make verify; make push")
-    assert "; 0, 0.0 MB, what .dvc files say; 1 of theirs not here" in said
+        said = published.sh(clone, f"{hide}; make push", status=2)
+        assert "the cache's copy of mine/a: expected MD5" in said
+        assert not (clone.parent / "empty").exists()
+    rotten.unlink()
+    assert "what .dvc files say; 1 of theirs not here" in published.sh(clone, "make push")
+    assert (clone.parent / "empty" / key(b"in\n")).exists()

@@ -346,7 +346,7 @@ def test_what_dvc_files_track_is_read_too_and_counted(tracking: Path) -> None:
     assert run(tracking).stdout == f"{said}\n"  # there is nothing to say of it yet
 
 
-@pytest.mark.fault(107)
+@pytest.mark.fault(110)
 def test_a_changed_object_of_tracked_data_is_named_and_can_be_mended(tracking: Path) -> None:
     changed = stored(tracking, "mine/b")
     append(changed)
@@ -364,7 +364,7 @@ def test_a_changed_object_of_tracked_data_is_named_and_can_be_mended(tracking: P
     assert "; run `dvc pull --force mine/b`; if it is meant to be so, `dvc commit" in lines[1]
 
 
-@pytest.mark.fault(107)
+@pytest.mark.fault(110)
 @pytest.mark.parametrize("path", ["mine/b", "alone"])
 def test_changed_tracked_data_is_named_with_both_ways_out(tracking: Path, path: str) -> None:
     append(tracking / path)
@@ -381,7 +381,7 @@ def test_changed_tracked_data_is_named_with_both_ways_out(tracking: Path, path: 
     assert found(tracking) == []
 
 
-@pytest.mark.fault(107)
+@pytest.mark.fault(110)
 def test_files_too_many_or_missing_in_tracked_data_are_named(tracking: Path) -> None:
     (tracking / "mine/c").write_text("three")
     (tracking / "mine/b").unlink()
@@ -391,7 +391,7 @@ def test_files_too_many_or_missing_in_tracked_data_are_named(tracking: Path) -> 
     assert lines[1:] == [f"mine/c: mine.dvc knows no such file; delete it; {keep}"]
 
 
-@pytest.mark.fault(107)
+@pytest.mark.fault(110)
 def test_tracked_data_that_is_not_here_is_no_mistake_unless_the_cache_has_it_wrong(
     tracking: Path,
 ) -> None:
@@ -411,11 +411,15 @@ def test_a_file_is_read_once_whatever_leads_to_it(
 ) -> None:
     dvc(tracking, "config", "cache.type", "hardlink")
     dvc(tracking, "checkout", "--relink")
-    read: list[Path] = []
+    inodes: list[int] = []
     real = content.content
-    monkeypatch.setattr(content, "content", lambda path: (read.append(path), real(path))[1])
+
+    def noted(path: Path) -> content.Content:
+        inodes.append(path.stat().st_ino)
+        return real(path)
+
+    monkeypatch.setattr(content, "content", noted)
     assert found(tracking) == []
-    inodes = [path.stat().st_ino for path in read]
     assert len(inodes) == len(set(inodes))
     assert stored(tracking, "mine/b").stat().st_ino in inodes
 
@@ -424,7 +428,11 @@ def test_a_file_is_read_once_whatever_leads_to_it(
 @pytest.mark.parametrize(
     ("old", "new", "refused"),
     [
-        ("hash: md5", "", "mine.dvc: mine: expected `hash: md5`, found none; run `dvc commit` with"),
+        (
+            "hash: md5",
+            "",
+            "mine.dvc: mine: expected `hash: md5`, found none; run `dvc commit` with",
+        ),
         ("md5: ", "md5: ../", "run `dvc commit --force mine.dvc`"),
         ("path: mine", "path: 3", "mine.dvc: validation failed; `dvc status mine.dvc` says where"),
         ("path: mine", "path: [", "unable to read: 'mine.dvc'"),
