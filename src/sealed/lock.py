@@ -1,6 +1,7 @@
 """What dvc.lock and .dvc files say of each out, and where DVC keeps its bytes."""
 
 import json
+import os
 import posixpath
 import re
 import subprocess
@@ -91,7 +92,10 @@ def _outputs(stage: Stage, lock: str, stages: dict[str, Any]) -> Iterator[Output
 
 
 def _tracked(declared: dict[str, Any], root: Path) -> Iterator[Output]:
-    """Yield what a .dvc file tracks, less what `--no-download` left where it was: it has no MD5."""
+    """Yield what a .dvc file tracks, less what has no MD5: not downloaded, or kept by versions.
+
+    What DVC 2 tracked is hashed otherwise; while it is not here nobody need care.
+    """
     from sealed import document  # noqa: PLC0415
 
     file = declared["file"]
@@ -99,15 +103,19 @@ def _tracked(declared: dict[str, Any], root: Path) -> Iterator[Output]:
         entry = dict(document.load(root / file) or {})
     except (OSError, ValueError, TypeError) as error:
         raise StageError(f"{file}: expected what `dvc add` writes, found {error}") from None
-    entry["outs"] = [out for out in entry.get("outs") or [] if "md5" in out or "files" in out]
+    here = root / declared["wdir"]
+    entry["outs"] = [
+        out
+        for out in entry.get("outs") or []
+        if "md5" in out and ("hash" in out or os.path.lexists(here / out["path"]))
+    ]
     cached = {out["path"] for out in declared["outs"] if out["cache"]}
     for out in _locked_outs(file, file, declared["wdir"], entry, f"dvc commit --force {file}"):
         yield out._replace(cached=out.path in cached, tracked=True)
 
 
-def _locked_outs(
-    lock: str, name: str, wdir: str, entry: Any, fix: str = "dvc repro"
-) -> Iterator[Output]:
+def _locked_outs(lock: str, name: str, wdir: str, entry: Any, fix: str = "") -> Iterator[Output]:
+    fix, commit = fix or "dvc repro", fix or "dvc commit"
     outs = (entry.get("outs") or []) if isinstance(entry, dict) else entry
     if not isinstance(outs, list):
         raise StageError(f"{lock}: {name}: expected a list `outs`, found {outs!r:.80}")
@@ -118,7 +126,7 @@ def _locked_outs(
         if out.get("hash") != "md5":
             raise StageError(
                 f"{lock}: {path}: expected `hash: md5`, found {out.get('hash', 'none')}; "
-                "run `dvc commit` with DVC 3"
+                f"run `{commit}` with DVC 3"
             )
         if not isinstance(md5, str) or not MD5.fullmatch(md5.removesuffix(".dir")):
             raise StageError(f"{lock}: {path}: expected an MD5, found {md5!r:.80}; run `{fix}`")

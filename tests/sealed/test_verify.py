@@ -55,8 +55,9 @@ def tracking(project: Path) -> Path:
     (project / "mine").mkdir()
     (project / "mine/a").write_text("one\n")  # as the stage's folder/1
     (project / "mine/b").write_text("picture\n")
-    (project / "alone").write_text("alone\n")
-    dvc(project, "add", "-q", "mine", "alone")
+    (project / "sub").mkdir()
+    (project / "sub/alone").write_text("alone\n")
+    dvc(project, "add", "-q", "mine", "sub/alone")
     return project
 
 
@@ -342,8 +343,12 @@ def test_a_list_of_files_that_is_none_is_refused(project: Path) -> None:
 def test_what_dvc_files_track_is_read_too_and_counted(tracking: Path) -> None:
     said = "verify: 3 outputs, 0.0 MB, are what dvc.lock says; 2, 0.0 MB, what .dvc files say"
     assert run(tracking).stdout == f"{said}\n"
-    dvc(tracking, "import-url", "--no-download", str(tracking / "alone"), "later")
-    assert run(tracking).stdout == f"{said}\n"  # there is nothing to say of it yet
+    dvc(tracking, "import-url", "--no-download", str(tracking / "sub/alone"), "later")
+    (tracking / "old.dvc").write_text("outs: [{md5: '0123', path: old}]")  # as DVC 2 wrote it
+    assert run(tracking).stdout == f"{said}\n"  # there is nothing to say of these
+    dvc(tracking, "import-url", str(tracking / "sub/alone"), "now")
+    append(tracking / "now")
+    assert [line.partition(":")[0] for line in found(tracking)] == ["now"]
 
 
 @pytest.mark.fault(110)
@@ -365,10 +370,11 @@ def test_a_changed_object_of_tracked_data_is_named_and_can_be_mended(tracking: P
 
 
 @pytest.mark.fault(110)
-@pytest.mark.parametrize("path", ["mine/b", "alone"])
-def test_changed_tracked_data_is_named_with_both_ways_out(tracking: Path, path: str) -> None:
+@pytest.mark.parametrize(("path", "file"), [("mine/b", "mine.dvc"), ("sub/alone", "sub/alone.dvc")])
+def test_changed_tracked_data_is_named_with_both_ways_out(
+    tracking: Path, path: str, file: str
+) -> None:
     append(tracking / path)
-    file = f"{path.partition('/')[0]}.dvc"
     before = (tracking / file).read_text()
     [line] = found(tracking)
     assert line.startswith(f"{path}: expected MD5 ")
@@ -428,11 +434,7 @@ def test_a_file_is_read_once_whatever_leads_to_it(
 @pytest.mark.parametrize(
     ("old", "new", "refused"),
     [
-        (
-            "hash: md5",
-            "",
-            "mine.dvc: mine: expected `hash: md5`, found none; run `dvc commit` with",
-        ),
+        ("hash: md5", "", "found none; run `dvc commit --force mine.dvc` with DVC 3"),
         ("md5: ", "md5: ../", "run `dvc commit --force mine.dvc`"),
         ("path: mine", "path: 3", "mine.dvc: validation failed; `dvc status mine.dvc` says where"),
         ("path: mine", "path: [", "unable to read: 'mine.dvc'"),
