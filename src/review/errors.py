@@ -11,10 +11,14 @@ class UserError(Exception):
 def run(main: Callable[[], None]) -> None:
     """Run a script's `main`; a `UserError` ends in one line on stderr and exit status 2.
 
-    Anything else is a bug and shows its traceback.
+    Ctrl-C ends in a line too, with the status 130 that a shell gives it. Anything else is a bug and
+    shows its traceback.
     """
     try:
         main()
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt as error:
+        print(str(error) or "interrupted", file=sys.stderr)
+        sys.exit(130)

@@ -7,14 +7,12 @@ the seeds 1 to 5, which `dvc exp show` then lists, and writes what they gave to 
 import argparse
 import json
 import math
-import os
 import statistics
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from review import experiments
 from review.command import write
 from review.errors import UserError
 from review.record import SPREAD, recipe
@@ -24,9 +22,6 @@ from review.verdict.seeds import digest
 
 DECIMALS = 6
 MOST_SEEDS = 1000
-LOOK_SECONDS = 30  # between two looks whether DVC's queue has workers
-LOOKS = 2  # without any, one after the other: they may be about to start, or have just ended
-NO_WORKER = "Worker status: 0 active, 0 idle"
 
 
 def summarize(
@@ -57,51 +52,14 @@ def run_experiments(
         raise UserError(
             f"spread: DVC's queue needs a path of ASCII characters, found {here}; move the project"
         )
-    listed = _dvc("exp", "list", "--name-only", capture=True).split()
-    if former := [name for name in names.values() if name in listed]:
-        _dvc("exp", "remove", *former)  # `run --force` would do that, and run what did not change
-    for seed in seeds:
-        _dvc("exp", "run", "--queue", "--name", names[seed], "-S", f"{param}={seed}")
-    _run_all(jobs)
-    found = values(json.loads(_dvc("exp", "show", "--json", capture=True)), name, metric)
+    experiments.run(name, {names[seed]: f"{param}={seed}" for seed in seeds}, jobs)
+    found = values(experiments.show(), name, metric)
     missing = [names[seed] for seed in seeds if seed not in found]
     if missing:
         raise UserError(
             f"spread: no {metric} of {', '.join(missing)}; `dvc queue logs {missing[0]}` says why"
         )
     return {seed: found[seed] for seed in seeds}
-
-
-def _run_all(jobs: int) -> None:
-    """Have DVC run its queue. Raises UserError where the workers of that are gone."""
-    words, lost = _words("exp", "run", "--run-all", "--jobs", str(jobs)), 0
-    with subprocess.Popen(words, env=_env()) as dvc:  # noqa: S603
-        while lost < LOOKS:
-            try:
-                status = dvc.wait(LOOK_SECONDS)
-            except subprocess.TimeoutExpired:
-                said = _status()
-                lost = lost + 1 if NO_WORKER in said else 0
-                continue
-            if status:
-                raise UserError(f"spread: `dvc exp run --run-all` ended with {status}")
-            return
-        dvc.terminate()  # it would wait for ever
-    names = [line.split()[1] for line in said.splitlines() if line.endswith("Running")]
-    raise UserError(
-        "spread: the workers of DVC's queue are gone, killed perhaps for want of memory; "
-        f"`dvc queue kill {' '.join(names)}` ends what they left, once more and DVC knows it"
-        if names
-        else "spread: DVC's queue has no workers; `dvc queue start`, see `dvc queue status`"
-    )
-
-
-def _status() -> str:
-    """Return what DVC says of its queue; nothing where another DVC has its lock now."""
-    try:
-        return _dvc("queue", "status", capture=True)
-    except UserError:
-        return ""
 
 
 def values(table: list[dict[str, Any]], name: str, metric: str) -> dict[int, float]:
@@ -131,23 +89,6 @@ def _value(metrics: dict[str, Any], metric: str) -> float | None:
     value: Any = next(iter(found.values()), None)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if is_number and math.isfinite(value) else None
-
-
-def _dvc(*arguments: str, capture: bool = False) -> str:
-    out = subprocess.PIPE if capture else None
-    done = subprocess.run(_words(*arguments), env=_env(), stdout=out, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise UserError(f"spread: `dvc {' '.join(arguments)}` ended with {done.returncode}")
-    return done.stdout or ""
-
-
-def _words(*arguments: str) -> list[str]:
-    return [str(Path(sys.executable).with_name("dvc")), *arguments]
-
-
-def _env() -> dict[str, str]:
-    programs = Path(sys.executable).parent  # DVC's queue starts `dvc`
-    return os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from review import errors
 from small_project import SmallProject
 
 IMAGES = ["--images", "data/prepared/test.npz"]
@@ -29,6 +30,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     project.params["train"]["seed"] = 2
     project.repro(wrong={1, 2})
     return project
+
+
+def test_ctrl_c_ends_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        errors.run(main)
+    assert (ended.value.code, capsys.readouterr().err) == (130, "interrupted\n")
 
 
 def command(

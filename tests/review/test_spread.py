@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from review import spread
+from review import experiments, spread
 from review.errors import UserError
 from review.verdict.seeds import digest
 from small_project import SmallProject, dvc
@@ -106,14 +106,28 @@ def runs(project: SmallProject) -> Path:
 
 
 def command(project: SmallProject, seeds: int, *words: str) -> subprocess.CompletedProcess[str]:
+    with started(project, seeds, *words) as process:
+        out, err = process.communicate()  # and to the end of DVC's worker, which has them too
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def started(project: SmallProject, seeds: int, *words: str) -> subprocess.Popen[str]:
+    """Start a spread in a session of its own, as a terminal has one."""
     env = {
         "PYTHONPATH": str(SOURCE),
         "DVC_SITE_CACHE_DIR": str(project.root / ".dvc/site"),
         "RUNS": str(runs(project)),
     }
     argv = [sys.executable, "-m", "review", "spread", "--seeds", str(seeds), *CHOICES, *words]
-    return subprocess.run(
-        argv, cwd=project.root, env=os.environ | env, check=False, capture_output=True, text=True
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        argv,
+        cwd=project.root,
+        env=os.environ | env,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -164,7 +178,7 @@ def test_where_the_workers_of_the_queue_are_killed_it_ends_and_can_start_again(
     monkeypatch.chdir(project.root)
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(project.root / ".dvc/site"))
     monkeypatch.setenv("RUNS", os.devnull)
-    monkeypatch.setattr(spread, "LOOK_SECONDS", 2)
+    monkeypatch.setattr(experiments, "LOOK_SECONDS", 2)
     killer = Thread(target=kill_workers, args=(project.root,), daemon=True)
     killer.start()
     with pytest.raises(UserError, match=r"the workers of DVC's queue are gone") as told:
