@@ -8,6 +8,12 @@ from pathlib import Path
 
 from sealed_project import DECLARED, ROOT, require_bwrap, require_image
 
+SEALED = (  # with DVC's arguments after it
+    sys.executable,
+    "-c",
+    f"import sys; sys.path[:0] = [{str(ROOT / 'src')!r}]; from sealed import repro; "
+    "sys.exit(repro.main())",
+)
 Done = subprocess.CompletedProcess[str]
 
 
@@ -59,9 +65,7 @@ class Foreign:
 
     def sealed(self, *words: str, folder: str = ".", **extra: str) -> Done:
         """Run DVC by way of `sealed`."""
-        code = f"import sys; sys.path[:0] = [{str(ROOT / 'src')!r}]; from sealed import repro; "
-        code += "sys.exit(repro.main())"
-        return self._done([sys.executable, "-c", code, *words], folder, extra)
+        return self._done([*SEALED, *words], folder, extra)
 
     def _done(self, command: list[str], folder: str, extra: dict[str, str]) -> Done:
         return subprocess.run(

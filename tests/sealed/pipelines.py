@@ -1,10 +1,9 @@
 """A project whose stages are commands, for `sealed repro --jobs`."""
 
-import sys
 from pathlib import Path
 
-from foreign_project import Foreign
-from sealed_project import ROOT, Running
+from foreign_project import SEALED, Foreign
+from sealed_project import Running
 
 
 class Pipeline:
@@ -24,6 +23,5 @@ class Pipeline:
         return self.project.read("dvc.lock")
 
     def start(self, *words: str, before: tuple[str, ...] = ()) -> Running:
-        code = f"import sys; sys.path[:0] = [{str(ROOT / 'src')!r}]; from sealed import repro; "
-        command = [*before, sys.executable, "-c", code + "sys.exit(repro.main())", "repro", *words]
+        command = [*before, *SEALED, "repro", *words]
         return Running(command, self.project.root, self.project.environment())

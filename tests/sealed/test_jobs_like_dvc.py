@@ -4,14 +4,14 @@ import fcntl
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from foreign_project import SEALED
 from pipelines import Pipeline
-from sealed_project import ROOT, wait_until
+from sealed_project import wait_until
 
 
 @pytest.fixture
@@ -58,17 +58,17 @@ def test_a_frozen_stage_has_its_place_as_one_by_one(tmp_path: Path, words: list[
 
 
 def test_what_git_is_to_ignore_is_in_the_order_of_one_by_one(tmp_path: Path) -> None:
-    found = []
+    written, found = b"\xe9*.log\r\n\n\n# mine\n\n*.log", []  # nothing of it is ours to change
     for jobs in ([], ["--jobs", "3"]):
         made = Pipeline(tmp_path / f"{len(jobs)}/project")
         subprocess.run(["git", "init", "-q", made.project.root], check=True)
         (made.project.root / ".dvc/config").write_text("")  # no longer without git
-        made.project.write(".gitignore", "*.log\n")
+        (made.project.root / ".gitignore").write_bytes(written)
         for name, seconds in {"c": 1, "a": 0, "b": 0.5}.items():
             made.stage(name, f"sleep {seconds}; touch {name}.txt")
         assert made.project.sealed("repro", *jobs).returncode == 0
-        found.append(made.project.read(".gitignore"))
-    assert found[0] == found[1] == "*.log\n/c.txt\n/a.txt\n/b.txt\n"
+        found.append((made.project.root / ".gitignore").read_bytes())
+    assert found[0] == found[1] == written + b"\n/c.txt\n/a.txt\n/b.txt\n"
 
 
 @pytest.mark.fault(108)
@@ -76,10 +76,8 @@ def test_what_git_is_to_ignore_is_in_the_order_of_one_by_one(tmp_path: Path) -> 
 def test_where_nobody_reads_what_stages_say_it_ends(made: Pipeline, closes: str) -> None:
     for name in "ab":
         made.stage(name, f"yes line | head -100000; touch {name}.txt")
-    code = f"import sys; sys.path[:0] = [{str(ROOT / 'src')!r}]; from sealed import repro; "
-    words = f'"$0" -c "$1" repro --jobs 2 {closes}'
     done = subprocess.run(
-        ["sh", "-c", words, sys.executable, f"{code}sys.exit(repro.main())"],
+        ["sh", "-c", f'"$0" "$@" repro --jobs 2 {closes}', *SEALED],
         cwd=made.project.root,
         env=made.project.environment(),
         capture_output=True,

@@ -87,7 +87,7 @@ def _before(stages: list[Stage], graph: Any) -> dict[Stage, set[Stage]]:
     """
     found = {stage: set(graph.successors(stage)) for stage in stages}
     place = {stage: n for n, stage in enumerate(stages)}
-    for edge in stages[0].repo.index.graph.edges if stages else ():
+    for edge in stages[0].repo.index.graph.edges:
         if found.keys() >= {*edge} and not graph.has_edge(*edge):
             first, second = sorted(edge, key=place.__getitem__)
             found[second].add(first)

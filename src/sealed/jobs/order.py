@@ -20,26 +20,36 @@ def as_one_by_one(stages: list[Stage]) -> Iterator[None]:
             locks.setdefault(Path(stage.path).with_name("dvc.lock"), []).append(name)
         for out in map(Path, filter(None, (getattr(out, "fs_path", "") for out in stage.outs))):
             ignored.setdefault(out.with_name(".gitignore"), []).append(f"/{out.name}")
-    wanted = {path: [*_entries(path), *ours] for path, ours in locks.items()}
-    lines = {path: [*_lines(path), *ours] for path, ours in ignored.items()}
+    entries = {path: _entries(path) for path in locks}
+    lines = {path: _lines(path) for path in ignored}
     try:
         yield
     finally:
-        for path, order in wanted.items():
-            _sort(path, order)
-        for path, order in lines.items():
-            found = _lines(path)
-            if found != (ordered := _ordered(found, order)):
-                path.write_text("".join(f"{line}\n" for line in ordered), encoding="utf-8")
+        for path, names in locks.items():
+            _sort_entries(path, [*entries[path], *names])
+        for path, names in ignored.items():
+            _sort_lines(path, lines[path], names)
 
 
 def _ordered(found: list[str], order: list[str]) -> list[str]:
-    """Sort what is found as in an order that may have more; the rest is last."""
-    return [one for one in dict.fromkeys([*order, *found]) if one in found]
+    """Sort what is found as in an order that may have more; the rest is last, as it was."""
+    place = {one: n for n, one in reversed(list(enumerate(order)))}
+    return sorted(found, key=lambda one: place.get(one, len(order)))
 
 
 def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    """Return the lines of a text, with their ends as they are."""
+    text = path.read_bytes().decode(errors="surrogateescape") if path.exists() else ""
+    return text.splitlines(keepends=True)
+
+
+def _sort_lines(path: Path, before: list[str], order: list[str]) -> None:
+    """Sort the lines that are new; what somebody wrote before them stays as it is."""
+    found = _lines(path)
+    old, new = found[: len(before)], found[len(before) :]
+    wanted = [*old, *_ordered(new, [f"{line}\n" for line in order])]
+    if found != wanted and "".join(old).strip() == "".join(before).strip():
+        path.write_bytes("".join(wanted).encode(errors="surrogateescape"))
 
 
 def _entries(path: Path) -> list[str]:
@@ -48,10 +58,10 @@ def _entries(path: Path) -> list[str]:
     return list(load_yaml(str(path)).get("stages", {})) if path.exists() else []
 
 
-def _sort(path: Path, names: list[str]) -> None:
+def _sort_entries(path: Path, order: list[str]) -> None:
     from dvc.utils.serialize import modify_yaml  # noqa: PLC0415
 
     found = _entries(path)
-    if found != (wanted := _ordered(found, names)):
+    if found != (wanted := _ordered(found, order)):
         with modify_yaml(str(path)) as data:
             data["stages"] = {name: data["stages"][name] for name in wanted}

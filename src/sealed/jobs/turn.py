@@ -26,8 +26,8 @@ def taken(stage: Stage) -> Iterator[None]:
 
     The lock is that of the open file, which a launcher shares: so nobody comes between the two.
     """
-    HERE.stage, turn = stage, os.open(f"{stage.repo.tmp_dir}/sealed-turn", os.O_CREAT | os.O_RDWR)
-    HERE.turn = turn
+    turn = os.open(f"{stage.repo.tmp_dir}/sealed-turn", os.O_CREAT | os.O_RDWR, 0o666)
+    HERE.stage, HERE.turn = stage, turn
     fcntl.flock(turn, fcntl.LOCK_EX)
     try:
         yield
