@@ -25,6 +25,9 @@ class Content(NamedTuple):
         return f"MD5 {self.md5}" + ("" if self.size is None else f", {self.size} bytes")
 
 
+Read = Callable[[Path], Content]
+
+
 def content(path: Path) -> Content:
     """Read a file. Raises OSError."""
     with path.open("rb") as file:
@@ -32,7 +35,7 @@ def content(path: Path) -> Content:
         return Content(digest.hexdigest(), file.tell())
 
 
-def once() -> Callable[[Path], Content]:
+def once() -> Read:
     """Return a `content` that reads a file once, whatever paths and links lead to it."""
     known: dict[tuple[int, ...], Content] = {}
 
@@ -46,7 +49,7 @@ def once() -> Callable[[Path], Content]:
     return read
 
 
-def agrees(path: Path, expected: Content, read: Callable[[Path], Content] = content) -> bool:
+def agrees(path: Path, expected: Content, read: Read = content) -> bool:
     """Tell whether `path` is a file of these bytes."""
     if not path.is_file():  # a device or a pipe is not opened: it may never end
         return False
@@ -114,9 +117,7 @@ def _hides(patterns: list[tuple[str, Any]], name: str) -> bool:
     return False
 
 
-def listing(
-    folder: Path, root: Path, read: Callable[[Path], Content] = content
-) -> list[dict[str, str]]:
+def listing(folder: Path, root: Path, read: Read = content) -> list[dict[str, str]]:
     """List the files of a folder as the object does that DVC keeps of it."""
     entries = [
         {"md5": read(path).md5, "relpath": path.relative_to(folder).as_posix()}

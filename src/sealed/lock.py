@@ -5,12 +5,12 @@ import os
 import posixpath
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from sealed.address import Address
-from sealed.content import Content, agrees, content
+from sealed.content import Content, Read, agrees, content
 from sealed.declared import resolution
 from sealed.errors import StageError
 from sealed.stage import Stage, inside, of
@@ -143,7 +143,7 @@ def stored(content: Content, cache: Path) -> Path:
     return cache / "files/md5" / content.md5[:2] / content.md5[2:]
 
 
-def is_stored(expected: Content, cache: Path, read: Callable[[Path], Content] = content) -> bool:
+def is_stored(expected: Content, cache: Path, read: Read = content) -> bool:
     """Tell whether `cache` keeps these bytes, unchanged; of a folder, its list of files."""
     plain = expected.md5.removesuffix(".dir")
     size = expected.size if plain == expected.md5 else None

@@ -8,16 +8,15 @@ cannot be read.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from sealed import content
-from sealed.content import Content
+from sealed.content import Content, Read
 from sealed.errors import StageError
 from sealed.lock import LOCK, Output, cache_folder, is_stored, members, outputs, stored
 
 NOTHING = "nothing"
-Read = Callable[[Path], Content]
 
 
 def mistakes(expected: list[Output], root: Path, cache: Path) -> Iterator[str]:

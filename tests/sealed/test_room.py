@@ -1,5 +1,6 @@
 """A room holds what dvc.yaml declares; what comes out of it is whole, or nothing comes out."""
 
+import fcntl
 import os
 import subprocess
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sealed.caller import Process
 from sealed.rooms import room
 from sealed_project import COPIES, ROOT, Project, on
 
@@ -310,17 +312,27 @@ def test_the_package_knows_nothing_of_digits() -> None:
 
 
 @pytest.mark.fault(109)
-def test_a_room_that_goes_on_while_it_is_looked_at_is_left_alone(
+def test_a_room_that_waits_is_taken_up_before_another_launcher_may_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other/next").touch()
-    state = room._state
+    caller = Process(os.getpid(), "any")
+    stage: Any = SimpleNamespace(address="mine", slug="mine")
+    (tmp_path / "mine-1").mkdir()
+    made = room.Room(tmp_path / "mine-1", tmp_path, tmp_path, "", {})
+    room.keep(made, stage, caller)
+    looked: list[object] = []
+    go_on = room._go_on
 
-    def gone(note: Path) -> Any:
-        note.unlink()  # by the launcher of the other stage
-        return state(note)
+    def meanwhile(folder: Path) -> room.Room:
+        with pytest.raises(BlockingIOError):
+            room._lock(tmp_path, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as another launcher does
+        looked.append(folder)
+        return go_on(folder)
 
-    monkeypatch.setattr(room, "_state", gone)
-    stage: Any = SimpleNamespace(address="mine")
-    assert room._waiting(tmp_path, stage, None) is None
+    monkeypatch.setattr(room, "gone", lambda _: False)
+    monkeypatch.setattr(room, "_go_on", meanwhile)
+    terms = room.Terms(tmp_path, looked.append)
+    with room.opened(stage, tmp_path, terms, caller) as found:
+        assert (found.folder, found.done) == (made.folder, 1)
+        assert room._waiting(tmp_path, stage, caller) is None
+    assert looked == [made.folder]

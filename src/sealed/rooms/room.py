@@ -94,11 +94,11 @@ def opened(stage: Stage, root: Path, terms: Terms, caller: Process | None = None
     with _locked(rooms, fcntl.LOCK_EX):
         _sweep(rooms, terms.discard)
         folder = _waiting(rooms, stage, caller)
-        fresh = folder is None
+        made = _go_on(folder) if folder else None
         folder = folder or Path(tempfile.mkdtemp(prefix=f"{stage.slug}-", dir=rooms))
         lock = _lock(folder, fcntl.LOCK_EX)
     try:
-        yield _make(folder, stage, root, binding=terms.binding) if fresh else _go_on(folder)
+        yield made or _make(folder, stage, root, binding=terms.binding)
     finally:
         if not (folder / "next").exists():
             shutil.rmtree(folder, ignore_errors=True)
@@ -138,10 +138,9 @@ def keep(made: Room, stage: Stage, caller: Process) -> None:
 def _waiting(rooms: Path, stage: Stage, caller: Process | None) -> Path | None:
     """Return the folder of the room that waits for this caller's next command of the stage."""
     for note in rooms.glob("*/next"):
-        with suppress(FileNotFoundError):  # another stage's, which goes on
-            address, awaited, _ = _state(note)
-            if (address, awaited) == (stage.address, caller):
-                return note.parent
+        address, awaited, _ = _state(note)
+        if (address, awaited) == (stage.address, caller):
+            return note.parent
     return None
 
 
@@ -151,6 +150,7 @@ def _state(note: Path) -> tuple[str, Process, Room]:
 
 
 def _go_on(folder: Path) -> Room:
+    """Take up a room that waits, under the lock of all: others read such notes too."""
     _, _, made = _state(folder / "next")
     (folder / "next").unlink()
     return made
