@@ -21,7 +21,9 @@ import requests
 from mnist.arrays import dataset
 from mnist.arrays.dataset import Examples
 from mnist.machine import processor
+from mnist.params.augment import AugmentParams
 from mnist.params.model import ModelParams
+from mnist.params.train import TrainParams
 from mnist.source import idx
 from mnist.source.bundled import mnist_5k
 from mnist.task import Task
@@ -37,27 +39,44 @@ SMALL: dict[str, Any] = {
     "dropout": 0,
     "initializer": "glorot",
 }
+TRAINING: dict[str, Any] = {
+    "batch_size": 50,
+    "shards": 2,
+    "learning_rate": 0.005,
+    "schedule": "one-cycle",
+    "betas": (0.9, 0.99),
+    "weight_decay": 0,
+    "label_smoothing": 0,
+    "average": 0,
+    "precision": "float32",
+    "validate_every": 1000,
+    "checkpoint_every": 1000,
+    "seed": 1,
+    "reproducible": "portable",
+    "device": "cpu",
+}
+AS_THEY_ARE: dict[str, Any] = {"rotation": 0, "shear": 0, "zoom": 0, "shift": 0, "flip": False}
 
 
-def make(folder: Path, task: Task, examples: Examples | None = None, *, epochs: int = 0) -> Path:
+def make(folder: Path, task: Task, examples: Examples | None = None, *, steps: int = 0) -> Path:
     """Save a small network in `folder`, as a project has one; trained on examples, if there are.
 
-    In a process of its own: what makes its bits the same everywhere holds for a whole process.
+    The same bytes on any processor, so what a test counts is no matter of luck. In a process of
+    its own: what makes its bits the same everywhere holds for a whole process.
     """
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
-        return alone.submit(_make, folder, task, examples, epochs).result()
+        return alone.submit(_make, folder, task, examples, steps).result()
 
 
-def _make(folder: Path, task: Task, examples: Examples | None, epochs: int) -> Path:
+def _make(folder: Path, task: Task, examples: Examples | None, steps: int) -> Path:
     processor.prepare(reproducible="portable", device="cpu")
     from mnist.network import model  # noqa: PLC0415
+    from mnist.training import loop  # noqa: PLC0415
 
     network = model.build(ModelParams(**SMALL), task, seed=1)
-    if examples and epochs:
-        pupil = model.build(ModelParams(**SMALL), task, seed=1)
-        pupil.compile("adam", "sparse_categorical_crossentropy")
-        pupil.fit(examples.images, examples.labels, 50, epochs, verbose=0)
-        network.set_weights(pupil.get_weights())  # no optimizer is saved
+    if examples:
+        params = TrainParams(steps=steps, **TRAINING)
+        loop.fit(network, examples, examples, params, AugmentParams(**AS_THEY_ARE))
     path = folder / "models/model.keras"
     path.parent.mkdir(parents=True)
     model.save(model.Trained(network, task, 1.0), path)

@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def digits(folder: Path) -> Iterator[Server]:
     train, test = servers.digits()
-    servers.make(folder / "digits", servers.DIGITS, train, epochs=8)
+    servers.make(folder / "digits", servers.DIGITS, train, steps=600)
     servers.save_test_set(folder / "digits", test)
     with servers.serve(folder / "digits") as server:
         yield server
@@ -124,7 +124,7 @@ def test_with_classes_of_ones_own_a_file_is_dropped_instead(
     pixels = np.zeros((60, 16, 20, 3), np.uint8)
     pixels[::2, ..., 0], pixels[1::2, ..., 2] = 200, 200
     pictures = Examples(pixels, (np.arange(60) % 2).astype(np.uint16), task)
-    servers.make(folder / "flowers", task, pictures, epochs=5)
+    servers.make(folder / "flowers", task, pictures, steps=100)
     file = io.BytesIO()
     Image.fromarray(np.tile(pixels[0], (5, 5, 1))).save(file, "webp")
     path = folder / "tulip.webp"

@@ -8,7 +8,6 @@ seeds, and with strengths below two thirds.
 import collections
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from scipy import ndimage
 
 import no_digits
 import photographs
+import servers
 from mnist.errors import UserError
 from mnist.handwriting import digit
 from mnist.source import bundled, idx
@@ -115,18 +115,21 @@ def test_thousands_of_shapes_are_refused_before_each_is_looked_at(tmp_path: Path
 @pytest.mark.fault(59, 60)
 @pytest.mark.slow
 def test_nine_in_ten_photographs_are_read_and_nine_in_ten_non_digits_refused(
-    files: dict[str, bytes], tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    network = trained(digits(files, bundled.TRAIN_IMAGES, bundled.TRAIN_LABELS))
-    images, labels = digits(files, bundled.TEST_IMAGES, bundled.TEST_LABELS)
-    plain = network.predict(images, verbose=0).argmax(axis=1) == labels
-    images, labels = images[plain], labels[plain]
+    from mnist.network import model  # noqa: PLC0415  # seconds
+
+    train, test = servers.digits()
+    path = servers.make(tmp_path, servers.DIGITS, train, steps=600)
+    predict = model.predictor(model.load(path).network)
+    plain = predict(test.images).argmax(axis=1) == test.labels
+    images, labels = test.images[plain], test.labels[plain]
     assert len(images) > 940
 
     wrong: collections.Counter[str] = collections.Counter()
     for kind, number, content in draw(photographs.KINDS, images, 200):
         found = read(tmp_path / "x.img", content)
-        right = found is not None and network(found[np.newaxis]).numpy().argmax() == labels[number]
+        right = found is not None and predict(found[np.newaxis]).argmax() == labels[number]
         wrong[kind] += not right
     assert wrong.total() <= 20, wrong
 
@@ -134,27 +137,3 @@ def test_nine_in_ten_photographs_are_read_and_nine_in_ten_non_digits_refused(
         read(tmp_path / "x.img", file) is None for *_, file in draw(no_digits.KINDS, images, 50)
     ]
     assert sum(refused) >= 45
-
-
-def trained(train: Digits) -> Any:
-    """Train a small network on the bundled digits, in a few seconds."""
-    import keras  # noqa: PLC0415  # seconds
-
-    keras.utils.set_random_seed(0)
-    layers = keras.layers
-    network = keras.Sequential(
-        [
-            keras.Input((28, 28, 1)),
-            layers.Rescaling(1 / 255),
-            layers.Conv2D(16, 5, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Conv2D(32, 5, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Flatten(),
-            layers.Dropout(0.5),
-            layers.Dense(10, activation="softmax"),
-        ]
-    )
-    network.compile(keras.optimizers.Adam(0.002), "sparse_categorical_crossentropy")
-    network.fit(*train, batch_size=50, epochs=8, verbose=0)
-    return network
