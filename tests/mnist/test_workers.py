@@ -136,6 +136,10 @@ def test_a_step_of_slurm_is_a_cluster_whose_ports_are_the_job_s() -> None:
     [
         ({"SLURM_STEP_NODELIST": ""}, "expected the variables of a step"),
         ({"SLURM_PROCID": "7"}, "expected the variables of a step"),
+        ({"SLURM_PROCID": "-1"}, "expected the variables of a step"),
+        ({"SLURM_STEP_NUM_TASKS": "three"}, "expected the variables of a step"),
+        ({"SLURM_STEP_NUM_TASKS": "0"}, "expected the variables of a step"),
+        ({"SLURM_JOB_ID": "-"}, "expected the variables of a step"),
         ({"SLURMD_NODENAME": "node1"}, "expected task 2 on node2, .* found it on node1"),
     ],
 )

@@ -48,7 +48,7 @@ def find(environ: Mapping[str, str] = os.environ) -> Cluster | None:
     seconds = _seconds(environ.get(SECONDS) or "60")
     if environ.get(TF_CONFIG):
         found = _given(environ[TF_CONFIG], seconds)
-    elif int(environ.get(TASKS) or 1) > 1:
+    elif (environ.get(TASKS) or "1") != "1":
         found = _of_slurm(environ, seconds)
     else:
         return None
@@ -96,7 +96,7 @@ def _of_slurm(environ: Mapping[str, str], seconds: float) -> Cluster:
         )
         addresses = tuple(resolver.cluster_spec().job_tasks("worker"))
         rank = int(environ["SLURM_PROCID"])
-        host = addresses[rank].rpartition(":")[0]
+        host = dict(enumerate(addresses))[rank].rpartition(":")[0]  # no worker is number -1
     except (LookupError, ValueError, RuntimeError) as error:
         raise UserError(
             f"Slurm: expected the variables of a step (`srun`), found {error}; unset {TASKS} to "
