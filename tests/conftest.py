@@ -5,8 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sealed_project import Project, on
+
+# a shared machine stalls for a second now and then, which is no fault of what is tested
+settings.register_profile(
+    "shared", settings.default, deadline=5000, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("shared")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -61,7 +61,7 @@ def unpack(packed: bytes, size: int) -> None:
 
 
 @pytest.mark.fault(6, 11)
-@settings(max_examples=INPUTS, deadline=1000)
+@settings(max_examples=INPUTS)
 @given(mutants(PACKED), st.integers(1, len(PACKED)))
 def test_any_bytes_unpack_to_the_known_length_or_are_refused(packed: bytes, size: int) -> None:
     unpack(packed, size)
@@ -75,7 +75,7 @@ def test_what_packs_a_thousandfold_is_cut_off_at_the_known_length() -> None:
 
 
 @pytest.mark.fault(12, 13, 14)
-@settings(max_examples=INPUTS, deadline=200)
+@settings(max_examples=INPUTS)
 @given(mutants(IDX), st.sampled_from([1, 3]))
 def test_any_bytes_are_an_array_of_their_own_length_or_are_refused(
     content: bytes, dimensions: int

@@ -344,7 +344,7 @@ def test_the_stage_refuses_a_wrong_dataset_mirror_at_once(tmp_path: Path) -> Non
     done = subprocess.run(
         command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
     )
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert done.returncode == 2
     assert done.stderr.endswith("s3:// is not read here; copy it to a folder first\n")
     assert done.stderr.count("\n") == 1
@@ -428,7 +428,7 @@ def test_who_drips_is_cut_off_at_the_deadline(
     monkeypatch.setattr(transfer, "DEADLINE", 0.5)
     started = time.monotonic()
     refused(tmp_path, serve(drip), "digits.gz: not finished after 0.5 s")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8  # of the ten that it would take
 
 
 @pytest.mark.fault(51)
