@@ -87,7 +87,7 @@ def main() -> None:
         out, kept, log = (root / f"{kind}-{number}" for kind in ("out", "kept", "log"))
         before, after = generator.sample(range(1, 5), 2)
         pid = fork(out, kept, log, before)
-        kill_at(100 * generator.randrange(1, 10), pid, log, generator.uniform(0, 0.08))
+        kill_at(100 * generator.randrange(1, 9), pid, log, generator.uniform(0, 0.08))
         finish(fork(out, kept, log, after))
         [step] = re.findall(r"resumed at step (\d+)", log.read_text(encoding="utf-8"))
         print(digest(out), step, flush=True)

@@ -216,6 +216,7 @@ def _bounded(root: Path, name: str) -> subprocess.CompletedProcess[str]:
     limited = f'ulimit -v {2_000_000}; exec "$@"'  # kB
     argv = ["bash", "-c", limited, "-", sys.executable, "-m", "review", name, *options[name]]
     env = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
+    env |= {"OPENBLAS_NUM_THREADS": "1"}  # each takes addresses, and there is one a core
     return subprocess.run(
         argv, cwd=root, env=env, check=False, capture_output=True, text=True, timeout=120
     )

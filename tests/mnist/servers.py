@@ -162,8 +162,11 @@ def base64_of(content: bytes) -> str:
 
 
 def children(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text().split()]
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # threads come and go
+            found += map(int, task.read_text().split())
+    return found
 
 
 @contextlib.contextmanager

@@ -113,7 +113,7 @@ class Server:
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
     monkeypatch.setattr(download, "PAUSES", (0.01, 0.01, 0.01))
-    monkeypatch.setattr(transfer, "TIMEOUTS", (0.3, 0.3))
+    monkeypatch.setattr(transfer, "TIMEOUTS", (9, 9))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     servers: list[Server] = []
 
@@ -200,7 +200,10 @@ def test_an_endless_body_stops_at_the_bound(tmp_path: Path, serve: Callable[...,
 
 
 @pytest.mark.fault(5)
-def test_a_stalled_server_times_out(tmp_path: Path, serve: Callable[..., Server]) -> None:
+def test_a_stalled_server_times_out(
+    tmp_path: Path, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "TIMEOUTS", (0.3, 0.3))
     refused(tmp_path, serve(stalled), "ReadTimeoutError")
 
 

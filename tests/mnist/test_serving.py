@@ -24,6 +24,8 @@ import photographs
 import servers
 from mnist import predict
 from mnist.arrays.dataset import Examples
+from mnist.machine import processor
+from mnist.serving import limits, preparing
 from mnist.serving.batching import Batcher
 from mnist.serving.neighbours import Neighbours
 from mnist.serving.preparing import Preparers
@@ -230,7 +232,44 @@ def test_requests_given_up_at_any_moment_cost_no_process(photos: list[bytes]) ->
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(servers.SOURCE))
+        patch.setattr(limits, "PICTURE_SECONDS", 60)
         assert asyncio.run(asyncio.wait_for(ask(), 120)) > 0
+
+
+@pytest.mark.fault(96)
+def test_a_process_that_starts_slowly_costs_no_picture_and_one_that_hangs_is_replaced(
+    photos: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of all hangs, as each does that the machine has no time for."""
+    code = f"""
+import time
+from pathlib import Path
+try:
+    Path({str(tmp_path / "hangs")!r}).mkdir()
+    time.sleep(600)
+except FileExistsError:
+    time.sleep(4)
+from mnist.serving.worker import main
+main()
+"""
+    monkeypatch.setenv("PYTHONPATH", str(servers.SOURCE))
+    monkeypatch.setattr(preparing, "COMMAND", (sys.executable, "-P", "-c", code))
+    monkeypatch.setattr(processor, "cores", lambda: 1)
+    monkeypatch.setattr(limits, "PICTURE_SECONDS", 3)
+    monkeypatch.setattr(limits, "START_SECONDS", 20)
+
+    async def ask() -> int:
+        preparers = Preparers()
+        await preparers.start()
+        preparers.instruct(servers.DIGITS)
+        try:
+            look = await asyncio.wait_for(preparers.prepare(photos[0]), 120)
+        finally:
+            await preparers.stop()
+        assert look.pixels.shape == (28, 28, 1)
+        return preparers.replaced
+
+    assert asyncio.run(ask()) == 1
 
 
 def test_a_network_that_fails_is_told_to_each_who_asked_and_to_no_one_after() -> None:
@@ -263,6 +302,7 @@ def test_what_is_being_answered_when_a_signal_comes_is_answered(
         )
         asked.start()
         while server.counted_elsewhere("pictures_waiting") == 0:
+            assert asked.is_alive()
             time.sleep(0.01)
         server.process.send_signal(signal.SIGTERM)
         asked.join(60)
@@ -298,14 +338,14 @@ def running(pid: int) -> bool:
         (["--model=models/none.keras"], "models/none.keras: no such file; run `make repro`"),
         (["--model=no-model"], "no-model: expected a Keras model, found "),
         (["--port=99999"], "127.0.0.1, port 99999: expected a free port, found "),
-        (["--host=no.such.host.invalid"], "no.such.host.invalid, port 8000: expected a free port"),
+        (["--host=no.such.host.invalid"], "no.such.host.invalid, port 0: expected a free port"),
     ],
 )
 def test_what_cannot_be_served_is_said_in_a_line(
     project: Path, arguments: list[str], message: str
 ) -> None:
     (project / "no-model").write_text("{}")
-    command = [sys.executable, "-P", "-m", "mnist.serving", "--port=8000", *arguments]
+    command = [sys.executable, "-P", "-m", "mnist.serving", "--port=0", *arguments]
     env = {"PYTHONPATH": str(servers.SOURCE)}
     done = subprocess.run(
         command, cwd=project, env=env, check=False, capture_output=True, text=True, timeout=120

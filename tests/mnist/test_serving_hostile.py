@@ -23,9 +23,9 @@ import servers
 from servers import Server
 
 LIMITS = (
-    "BODY_SECONDS = 1.0",
-    "CONNECTION_SECONDS = 6.0",
-    "PICTURE_SECONDS = 3.0",
+    "BODY_SECONDS = 3.0",
+    "CONNECTION_SECONDS = 15.0",
+    "PICTURE_SECONDS = 5.0",
     "MOST_CONNECTIONS = 40",
     "MOST_WAITING = 40",
 )
@@ -157,7 +157,7 @@ def test_a_body_of_headers_alone_holds_no_one_up(server: Server, digit: bytes) -
         refused = pool.submit(servers.post, server.url, body, kind)
         start = time.monotonic()
         assert servers.post(server.url, digit, "image/png").status_code == 200
-        assert time.monotonic() - start < 15
+        assert time.monotonic() - start < 60
         assert refused.result().status_code == 400
 
 
@@ -185,15 +185,15 @@ def test_a_slow_loris_is_cut_while_others_are_answered(server: Server, digit: by
         time.sleep(0.5)
         assert servers.post(server.url, digit, "image/png").status_code == 200
         assert [one.result() for one in slow + silent] == [b""] * 30
-        assert time.monotonic() - start < 20
+        assert time.monotonic() - start < 60
 
 
 @pytest.mark.fault(94)
 def test_a_body_that_comes_too_slowly_is_told_so(server: Server) -> None:
     head = HEAD + "content-length: 1000\r\n\r\n"
-    said = talk(server, head.encode(), *[b"x"] * 15, pause=0.1)
+    said = talk(server, head.encode(), *[b"x"] * 40, pause=0.1)
     assert b" 408 " in said
-    assert b"expected the whole body within 1 s" in said
+    assert b"expected the whole body within 3 s" in said
 
 
 @pytest.mark.fault(94)

@@ -75,6 +75,7 @@ def _fork(addresses: list[str], rank: int, out: Path, log: Path) -> int:
             os.dup2(descriptor, 1)
             os.dup2(descriptor, 2)
             os.environ[cluster.TF_CONFIG] = config(addresses, rank)
+            os.environ[cluster.SECONDS] = "600"  # eight of them on two cores
             os.environ[checkpoint.VARIABLE] = str(out / "kept")
             run(lambda: train(out))
             status = 0
@@ -93,7 +94,7 @@ def end(pids: list[int]) -> list[int]:
 
 def kill(pids: list[int], log: Path, chance: random.Random) -> None:
     """Kill some of the workers, or all, some time after the first checkpoint."""
-    step = 100 * chance.randrange(1, PARAMS.steps // 100)
+    step = 100 * chance.randrange(1, PARAMS.steps // 100 - 1)
     while f"step {step}," not in Path(f"{log}-0").read_text(encoding="utf-8"):
         time.sleep(0.01)
     time.sleep(chance.uniform(0, 0.5))

@@ -22,7 +22,8 @@ from mnist.errors import run
 from mnist.machine import cluster, processor
 from mnist.training import team
 
-SECONDS = "5"  # that a worker waits for another
+SECONDS, FEW = "20", "5"  # that a worker waits for another; for one that does not come
+NOBODY = {"absent", "taken", "stranger"}
 
 
 def step(seen: dict[str, bytes]) -> None:
@@ -35,7 +36,7 @@ def step(seen: dict[str, bytes]) -> None:
             time.sleep(0.01)
 
 
-def start(rank: int, addresses: list[str], log: Path, seen: dict[str, bytes]) -> int:
+def start(rank: int, addresses: list[str], log: Path, seen: dict[str, bytes], seconds: str) -> int:
     """Start a worker; return its process."""
     (log / str(rank)).touch()
     if (pid := os.fork()) == 0:
@@ -45,7 +46,7 @@ def start(rank: int, addresses: list[str], log: Path, seen: dict[str, bytes]) ->
             os.dup2(descriptor, 1)
             os.dup2(descriptor, 2)
             os.environ[cluster.TF_CONFIG] = together.config(addresses, rank)
-            os.environ[cluster.SECONDS] = SECONDS
+            os.environ[cluster.SECONDS] = seconds
             run(lambda: step(seen))
         except SystemExit as ended:
             status = int(ended.code or 0)
@@ -59,6 +60,8 @@ def signalled(rank: int, number: signal.Signals) -> Callable[[list[int], Path], 
 
     def send(pids: list[int], log: Path) -> None:
         while "started" not in (log / str(rank)).read_text("utf-8"):
+            if os.waitpid(pids[rank], os.WNOHANG)[0]:
+                raise SystemExit((log / str(rank)).read_text("utf-8"))
             time.sleep(0.01)
         time.sleep(0.3)
         os.kill(pids[rank], number)
@@ -85,16 +88,17 @@ CASES: dict[str, tuple[int, Callable[[list[int], Path], None]]] = {
 def play(case: str) -> list[Any]:
     """Play a case out."""
     count, befalls = CASES[case]
+    seconds = FEW if case in NOBODY else SECONDS
     addresses = [f"127.0.0.1:{port}" for port in together.ports(2)]
     seen = [{"params": b"1", "data": b"1"}, {"params": b"1", "data": b"2"}]
     with tempfile.TemporaryDirectory() as folder, socket.socket() as other:
-        if case in {"taken", "stranger"}:
+        if case in NOBODY - {"absent"}:
             host, port = addresses[1].split(":")
             other.bind((host, int(port)))
             other.listen()
         log = Path(folder)
         pids = [
-            start(rank, addresses, log, seen[rank if case == "other" else 0])
+            start(rank, addresses, log, seen[rank if case == "other" else 0], seconds)
             for rank in range(count)
         ]
         befalls(pids, log)

@@ -26,7 +26,7 @@ LOOK = """
     begin = time.time()
     Path("mine").mkdir()
     Path(f"mine/{seed}").write_text("")
-    time.sleep(2)
+    time.sleep(8)
     seen = len(list(Path("mine").iterdir()))
     Path(f"mine/{seed}").unlink()
     Path("mine").rmdir()
@@ -66,7 +66,7 @@ def git(project: Foreign, *words: str) -> None:
 
 def finished(project: Foreign, count: int) -> dict[str, dict[str, Any]]:
     """Wait for so many experiments; return the metrics of each, as `dvc exp show` has them."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 400
     while True:
         table = json.loads(project.plain("exp", "show", "--json").stdout)
         entries = [entry for commit in table for entry in commit.get("experiments") or []]

@@ -65,10 +65,12 @@ class AnyProject:
         for words in (["add", "."], ["commit", "-qm", "a commit"]):
             subprocess.run(["git", *person, *words], cwd=self.root, check=True)
 
-    def review(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def review(
+        self, *arguments: str, before: tuple[str, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
         """Run the program in the project."""
         env = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
-        argv = [sys.executable, "-m", "review", *arguments]
+        argv = [*before, sys.executable, "-m", "review", *arguments]
         return subprocess.run(
             argv, cwd=self.root, env=env, check=False, capture_output=True, text=True
         )

@@ -1,7 +1,6 @@
 """Two commits that differ by one param: the review against numbers worked out by hand."""
 
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 
+import measured
 from review import page as pages
 from review import verdict
 from review.errors import UserError
@@ -32,8 +32,11 @@ def review(project: SmallProject) -> str:
     return markdown.write(verdict.make(project.root, "main", IMAGES), picture=None)
 
 
-def command(project: SmallProject, *options: str) -> subprocess.CompletedProcess[str]:
+def command(
+    project: SmallProject, *options: str, before: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
     argv = [
+        *before,
         sys.executable,
         "-m",
         "review",
@@ -285,18 +288,16 @@ def test_a_review_of_a_stale_lock_is_refused(project: SmallProject) -> None:
     assert not (project.root / "review.md").exists()
 
 
-def test_ten_thousand_images_take_less_than_two_seconds_and_no_tensorflow(tmp_path: Path) -> None:
+def test_ten_thousand_images_take_seconds_and_no_tensorflow(tmp_path: Path) -> None:
     project = SmallProject(tmp_path, images=10_000)
     project.repro(wrong=set(range(80)))
     project.commit()
     project.params["train"]["seed"] = 2
     project.repro(wrong=set(range(20, 95)))
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = command(project)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = command(project, before=measured.COMMAND)
     assert "of 10,000 test images 20 won, 15 lost (exact McNemar p = 0.500)" in done.stdout
-    # of the processor: the clock of a shared machine tells of its neighbours
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
+    # of the processor, 1.4 where this was written: the clock of a shared machine tells of others
+    assert measured.last(done.stdout)[0] < 5
     code = "import sys, review.diff, review.__main__; sys.exit('tensorflow' in sys.modules)"
     env = {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", code], env=env, check=True)

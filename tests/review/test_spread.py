@@ -174,7 +174,7 @@ def test_where_the_workers_of_the_queue_are_killed_it_ends_and_can_start_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DVC by itself waits for ever, and calls what they ran running."""
-    project = made(tmp_path, SCRIPT + "[ -e ../started ] || { touch ../started; sleep 20; }\n")
+    project = made(tmp_path, SCRIPT + "[ -e ../started ] || { touch ../started; sleep 300; }\n")
     monkeypatch.chdir(project.root)
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(project.root / ".dvc/site"))
     monkeypatch.setenv("RUNS", os.devnull)
@@ -190,10 +190,13 @@ def test_where_the_workers_of_the_queue_are_killed_it_ends_and_can_start_again(
         str(told.value),
     )
     assert advice
-    for state in ("Running", "Failed"):
+    dvc(project.root, *advice[1].split())
+    assert "Running" in dvc(project.root, "queue", "status")
+    deadline = time.monotonic() + 120
+    while "Failed" not in dvc(project.root, "queue", "status"):  # once it has ended
+        assert time.monotonic() < deadline
+        time.sleep(1)
         dvc(project.root, *advice[1].split())
-        assert state in dvc(project.root, "queue", "status")
-        time.sleep(1)  # it ends
     spread.main(["--seeds", "2", "--jobs", "2", *CHOICES])
     assert (project.root / "metrics/spread.json").exists()
 
@@ -202,7 +205,8 @@ def kill_workers(root: Path) -> None:
     """Kill the workers of a project's queue once each has something to run."""
     while not (root / ".dvc/tmp/exps/started").exists():
         time.sleep(0.1)
-    time.sleep(3)  # the other one
+    while "Success" not in dvc(root, "queue", "status"):  # the other one
+        time.sleep(1)
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             words = (process / "cmdline").read_bytes().split(b"\0")

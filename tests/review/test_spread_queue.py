@@ -28,7 +28,7 @@ def queue(project: SmallProject) -> dict[str, int]:
 def ctrl_c(process: subprocess.Popen[str]) -> None:
     """Do what a terminal does: all that run there get the signal. It ends in a line."""
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert err.splitlines()[-1] == experiments.INTERRUPTED

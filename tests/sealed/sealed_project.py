@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -196,31 +197,37 @@ class Running:
 def wait_until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
     """Poll; fail when it takes too long."""
     end = time.monotonic() + seconds
-    while not condition():
+    while True:
+        with contextlib.suppress(FileNotFoundError):  # what is looked at comes and goes
+            if condition():
+                return
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
 
 
+def told(pid: int, name: str) -> str:
+    """Return what /proc tells of a process; nothing where that has gone."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/{name}").read_text(encoding="utf-8", errors="replace")
+    return ""
+
+
 def names(pid: int) -> list[int]:
     """Return the numbers of a process, from this namespace inwards."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return [0]
-    return [int(word) for word in status.split("NSpid:")[1].splitlines()[0].split()]
+    found = re.search(r"^NSpid:(.*)$", told(pid, "status"), re.MULTILINE)
+    return [int(word) for word in found[1].split()] if found else [0]
 
 
 def descendants(pid: int) -> list[int]:
     """Return all that a process has started, and what that has."""
-    threads = Path(f"/proc/{pid}/task").glob("*/children")  # whichever of them started it
-    children = [child for path in threads for child in path.read_text(encoding="utf-8").split()]
+    threads = Path(f"/proc/{pid}/task").glob("*")  # whichever of them started it
+    children = [
+        child for path in threads for child in told(pid, f"task/{path.name}/children").split()
+    ]
     return [found for child in map(int, children) for found in (child, *descendants(child))]
 
 
 def alive(pid: int) -> bool:
     """Tell whether a process runs (one that waits to be reaped does not)."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
+    state = told(pid, "stat").rpartition(")")[2].split()
+    return bool(state) and state[0] != "Z"

@@ -13,7 +13,7 @@ import pytest
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
 MEMORY = Path("/sys/fs/cgroup/memory")  # of cgroups v1: by it Slurm bounds what a job takes
-SECONDS = 30  # for the daemons to come up
+SECONDS = 120  # for the daemons to come up
 CONFIG = """\
 ClusterName=test
 SlurmctldHost={node}(127.0.0.1)

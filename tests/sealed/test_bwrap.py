@@ -25,6 +25,7 @@ from sealed_project import (
     descendants,
     on,
     require_bwrap,
+    told,
     wait_until,
 )
 
@@ -185,7 +186,8 @@ def test_a_folder_of_many_files_is_read_in_its_place_and_cannot_be_written(
 def test_a_folder_that_is_edited_by_its_user_meanwhile_is_named(project: Project) -> None:
     for number in range(300):
         project.write(f"many/{number}", "x")
-    ends = "import sys, time\nprint('started 0', file=sys.stderr, flush=True)\ntime.sleep(2)\n"
+    waits = "\nwhile open('many/1').read() != 'edited':\n    time.sleep(0.05)\n"
+    ends = "import sys, time\nprint('started 0', file=sys.stderr, flush=True)" + waits
     running = project.stage("wait", ends + COPIES, deps=["many", "in.txt"]).start(
         "stages/run", "wait"
     )
@@ -210,7 +212,7 @@ def test_a_bubblewrap_that_is_killed_takes_the_stage_with_it(project: Project) -
 
 
 def is_bwrap(pid: int) -> bool:
-    return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() == "bwrap"
+    return told(pid, "comm").strip() == "bwrap"
 
 
 def test_what_is_declared_to_be_read_outside_is_there(project: Project, tmp_path: Path) -> None:

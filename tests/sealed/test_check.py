@@ -498,7 +498,7 @@ def test_a_stage_takes_milliseconds(project: Project) -> None:
     project.stages(**{f"s{n}": {"cmd": "python run.py"} for n in range(50)})
     began = time.process_time()
     assert violations.check(project.root, repairs=False)[0] == 50
-    assert time.process_time() - began < 50 * 0.05  # DVC takes most of it
+    assert time.process_time() - began < 50 * 0.15  # DVC takes most of it
 
 
 def test_words_of_a_command() -> None:

@@ -124,6 +124,7 @@ def based(project: Project) -> Iterator[Project]:
     project.write("own/Dockerfile", f"FROM {base}\nENV VERSION=1\nCOPY own.lock /own.lock\n")
     project.write("own/own.lock", "1")
     built = [image.own("own", ("own",), project.root)[0]]
+    subprocess.run(["docker", "rmi", *built], check=False, capture_output=True)  # of a killed run
     yield project
     built.append(image.own("own", ("own",), project.root)[0])
     for tag in built:

@@ -11,7 +11,7 @@ import pytest
 from pipelines import Pipeline
 from sealed import repro
 from sealed.errors import StageError
-from sealed_project import descendants, wait_until
+from sealed_project import alive, descendants, wait_until
 
 STARTED = "echo started >&2; "
 
@@ -31,7 +31,7 @@ def made(tmp_path: Path) -> Pipeline:
 def test_stages_whose_inputs_are_ready_run_at_once(tmp_path: Path, engine: str) -> None:
     made = Pipeline(tmp_path / "project")
     made.project.on(engine)
-    timed = "date +%s%N > {0}.txt; sleep 3; date +%s%N >> {0}.txt; ls >> {0}.txt"
+    timed = "date +%s%N > {0}.txt; sleep 8; date +%s%N >> {0}.txt; ls >> {0}.txt"
     made.stage("a", timed.format("a")).stage("b", timed.format("b"))
     done = made.project.sealed("repro", "--jobs", "2")
     assert done.returncode == 0, done.stderr
@@ -92,15 +92,16 @@ def test_each_line_says_whose_it_is(made: Pipeline) -> None:
 @pytest.mark.fault(97)
 def test_where_one_fails_those_that_run_end_and_none_starts(made: Pipeline, tmp_path: Path) -> None:
     made.stage("bad", f"until [ -e {tmp_path}/b ]; do sleep 0.05; done; exit 3")
-    made.stage("good", f"touch {tmp_path}/b; sleep 1; echo whole > good.txt")
+    told = f"grep -q 'waiting for [g]ood' {tmp_path}/project.log"
+    waits = f"until {told}; do sleep 0.05; done"
+    made.stage("good", f"touch {tmp_path}/b; {waits}; echo whole > good.txt")
     made.stage("later", "touch later.txt").stage("after", "touch after.txt", "bad.txt")
-    done = made.project.sealed("repro", "--jobs", "2")
-    assert done.returncode != 0
-    assert "ERROR: failed to reproduce 'bad'" in done.stderr
-    assert "sealed: waiting for good" in done.stderr
+    running = made.start("--jobs", "2")
+    assert running.process.wait(60) != 0
+    assert "ERROR: failed to reproduce 'bad'" in running.said()
     assert "good:" in made.lock()
     assert made.project.read("good.txt") == "whole\n"
-    assert "Running stage 'later'" not in done.stdout
+    assert "Running stage 'later'" not in running.said()
     made.project.write("dvc.yaml", made.project.read("dvc.yaml").replace("exit 3", "touch bad.txt"))
     done = made.project.sealed("repro", "--jobs", "2")
     assert done.returncode == 0, done.stderr
@@ -150,7 +151,7 @@ def test_a_run_that_is_ended_leaves_no_stage_and_no_room_and_gives_back(
     else:
         running.send(signal.Signals[how])
     wait_until(lambda: made.project.rooms() == [])
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
+    wait_until(lambda: not any(map(alive, children)))
     assert {made.project.read(f"{name}.txt") for name in "ab"} == {"in\n"}
     assert made.lock() == before
     if how == "Ctrl-C":

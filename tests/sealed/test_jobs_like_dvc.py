@@ -102,7 +102,7 @@ def test_a_bar_of_progress_is_shown_while_it_moves(made: Pipeline, tmp_path: Pat
 def test_what_an_unsealed_stage_leaves_running_is_not_waited_for(
     made: Pipeline, tmp_path: Path
 ) -> None:
-    made.stage("a", f"(sleep 8; touch {tmp_path}/late) & touch a.txt", meta="{sealed: false}")
+    made.stage("a", f"(sleep 60; touch {tmp_path}/late) & touch a.txt", meta="{sealed: false}")
     running = made.start("--jobs", "2")
     began = time.monotonic()
     wait_until((made.project.root / "a.txt").exists)

@@ -8,12 +8,13 @@ import pytest
 
 from sealed_project import Project
 
-HERE = sorted(name for _, name in socket.if_nameindex())  # more than `lo`, in CI and here
+# more than `lo`, in CI and here; veth: of a container that another test has
+HERE = sorted(name for _, name in socket.if_nameindex() if not name.startswith("veth"))
 META = {"sealed": {"peers": ["CREW"], "checkpoints": True}}
 LOOKS = """
 import os, socket
 from pathlib import Path
-names = sorted(name for _, name in socket.if_nameindex())
+names = sorted(name for _, name in socket.if_nameindex() if not name.startswith("veth"))
 said = [[os.environ.get('CREW'), os.environ.get('HTTP_PROXY')], *names]
 Path('out.txt').write_text(repr(said))
 """

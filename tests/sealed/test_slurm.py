@@ -12,7 +12,7 @@ import yaml
 
 import slurm_cluster
 from foreign_project import Foreign
-from sealed_project import COPIES, WAITS, Project, Running, alive, descendants, wait_until
+from sealed_project import COPIES, WAITS, Project, Running, alive, descendants, told, wait_until
 from slurm_cluster import Cluster
 
 
@@ -144,7 +144,7 @@ def test_a_job_does_not_outlive_a_launcher_that_is_killed(
 ) -> None:
     running, stage = start(project)
     running.send(signal.SIGKILL)
-    wait_until(lambda: not cluster.jobs(), seconds=10)
+    wait_until(lambda: not cluster.jobs())
     assert not alive(stage)
 
 
@@ -153,7 +153,7 @@ def client(running: Running) -> int:
     [found] = [
         pid
         for pid in descendants(running.process.pid)
-        if b"sealed.engines.job" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        if "sealed.engines.job" in told(pid, "cmdline")
     ]
     return found
 

@@ -13,6 +13,7 @@ IDLE_SECONDS = 5  # between two requests of a connection
 
 # of one picture, in a process that is replaced where it takes more
 PICTURE_SECONDS = 8.0
+START_SECONDS = 60.0  # until that process may be given one
 PICTURE_MEMORY = 1024 * MIB  # of addresses
 
 # of all together; then 503

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Coroutine
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from mnist.errors import UserError
 from mnist.handwriting.digit import Look
 from mnist.machine import processor
 from mnist.serving import limits
-from mnist.serving.worker import DONE, LENGTH
+from mnist.serving.worker import DONE, LENGTH, READY
 from mnist.task import Task
 
 COMMAND = (sys.executable, "-P", "-m", "mnist.serving.worker")
@@ -43,7 +44,7 @@ class Preparers:
         """Say what pictures are to become; from now on there may be pictures."""
         self._task = wanted
         for process in self._all:
-            self._enlist(process)
+            self._soon(self._enlist(process))
 
     async def prepare(self, content: bytes) -> Look:
         """Prepare one picture. Raises UserError for what is none, takes too long or kills."""
@@ -87,11 +88,19 @@ class Preparers:
                 process.kill()
         await asyncio.gather(*(process.wait() for process in self._all))
 
-    def _enlist(self, process: Process) -> None:
-        assert self._task and process.stdin  # noqa: PT018, S101
+    async def _enlist(self, process: Process) -> None:
+        """Have one among the free once it has begun: its start is no picture's time."""
+        assert self._task and process.stdin and process.stdout  # noqa: PT018, S101
         words = json.dumps({"shape": self._task.shape} | task.words(self._task)).encode()
-        process.stdin.write(LENGTH.pack(len(words)) + words)
-        self._free.put_nowait(process)
+        try:
+            process.stdin.write(LENGTH.pack(len(words)) + words)
+            async with asyncio.timeout(limits.START_SECONDS):
+                await process.stdout.readexactly(len(READY))
+        except ENDED:  # a TimeoutError is an OSError
+            await asyncio.sleep(1)
+            self._replace(process)
+        else:
+            self._free.put_nowait(process)
 
     def _replace(self, process: Process) -> None:
         """End one and have another started, whatever becomes of the request that found it."""
@@ -99,7 +108,10 @@ class Preparers:
         if process.returncode is None:
             process.kill()
         self._all.discard(process)
-        coming = asyncio.create_task(self._add())
+        self._soon(self._add())
+
+    def _soon(self, coroutine: Coroutine[None, None, None]) -> None:
+        coming = asyncio.create_task(coroutine)
         self._coming.add(coming)
         coming.add_done_callback(self._coming.discard)
 
@@ -112,7 +124,7 @@ class Preparers:
             else:
                 break
         self._all.add(another)
-        self._enlist(another)
+        await self._enlist(another)
 
 
 async def _start() -> Process:

@@ -17,6 +17,7 @@ from mnist.serving import limits
 from mnist.task import Task
 
 LENGTH = struct.Struct("<I")  # of what follows, in bytes
+READY = b"\2"  # said once all is imported
 DONE, REFUSED = b"\0", b"\1"  # the first byte of an answer
 
 
@@ -28,6 +29,8 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints is no answer
     said = json.loads(_take(asked) or b"{}")
     wanted = task.parse(said.get("shape", ()), said)
+    answers.write(READY)
+    answers.flush()
     while (content := _take(asked)) is not None:
         answer = _answer(content, wanted)
         answers.write(LENGTH.pack(len(answer)) + answer)
