@@ -38,7 +38,9 @@ def main() -> None:
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
     from mnist.training import loop, seen, team  # noqa: PLC0415  # TensorFlow reads its environment at import
 
-    with team.joined(cluster.find(), params.shards) as workers:
+    crew = cluster.find()
+    cluster.require_role(crew)
+    with team.joined(crew, params.shards) as workers:
         workers.require_same(seen.describe([design, params, distortion], [TRAIN, VALIDATION]))
         network = model.build(design, train.task, params.seed)
         curve = loop.fit(network, train, validation, params, distortion, team=workers)

@@ -37,6 +37,12 @@ def find() -> Process | None:
     raise StageError("who started it is gone", SIGNALLED + signal.SIGHUP)
 
 
+def require(process: Process | None) -> None:
+    """Raise StageError where it has ended; None: it is not to be seen."""
+    if process and gone(process):
+        raise StageError("who started it is gone; nothing is published", SIGNALLED + signal.SIGHUP)
+
+
 def status(pid: int) -> list[str]:
     """Return the fields of /proc/PID/stat after the name, which may hold anything."""
     status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")

@@ -19,6 +19,7 @@ from typing import NoReturn
 
 from sealed import address, caller
 from sealed.address import Address
+from sealed.caller import Process
 from sealed.engines import command, engine, process
 from sealed.engines.engine import Engine
 from sealed.errors import SIGNALLED, StageError
@@ -52,7 +53,7 @@ def launch(of: Address, words: str | None = None, *, publishes: bool = True) -> 
         with _telling(stage, of), room.opened(stage, of.root, terms, starter) as bare:
             kept = checkpoints.opened(stage, bare, chosen.image, of.root) if publishes else None
             turn, seen = _turn(stage, words, bare), command.seen(chosen, bare)
-            made = bare._replace(turn=turn, kept=kept, seen=seen)
+            made = bare._replace(turn=turn, kept=kept, seen=seen, peer=not publishes)
             if made.done == 0:
                 _say_what_is_special(stage, chosen, of)
             code = cache(lambda: _in_code(stage, of))
@@ -62,7 +63,7 @@ def launch(of: Address, words: str | None = None, *, publishes: bool = True) -> 
             if made.done + 1 == len(stage.commands):
                 with _advising(last_words, stage, made, of, code):
                     inspection.inspect(made, stage)
-                _publish(stage, made, of)
+                _publish(stage, made, of, starter)
                 _say_what_it_did_without(last_words, stage, made, of, code)
             elif starter:
                 room.keep(made, stage, starter)
@@ -164,12 +165,13 @@ def _telling(stage: Stage, of: Address) -> Iterator[None]:
         raise
 
 
-def _publish(stage: Stage, made: Room, of: Address) -> None:
+def _publish(stage: Stage, made: Room, of: Address, starter: Process | None) -> None:
     """Put the outs into the workspace, if they are whole and it still holds what they are of."""
     checkpoints.note(stage, made)
     with delivery.delivered(made, stage, of.root, place.known(of.root, os.environ)) as put:
         if TURN in os.environ:  # until DVC, which has it open too, has recorded the stage
             fcntl.flock(int(os.environ[TURN]), fcntl.LOCK_EX)
+            caller.require(starter)  # it may have been killed, which gave the turn away
         if found := inputs.changed(made.inputs, made.path, stage, of.root):
             line = (
                 f"{', '.join(found)}: changed while {stage.what} ran, so its results are not of "

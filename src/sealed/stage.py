@@ -99,8 +99,13 @@ def read(address: Address) -> Stage:
 
 
 def among_peers(stage: Stage, environ: Mapping[str, str]) -> Stage:
-    """Return the stage as it is where its variables say that it is one of several, or not."""
-    return stage._replace(peered=any(environ.get(name) for name in stage.settings.peers))
+    """Return the stage as it is where its variables say that it is one of several, or not.
+
+    A number of peers that is 1 says that it is not: Slurm's of a step, SLURM_STEP_NUM_TASKS, is
+    there for each `srun`.
+    """
+    told = {environ.get(name, "") for name in stage.settings.peers}
+    return stage._replace(peered=bool(told - {"", "1"}))
 
 
 def of(found: dict[str, Any]) -> Stage:

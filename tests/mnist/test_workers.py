@@ -62,32 +62,34 @@ def test_workers_killed_at_random_and_gone_on_with_by_another_number_end_in_the_
     whole, *killed = found("together.py", str(tmp_path), str(seed), "1", *words)
     assert len(killed) == len(words)
     for line in killed:
-        wrote, weights, step = line.split()
+        wrote, weights, *steps = line.split()  # none where it was killed before a checkpoint
         assert f"{wrote} {weights}" == whole
-        assert int(step) >= 100
+        assert all(int(step) >= 100 for step in steps)
 
 
 @pytest.mark.parametrize(
-    ("case", "said"),
+    ("case", "said", "most"),
     [
-        pytest.param("other", "expected what worker 0 .* sees, found other data"),
-        pytest.param("absent", "expected all 2 workers within 5 s, found no answer from worker 1"),
-        pytest.param("taken", "expected (all 2 workers|a port of its own to listen on)"),
-        pytest.param("stranger", "expected all 2 workers within 5 s", marks=pytest.mark.slow),
-        pytest.param("killed-0", r"lost worker 0 \(127.0.0.1", marks=pytest.mark.slow),
-        pytest.param("killed-1", r"lost worker 1 \(127.0.0.1"),
-        pytest.param("stopped-0", "lost one of the others", marks=pytest.mark.slow),
-        pytest.param("stopped-1", "lost one of the others", marks=pytest.mark.slow),
+        # at once: a worker waits for another 20 seconds, 5 where it is known that none comes
+        pytest.param("other", ["expected what worker 0 .* sees, found other data"] * 2, 15),
+        pytest.param("absent", ["expected all 2 workers within 5 s, found no answer from wo"], 45),
+        pytest.param("taken", ["expected all 2 workers", "expected a port of its own to lis"], 45),
+        pytest.param("stranger", ["expected all 2 workers within"], 45, marks=pytest.mark.slow),
+        pytest.param("killed-0", [r"lost worker 0 \(127.0.0.1"], 15, marks=pytest.mark.slow),
+        pytest.param("killed-1", [r"lost worker 1 \(127.0.0.1"], 15),
+        pytest.param("stopped-0", ["lost worker 0"], 45, marks=pytest.mark.slow),
+        pytest.param("stopped-1", ["lost worker 1"], 45, marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.fault(91)
-def test_each_worker_says_in_one_line_what_ended_it_in_bounded_time(case: str, said: str) -> None:
+def test_each_worker_says_in_one_line_what_ended_it_in_bounded_time(
+    case: str, said: list[str], most: int
+) -> None:
     [line] = found("trouble.py", case)
     left: list[Any] = [end for end in json.loads(line) if end[0] != -9]
-    assert left
-    for status, seconds, words in left:
-        assert (status, seconds < 45) == (2, True), line
-        assert re.match(rf"worker \d \(127\.0\.0\.1:\d+\): {said}", words), words
+    for (status, seconds, words), expected in zip(left, said, strict=True):
+        assert (status, seconds < most) == (2, True), line
+        assert re.match(rf"worker \d \(127\.0\.0\.1:\d+\): {expected}", words), words
 
 
 def test_without_tf_config_or_a_step_of_slurm_a_training_is_alone() -> None:

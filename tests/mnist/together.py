@@ -3,7 +3,7 @@
 A word is a number of workers, `4`, or a training that is killed and gone on with by another
 number, `4-2`. TensorFlow is imported once; each worker is a fork of that process. Prints a line a
 word: the digest of all that worker 0 writes, those of the weights that the others hold, and for a
-kill the step that it was resumed at.
+kill the step that it was resumed at, if there was a checkpoint.
 """
 
 import json
@@ -93,12 +93,12 @@ def end(pids: list[int]) -> list[int]:
 
 
 def kill(pids: list[int], log: Path, chance: random.Random) -> None:
-    """Kill some of the workers, or all, some time after the first checkpoint."""
-    step = 100 * chance.randrange(1, PARAMS.steps // 100 - 1)
-    while f"step {step}," not in Path(f"{log}-0").read_text(encoding="utf-8"):
+    """Kill some of the workers, or all, at any step; or all while they come together."""
+    step = 100 * chance.randrange(-1, PARAMS.steps // 100 - 1)
+    while step >= 0 and f"step {step}," not in Path(f"{log}-0").read_text(encoding="utf-8"):
         time.sleep(0.01)
     time.sleep(chance.uniform(0, 0.5))
-    for pid in chance.sample(pids, chance.randint(1, len(pids))):
+    for pid in chance.sample(pids, chance.randint(1 if step >= 0 else len(pids), len(pids))):
         os.kill(pid, signal.SIGKILL)
 
 

@@ -118,7 +118,9 @@ def started(project: SmallProject, seeds: int, *words: str) -> subprocess.Popen[
         "DVC_SITE_CACHE_DIR": str(project.root / ".dvc/site"),
         "RUNS": str(runs(project)),
     }
-    argv = [sys.executable, "-m", "review", "spread", "--seeds", str(seeds), *CHOICES, *words]
+    heard = ("env", "--default-signal=INT")  # which a job in the background has ignored
+    spread = [sys.executable, "-m", "review", "spread", "--seeds", str(seeds)]
+    argv = [*heard, *spread, *CHOICES, *words]
     pipe = subprocess.PIPE
     return subprocess.Popen(
         argv,

@@ -111,6 +111,50 @@ def test_what_an_unsealed_stage_leaves_running_is_not_waited_for(
 
 
 @pytest.mark.fault(98)
+def test_ctrl_c_while_stages_wait_for_dvc_begins_none_of_them(made: Pipeline) -> None:
+    """They wait for their turn: DVC is hashing the outs of another one, for an hour say."""
+    made.stage("a", "echo started >&2; touch a.txt").stage("b", "echo started >&2; touch b.txt")
+    (made.project.root / ".dvc/tmp").mkdir(parents=True, exist_ok=True)
+    with (made.project.root / ".dvc/tmp/sealed-turn").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        running = made.start("--jobs", "2")
+        wait_until(lambda: waiting(turn.fileno()) == 2)
+        os.killpg(running.process.pid, signal.SIGINT)
+        time.sleep(0.5)
+    assert running.process.wait(60) != 0
+    assert "started" not in running.said()
+    assert not (made.project.root / "dvc.lock").exists()
+
+
+def waiting(lock: int) -> int:
+    """Count who waits for the lock of an open file; `->` marks them."""
+    file = os.fstat(lock).st_ino
+    lines = Path("/proc/locks").read_text(encoding="utf-8").splitlines()
+    return sum("->" in line and f":{file} " in line for line in lines)
+
+
+@pytest.mark.fault(98)
+def test_where_dvc_is_killed_while_a_launcher_waits_for_it_nothing_is_published(
+    made: Pipeline, tmp_path: Path
+) -> None:
+    made.stage("a", "cat in.txt > a.txt").stage("b", "cat in.txt > b.txt")
+    assert made.project.sealed("repro", "--jobs", "2").returncode == 0
+    made.project.write("in.txt", "edited\n")
+    text = made.project.read("dvc.yaml")
+    waits = f"cmd: echo started >&2; until [ -e {tmp_path}/go ]; do sleep 0.05; done; "
+    made.project.write("dvc.yaml", text.replace("cmd: ", waits))
+    running = made.start("--jobs", "2")
+    wait_until(lambda: running.said().count("| started") == 2)
+    with (made.project.root / ".dvc/tmp/sealed-turn").open() as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        (tmp_path / "go").touch()
+        wait_until(lambda: waiting(turn.fileno()) == 2)
+        running.send(signal.SIGKILL)
+    wait_until(lambda: {made.project.read(f"{name}.txt") for name in "ab"} == {"in\n"})
+    assert made.project.rooms() == []
+
+
+@pytest.mark.fault(98)
 def test_after_ctrl_c_what_was_not_run_is_no_success(made: Pipeline) -> None:
     made.stage("a", "echo started >&2; sleep 60; touch a.txt").stage("b", "touch b.txt", "a.txt")
     running = made.start("--jobs", "2", "--ignore-errors")

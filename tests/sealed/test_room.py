@@ -3,6 +3,7 @@
 import fcntl
 import os
 import subprocess
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -336,3 +337,19 @@ def test_a_room_that_waits_is_taken_up_before_another_launcher_may_look(
         assert (found.folder, found.done) == (made.folder, 1)
         assert room._waiting(tmp_path, stage, caller) is None
     assert looked == [made.folder]
+
+
+@pytest.mark.parametrize(("days", "left"), [(0, True), (29, True), (31, False)])
+def test_a_room_of_another_machine_is_let_be_for_a_month(
+    tmp_path: Path, days: int, *, left: bool
+) -> None:
+    """Of a disk that both see: that its lock is free here says nothing of who runs there."""
+    theirs, ours = tmp_path / "make-beef-1", tmp_path / f"make-{room._machine()}-1"
+    for folder in (theirs, ours):
+        folder.mkdir()
+        os.utime(folder, (time.time() - days * 86400,) * 2)
+    gone: list[Path] = []
+    room._sweep(tmp_path, gone.append)
+    assert ours in gone
+    assert not ours.exists()
+    assert (theirs.exists(), theirs not in gone) == (left, left)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from mnist.errors import UserError
 
+PEER = "STAGE_PEER"  # the launcher's: another run publishes
 TF_CONFIG, TASKS, SECONDS = "TF_CONFIG", "SLURM_STEP_NUM_TASKS", "WORKERS_TIMEOUT"
 FIRST_PORT, A_JOB = 12000, 64  # Slurm gives none: so many ports for each of 300 jobs of a node
 
@@ -53,6 +54,22 @@ def find(environ: Mapping[str, str] = os.environ) -> Cluster | None:
     else:
         return None
     return found if len(found.addresses) > 1 else None
+
+
+def require_role(cluster: Cluster | None, environ: Mapping[str, str] = os.environ) -> None:
+    """Raise UserError where this process does not publish, and worker 0 does, or the reverse."""
+    rank = cluster.rank if cluster else 0
+    if environ.get(PEER) and cluster is None:
+        raise UserError(
+            f"{TF_CONFIG}: expected the workers that this one trains with, or a step of Slurm, "
+            "found none; set it, or train alone with `make repro`"
+        )
+    if bool(environ.get(PEER)) != (rank > 0):
+        found = "worker" if environ.get(PEER) else "repro"
+        raise UserError(
+            f"worker {rank}: expected `make repro`, which publishes, for worker 0 and "
+            f"`make worker` for the others, found `make {found}`"
+        )
 
 
 def _seconds(text: str) -> float:

@@ -6,6 +6,7 @@ no strategy, and nothing of TensorFlow's is set up for it.
 """
 
 import os
+import re
 import socket
 import sys
 import threading
@@ -18,11 +19,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from tensorflow.python.distribute import collective_all_reduce_strategy
 from tensorflow.python.eager import context
 
 from mnist.errors import UserError
 from mnist.machine.cluster import Cluster
 
+OWN = (  # what TensorFlow raises of a worker's own doing
+    *(tf.errors.ResourceExhaustedError, tf.errors.InvalidArgumentError),
+    *(tf.errors.UnimplementedError, tf.errors.OutOfRangeError, tf.errors.NotFoundError),
+)
 GROUP = 1_000_000  # a key that no collective of the strategy's own has
 
 
@@ -47,6 +53,9 @@ class Team:
     def require_same(self, seen: Mapping[str, bytes]) -> None:
         """Raise UserError, on every worker, where one of them sees other things than worker 0."""
 
+    def leave(self) -> None:
+        """Need the others no more."""
+
 
 ALONE = Team()
 
@@ -61,6 +70,13 @@ class Joined(Team):
         # TensorFlow's coordination service waits for an hour, and no thread of Python's can end
         # it; without it the strategy's own check waits, and collectives find who is dead
         context.context().configure_coordination_service(service_type="")
+        # that check has to have found within `seconds` who hangs: a time-out of the collective's
+        # own, which is left as the last resort, frees what TensorFlow's other threads still use
+        check = collective_all_reduce_strategy.CollectiveAllReduceExtended
+        check._check_health_interval = check._check_health_timeout = max(
+            1, int(cluster.seconds) // 4
+        )
+        check._check_health_retry_limit = 2
         self._strategy = tf.distribute.MultiWorkerMirroredStrategy(
             tf.distribute.cluster_resolver.SimpleClusterResolver(
                 tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
@@ -101,6 +117,10 @@ class Joined(Team):
                 f"other {', '.join(names)}; bring all workers to one state and start them again"
             )
 
+    def leave(self) -> None:
+        """Look no more whether they live."""
+        self._strategy.extended._check_health_thread_should_stop.set()
+
     def _call(self) -> dict[str, Any]:
         """Return what a collective has in common with the same call on the other workers."""
         self._calls += 1
@@ -108,7 +128,7 @@ class Joined(Team):
             "group_size": self.count,
             "group_key": GROUP,
             "instance_key": self._calls,
-            "timeout_seconds": self.cluster.seconds,
+            "timeout_seconds": 2 * self.cluster.seconds,
         }
 
 
@@ -126,10 +146,17 @@ def joined(cluster: Cluster | None, shards: int) -> Iterator[Team]:
     try:
         with _bounded(cluster):
             team = _join(cluster)
+            print(f"worker {team.rank} of {team.count}", flush=True)
         yield team
+        team.leave()
+    except OWN as error:  # no fault of another's
+        raise UserError(
+            f"{cluster.name(cluster.rank)}: {error.message.splitlines()[0]:.300} "
+            f"({type(error).__name__})"
+        ) from None
     except tf.errors.OpError as error:
         raise UserError(
-            f"{cluster.name(cluster.rank)}: lost {_silent(cluster)} ({type(error).__name__}); "
+            f"{cluster.name(cluster.rank)}: lost {_lost(cluster, error)} ({type(error).__name__}); "
             "start all of them again, any number: they go on from worker 0's last checkpoint"
         ) from None
 
@@ -149,13 +176,16 @@ def _bounded(cluster: Cluster) -> Iterator[None]:
     """End the process where the cluster does not come up: what waits cannot be interrupted."""
 
     def end() -> None:
-        print(
-            f"{cluster.name(cluster.rank)}: expected all {len(cluster.addresses)} workers within "
-            f"{cluster.seconds:g} s, found no answer from {_silent(cluster)}; start them all",
-            file=sys.stderr,
-            flush=True,
-        )
-        os._exit(2)
+        try:
+            print(
+                f"{cluster.name(cluster.rank)}: expected all {len(cluster.addresses)} workers "
+                f"within {cluster.seconds:g} s, found no answer from {_silent(cluster)}; start "
+                "them all",
+                file=sys.stderr,
+                flush=True,
+            )
+        finally:
+            os._exit(2)
 
     watch = threading.Timer(cluster.seconds, end)
     watch.daemon = True
@@ -164,6 +194,12 @@ def _bounded(cluster: Cluster) -> Iterator[None]:
         yield
     finally:
         watch.cancel()
+
+
+def _lost(cluster: Cluster, error: Any) -> str:
+    """Name who hangs, if TensorFlow says so, or who does not answer."""
+    hangs = re.search(r"task:(\d+) is down", error.message)
+    return cluster.name(int(hangs[1])) if hangs else _silent(cluster)
 
 
 def _silent(cluster: Cluster) -> str:
@@ -179,5 +215,5 @@ def _answers(address: str) -> bool:
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=3):
             return True
-    except OSError:
+    except (OSError, ValueError):  # a name that is none: UnicodeError
         return False

@@ -22,6 +22,7 @@ ALWAYS = {
     "TZ": "UTC",
 }
 SHELL = "/bin/sh"
+PEER = "STAGE_PEER"  # the stage finds here that another run of it publishes
 ROOM, CHECKPOINTS = "/room", "/checkpoints"  # in a container
 HOOK, LOG = "/sealed/hook", "/sealed/asked"
 PROGRAMS = (  # by which a user's programs and their libraries are found
@@ -36,7 +37,7 @@ def build(
 ) -> tuple[list[str], dict[str, str]]:
     """Return the command line that runs a command of a stage, and the environment for it."""
     declared = {name: environ[name] for name in stage.environment if environ.get(name)}
-    declared |= _certificates(declared)
+    declared |= _certificates(declared) | ({PEER: "1"} if room.peer else {})
     paths = {name: str(path) for name, v in declared.items() if (path := given.path(v))}
     declared |= paths
     if engine.image:

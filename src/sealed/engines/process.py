@@ -11,11 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
-from sealed.caller import Process, find, gone
+from sealed.caller import Process, find, require
 from sealed.caller import status as fields
 from sealed.engines import bwrap, engine, slurm
 from sealed.engines.engine import Engine
-from sealed.errors import SIGNALLED, StageError
+from sealed.errors import StageError
 from sealed.rooms.room import Room
 
 GRACE_SECONDS = 5
@@ -93,10 +93,7 @@ def _pass_on(child: subprocess.Popen[bytes], words: bytearray) -> None:
 def _wait(child: subprocess.Popen[bytes], caller: Process | None) -> None:
     """Wait until the stage has ended. Raises StageError when the caller ended before."""
     while not _ended(child, seconds=LOOK_SECONDS):
-        if caller and gone(caller):
-            raise StageError(
-                "who started it is gone; nothing is published", SIGNALLED + signal.SIGHUP
-            )
+        require(caller)
 
 
 def _end(child: subprocess.Popen[bytes], chosen: Engine, made: Room) -> int:

@@ -25,7 +25,8 @@ class Loop:
         self.running: dict[Future[Stage | None], Stage] = {}
         self.done: dict[Stage, Stage] = {}
         self.failed: dict[Stage, Exception] = {}
-        self.stopped = False
+        self.closed = False  # nothing more is begun
+        self.stopped = False  # ... by Ctrl-C
 
     def run(self, reproduce: Callable[[Stage], Stage | None]) -> None:
         """Run all. Raises KeyboardInterrupt after Ctrl-C, which the stages have heard as well."""
@@ -34,7 +35,7 @@ class Loop:
             signal.signal(signal.SIGINT, self._stop)
         try:
             with ThreadPoolExecutor(self.jobs) as pool:
-                while self.todo or self.running:
+                while self.running or (self.todo and not self.closed):
                     for stage in self._ready():
                         self.running[pool.submit(reproduce, stage)] = stage
                     for future in wait(self.running, return_when=FIRST_COMPLETED).done:
@@ -48,6 +49,8 @@ class Loop:
         """Take what may start now. A stage that has no room of its own runs alone."""
         awaited = {*self.todo, *self.running.values()}
         for stage in list(self.todo):
+            if self.closed:
+                return
             beside = list(self.running.values())
             crowded = len(beside) == self.jobs or any(map(turn.is_unsealed, [stage, *beside]))
             if awaited.isdisjoint(self.before[stage]) and not (beside and crowded):
@@ -71,13 +74,12 @@ class Loop:
 
     def _wait_for_the_others(self) -> None:
         """Start nothing more; what runs goes on to its end, so that nothing of it is lost."""
-        self.todo.clear()
+        self.closed = True
         for stage in self.running.values():
             print(f"sealed: waiting for {stage.addressing}", file=sys.stderr, flush=True)
 
     def _stop(self, *_: object) -> None:
-        self.stopped = True
-        self.todo.clear()
+        self.closed = self.stopped = True
 
 
 def _before(stages: list[Stage], graph: Any) -> dict[Stage, set[Stage]]:
@@ -116,7 +118,9 @@ def side_by_side(  # noqa: PLR0913, PLR0917  # as many as DVC's own
     forced = dict.fromkeys(graph, force)
 
     def reproduce(stage: Stage) -> Stage | None:
-        with turn.taken(stage), lock:
+        with turn.taken(stage, lambda: loop.stopped), lock:
+            if loop.closed:
+                return None
             upstream, own = list(graph.successors(stage)), forced[stage]
             found = repro_fn(stage, upstream=upstream, force=own, **kwargs)
             if force_downstream and (found or own):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 TURN = "SEALED_TURN"  # the launcher's: the open file by whose lock DVC's code has its turn
-HERE = threading.local()  # a thread's own: its stage, its turn
+HERE = threading.local()  # a thread's own: its stage, its turn, whether all are to end
 LAST_SECONDS = 5  # for the last lines of a stage: it may have left them to another process
 LINE = re.compile(rb"(?<=\n)|(?<=\r)(?!\n)")  # where one ends: a bar of progress has no other end
 LONGEST = 1 << 16  # bytes of a line that are waited for
@@ -21,13 +23,13 @@ Stage = Any  # of DVC
 
 
 @contextmanager
-def taken(stage: Stage) -> Iterator[None]:
-    """Wait for the turn of a stage's thread, have it until the end.
+def taken(stage: Stage, stopped: Callable[[], bool]) -> Iterator[None]:
+    """Wait for the turn of a stage's thread, have it until the end; `stopped`: by Ctrl-C.
 
     The lock is that of the open file, which a launcher shares: so nobody comes between the two.
     """
     turn = os.open(f"{stage.repo.tmp_dir}/sealed-turn", os.O_CREAT | os.O_RDWR, 0o666)
-    HERE.stage, HERE.turn = stage, turn
+    HERE.stage, HERE.turn, HERE.stopped = stage, turn, stopped
     fcntl.flock(turn, fcntl.LOCK_EX)
     try:
         yield
@@ -71,6 +73,9 @@ def _run(argv: list[str], name: str, **kwargs: Any) -> int:
     ]
     for pump in pumps:
         pump.start()
+    if HERE.stopped():  # Ctrl-C came before there was anyone to hear it
+        time.sleep(1)  # it first says what is to happen on a signal
+        child.send_signal(signal.SIGINT)
     status = child.wait()
     for pump in pumps:
         pump.join(LAST_SECONDS)

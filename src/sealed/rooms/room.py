@@ -2,10 +2,10 @@
 
 Each has a folder of its own, locked by the launcher while that lives:
 
-    SLUG-xxxxxxxx/room   stands for the project
-    SLUG-xxxxxxxx/tmp    temporary files and home, on the host
-    SLUG-xxxxxxxx/cid    the id of its container
-    SLUG-xxxxxxxx/next   between two commands of a stage: who is to go on, with what
+    SLUG-MACHINE-xxxxxxxx/room   stands for the project
+    SLUG-MACHINE-xxxxxxxx/tmp    temporary files and home, on the host
+    SLUG-MACHINE-xxxxxxxx/cid    the id of its container
+    SLUG-MACHINE-xxxxxxxx/next   between two commands of a stage: who is to go on, with what
 """
 
 import fcntl
@@ -13,8 +13,10 @@ import os
 import pickle
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +25,7 @@ from sealed.rooms import answers
 from sealed.rooms.inputs import Inputs, furnish
 from sealed.stage import Stage
 
+MONTH = 30 * 86400  # seconds
 Files = dict[str, tuple[int, int]]  # path in the room: inode, time of change in ns
 
 
@@ -39,6 +42,7 @@ class Room(NamedTuple):
     done: int = 0  # commands of the stage that have run in it
     turn: str = ""  # the one that is to run now
     seen: str = ""  # the path that the stage itself sees it at
+    peer: bool = False  # of a run beside the one that publishes
 
     @property
     def cwd(self) -> Path:
@@ -95,7 +99,7 @@ def opened(stage: Stage, root: Path, terms: Terms, caller: Process | None = None
         _sweep(rooms, terms.discard)
         folder = _waiting(rooms, stage, caller)
         made = _go_on(folder) if folder else None
-        folder = folder or Path(tempfile.mkdtemp(prefix=f"{stage.slug}-", dir=rooms))
+        folder = folder or Path(tempfile.mkdtemp(prefix=f"{stage.slug}-{_machine()}-", dir=rooms))
         lock = _lock(folder, fcntl.LOCK_EX)
     try:
         yield made or _make(folder, stage, root, binding=terms.binding)
@@ -156,9 +160,25 @@ def _go_on(folder: Path) -> Room:
     return made
 
 
+def _machine() -> str:
+    """Return a short name of this machine: paths of sockets in a room have 107 bytes in all."""
+    return sha256(os.uname().nodename.encode()).hexdigest()[:4]
+
+
+def _is_elsewhere(folder: Path) -> bool:
+    """Tell whether a room is another machine's: on a shared disk its lock may hold there alone.
+
+    After a month it is nobody's: a machine's name may have been a container's.
+    """
+    of = folder.name.rsplit("-", 2)[-2:-1]
+    return of != [_machine()] and folder.stat().st_mtime > time.time() - MONTH
+
+
 def _sweep(rooms: Path, discard: Callable[[Path], None]) -> None:
     for folder in rooms.iterdir():
         with suppress(OSError), _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            if _is_elsewhere(folder):
+                continue
             note = folder / "next"
             if note.exists() and not gone(_state(note)[1]):
                 continue  # its caller is between two commands
