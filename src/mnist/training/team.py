@@ -73,9 +73,8 @@ class Joined(Team):
         # that check has to have found within `seconds` who hangs: a time-out of the collective's
         # own, which is left as the last resort, frees what TensorFlow's other threads still use
         check = collective_all_reduce_strategy.CollectiveAllReduceExtended
-        check._check_health_interval = check._check_health_timeout = max(
-            1, int(cluster.seconds) // 4
-        )
+        quarter = max(1, int(cluster.seconds) // 4)
+        check._check_health_interval = check._check_health_timeout = quarter
         check._check_health_retry_limit = 2
         self._strategy = tf.distribute.MultiWorkerMirroredStrategy(
             tf.distribute.cluster_resolver.SimpleClusterResolver(
@@ -151,7 +150,7 @@ def joined(cluster: Cluster | None, shards: int) -> Iterator[Team]:
         team.leave()
     except OWN as error:  # no fault of another's
         raise UserError(
-            f"{cluster.name(cluster.rank)}: {error.message.splitlines()[0]:.300} "
+            f"{cluster.name(cluster.rank)}: {error.message.partition('\n')[0]:.300} "
             f"({type(error).__name__})"
         ) from None
     except tf.errors.OpError as error:
