@@ -149,9 +149,9 @@ def joined(cluster: Cluster | None, shards: int) -> Iterator[Team]:
         yield team
         team.leave()
     except OWN as error:  # no fault of another's
+        reason = error.message.partition("\n")[0][:300]
         raise UserError(
-            f"{cluster.name(cluster.rank)}: {error.message.partition('\n')[0]:.300} "
-            f"({type(error).__name__})"
+            f"{cluster.name(cluster.rank)}: {reason} ({type(error).__name__})"
         ) from None
     except tf.errors.OpError as error:
         raise UserError(
