@@ -5,13 +5,16 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+import slurm_cluster
 from sealed.launch import PEER
+from sealed_project import require_image
 
 PROJECT = Path(__file__).parents[2]
 EXAMPLES = PROJECT / "examples"
@@ -50,19 +53,21 @@ def test_the_containers_of_compose_are_one_cluster_and_one_of_them_publishes() -
     ]
 
 
-def test_compose_reads_its_example() -> None:
-    new = (
-        shutil.which("docker")
-        and b"compose"
-        in subprocess.run(
-            ["docker", "compose", "version"], capture_output=True, check=False
-        ).stdout.lower()
-    )
-    program = ["docker", "compose"] if new else ["docker-compose"]
-    if not new and not shutil.which(program[0]):
+def compose() -> list[str]:
+    """Return the command that is Docker's compose here, the new one or the old one."""
+    asked = ["docker", "compose", "version"]
+    if shutil.which("docker"):
+        said = subprocess.run(asked, capture_output=True, check=False).stdout
+        if b"compose" in said.lower():
+            return asked[:2]
+    if not shutil.which("docker-compose"):
         (pytest.fail if os.environ.get("CI") else pytest.skip)("no docker compose")
+    return ["docker-compose"]
+
+
+def test_compose_reads_its_example() -> None:
     done = subprocess.run(
-        [*program, "-f", str(EXAMPLES / "compose.yaml"), "config"],
+        [*compose(), "-f", str(EXAMPLES / "compose.yaml"), "config"],
         env=os.environ | {"STAGES_IMAGE": "image"},
         capture_output=True,
         text=True,
@@ -109,6 +114,59 @@ def test_slurm_s_tasks_make_what_the_makefile_has() -> None:
         command = ["sbatch", "--test-only", str(EXAMPLES / "train.sbatch")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Clone the project as it lies here, to train for 100 steps; its data is prepared."""
+    root = tmp_path / "a clone"
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, check=True, capture_output=True)
+    for path in filter(None, listed.stdout.decode().split("\0")):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / path, root / path)
+    (root / ".venv").symlink_to(Path(sys.executable).parent.parent)
+    params = (root / "params.yaml").read_text("utf-8")
+    params = re.sub("(?m)^  steps: .*", "  steps: 100", params).replace("0.96 ", "0.1 ")
+    (root / "params.yaml").write_text(params, "utf-8")
+    run(root, "git", "init", "-q")
+    run(root, "make", "repro", "ENGINE=bwrap", "DVC_FLAGS=preprocess")
+    return root
+
+
+def run(root: Path, *command: str, **environ: str) -> str:
+    done = subprocess.run(
+        command, cwd=root, env=os.environ | environ, capture_output=True, text=True, check=False
+    )
+    said = done.stdout + "".join(path.read_text("utf-8") for path in root.glob("train-*.log"))
+    assert done.returncode == 0, said + done.stderr
+    return said
+
+
+def require_bytes_of_one(root: Path, said: str) -> None:
+    """Train again, alone: that gives the bytes that two workers have given."""
+    assert sorted(re.findall(r"\bworker ([01]) of 2\b", said)) == ["0", "1"]
+    together = (root / "models/model.keras").read_bytes()
+    run(root, ".venv/bin/dvc", "repro", "-f", "--single-item", "train", STAGE_ENGINE="bwrap")
+    assert (root / "models/model.keras").read_bytes() == together
+
+
+@pytest.mark.slow
+def test_two_tasks_of_slurm_train_the_bytes_of_one(clone: Path, tmp_path: Path) -> None:
+    with slurm_cluster.running(tmp_path) as cluster:
+        said = run(clone, "sbatch", "--wait", "examples/train.sbatch", **cluster.environment)
+    require_bytes_of_one(clone, said)
+
+
+@pytest.mark.slow
+def test_two_containers_of_compose_train_the_bytes_of_one(clone: Path) -> None:
+    user = f"{os.getuid()}:{os.getgid()}"
+    mine = {"STAGES_IMAGE": require_image(), "STAGES_USER": user}
+    words = [*compose(), "-f", "examples/compose.yaml"]
+    try:
+        said = run(clone, *words, "up", "--no-color", **mine)
+    finally:
+        run(clone, *words, "down", **mine)
+    require_bytes_of_one(clone, said)
 
 
 def test_the_stage_sees_what_the_examples_and_slurm_set() -> None:
