@@ -213,7 +213,9 @@ def _stoppable() -> Iterator[None]:
     def stop(number: int, _: FrameType | None) -> NoReturn:
         _ignore_signals()  # clearing up is not to be interrupted
         name = signal.Signals(number).name
-        raise StageError(f"stopped by {name}; nothing is published", SIGNALLED + number)
+        reason = StageError(f"stopped by {name}; nothing is published", SIGNALLED + number)
+        process.STOPPED.append(reason)
+        raise reason
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, exit statuses would be lost
     for number in SIGNALS:

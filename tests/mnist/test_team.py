@@ -1,5 +1,6 @@
 """One worker of several: its shards, its role, what it sees, and whose fault an end is."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,6 +116,9 @@ def test_each_thing_that_bytes_depend_on_is_told_by_its_name(
     assert changed() == ["data", "code", "packages", "processor"]
 
 
-def test_the_code_of_a_training_is_what_it_has_imported_of_the_package() -> None:
+def test_the_code_of_a_training_is_what_it_has_imported_of_the_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", __file__, raising=False)
     found = {path.name for path in seen._code()}
     assert {"loop.py", "trainer.py", "shards.py", "model.py", "team.py"} <= found

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from sealed import launch
+from sealed.engines import process
+from sealed.errors import StageError
 from sealed_project import COPIES, WAITS, Project, alive, wait_until
 
 FULL = "open('out.txt', 'wb').write(bytes(9 << 20))"
@@ -107,6 +110,27 @@ def running(command: list[str]) -> bool:
             if path.read_bytes() == words:
                 return True
     return False
+
+
+@pytest.mark.fault(21)
+def test_a_signal_that_python_loses_ends_the_stage_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is raised in a callback of a weak reference, as imports have them, is ignored."""
+    monkeypatch.setattr(process, "STOPPED", [])
+    before = signal.getsignal(signal.SIGTERM)
+    with subprocess.Popen(["sleep", "60"]) as child:
+        try:
+            with launch._stoppable(), suppress(StageError):  # lost
+                signal.raise_signal(signal.SIGTERM)
+            with pytest.raises(StageError, match=r"^stopped by SIGTERM; nothing is published$"):
+                process._wait(child, None)
+        finally:
+            child.kill()
+            for number in launch.SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGTERM, before)
 
 
 def test_a_stage_that_is_ended_may_clear_up(project: Project) -> None:

@@ -22,6 +22,7 @@ GRACE_SECONDS = 5
 LAST_WORDS = 16_384  # bytes of the stage's stderr that are kept for advice
 LOOK_SECONDS = 0.2  # between two looks whether who started it is still there
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+STOPPED: list[StageError] = []  # why all is to end: raised in a callback, Python would lose it
 SESSION = 3  # the field of /proc/PID/stat after the name: of which it is a process
 
 
@@ -93,6 +94,8 @@ def _pass_on(child: subprocess.Popen[bytes], words: bytearray) -> None:
 def _wait(child: subprocess.Popen[bytes], caller: Process | None) -> None:
     """Wait until the stage has ended. Raises StageError when the caller ended before."""
     while not _ended(child, seconds=LOOK_SECONDS):
+        if STOPPED:
+            raise STOPPED[0]
         require(caller)
 
 
