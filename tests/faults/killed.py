@@ -83,11 +83,12 @@ def main() -> None:
     generator = random.Random(seed)
     finish(fork(root / "whole", root / "kept", root / "log", 1))
     print(digest(root / "whole"), flush=True)
+    steps = generator.sample(range(100, 900, 100), 8)  # not so late that it ends before its kill
     for number in range(times):
         out, kept, log = (root / f"{kind}-{number}" for kind in ("out", "kept", "log"))
         before, after = generator.sample(range(1, 5), 2)
         pid = fork(out, kept, log, before)
-        kill_at(100 * generator.randrange(1, 9), pid, log, generator.uniform(0, 0.08))
+        kill_at(steps[number % len(steps)], pid, log, generator.uniform(0, 0.08))
         finish(fork(out, kept, log, after))
         [step] = re.findall(r"resumed at step (\d+)", log.read_text(encoding="utf-8"))
         print(digest(out), step, flush=True)

@@ -27,5 +27,5 @@ def test_a_training_killed_at_random_steps_ends_in_the_same_bytes(tmp_path: Path
     assert len(killed) == KILLS
     assert {line.split()[0] for line in killed} == {whole}
     steps = {int(line.split()[1]) for line in killed}
-    assert len(steps) > 1
+    assert len(steps) > 3
     assert min(steps) >= 100

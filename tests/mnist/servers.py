@@ -27,6 +27,7 @@ from mnist.params.train import TrainParams
 from mnist.source import idx
 from mnist.source.bundled import mnist_5k
 from mnist.task import Task
+from short_training import AUGMENT, PLAIN
 
 SOURCE = Path(__file__).parents[2] / "src"
 DIGITS = Task((28, 28, 1), tuple("0123456789"), "ink")
@@ -39,23 +40,15 @@ SMALL: dict[str, Any] = {
     "dropout": 0,
     "initializer": "glorot",
 }
-TRAINING: dict[str, Any] = {
+TRAINING: dict[str, Any] = PLAIN | {
     "batch_size": 50,
-    "shards": 2,
     "learning_rate": 0.005,
     "schedule": "one-cycle",
     "betas": (0.9, 0.99),
-    "weight_decay": 0,
-    "label_smoothing": 0,
-    "average": 0,
-    "precision": "float32",
     "validate_every": 1000,
     "checkpoint_every": 1000,
     "seed": 1,
-    "reproducible": "portable",
-    "device": "cpu",
 }
-AS_THEY_ARE: dict[str, Any] = {"rotation": 0, "shear": 0, "zoom": 0, "shift": 0, "flip": False}
 
 
 def make(folder: Path, task: Task, examples: Examples | None = None, *, steps: int = 0) -> Path:
@@ -75,8 +68,10 @@ def _make(folder: Path, task: Task, examples: Examples | None, steps: int) -> Pa
 
     network = model.build(ModelParams(**SMALL), task, seed=1)
     if examples:
-        params = TrainParams(steps=steps, **TRAINING)
-        loop.fit(network, examples, examples, params, AugmentParams(**AS_THEY_ARE))
+        params = TrainParams(**TRAINING | {"steps": steps})
+        loop.fit(
+            network, examples, examples, params, AugmentParams.model_validate(AUGMENT["tutorial"])
+        )
     path = folder / "models/model.keras"
     path.parent.mkdir(parents=True)
     model.save(model.Trained(network, task, 1.0), path)
