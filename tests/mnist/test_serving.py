@@ -29,7 +29,8 @@ from mnist.serving import limits, preparing
 from mnist.serving.batching import Batcher
 from mnist.serving.neighbours import Neighbours
 from mnist.serving.preparing import Preparers
-from mnist.task import Task
+from mnist.serving.worker import LENGTH, READY
+from mnist.task import Task, words
 from servers import Server
 
 OPENAPI = json.loads((servers.SOURCE / "mnist/serving/static/openapi.json").read_text())
@@ -323,6 +324,42 @@ def test_its_processes_end_with_it_whatever_ends_it(project: Path) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         server.killed = True
+
+
+WORDS = json.dumps({"shape": servers.DIGITS.shape} | words(servers.DIGITS)).encode()
+TOLD = LENGTH.pack(len(WORDS)) + WORDS
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", TOLD[:2], TOLD[:-1], TOLD, TOLD + b"\1", TOLD + LENGTH.pack(9) + b"half"],
+    ids=["nothing", "half a length", "half a task", "a task", "half of another", "half a picture"],
+)
+def test_a_process_whose_server_is_gone_ends_and_says_nothing(sent: bytes) -> None:
+    with preparer() as process:
+        answer, said = process.communicate(sent, timeout=60)
+    assert (process.returncode, answer, said) == (0, READY if sent >= TOLD else b"", b"")
+
+
+def test_a_process_whose_server_is_gone_when_it_answers_says_nothing() -> None:
+    with preparer() as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(TOLD)
+        process.stdin.flush()
+        assert process.stdout.read(1) == READY
+        process.stdout.close()
+        process.stdin.write(LENGTH.pack(4) + b"none")
+        process.stdin.flush()
+        assert process.wait(60) == -signal.SIGPIPE
+        assert process.stderr
+        assert process.stderr.read() == b""
+
+
+def preparer() -> "subprocess.Popen[bytes]":
+    env = os.environ | {"PYTHONPATH": str(servers.SOURCE)}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(preparing.COMMAND, env=env, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
 def running(pid: int) -> bool:

@@ -6,6 +6,7 @@
 import json
 import os
 import resource
+import signal
 import struct
 import sys
 from pathlib import Path
@@ -22,13 +23,16 @@ DONE, REFUSED = b"\0", b"\1"  # the first byte of an answer
 
 
 def main() -> None:
-    """Answer until there is no one to ask."""
+    """Answer until the server is gone, at whatever moment: there is no one left to be told."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_AS, (limits.PICTURE_MEMORY, limits.PICTURE_MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     asked, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
-    said = json.loads(_take(asked) or b"{}")
-    wanted = task.parse(said.get("shape", ()), said)
+    if (words := _take(asked)) is None:
+        return
+    said = json.loads(words)
+    wanted = task.parse(said["shape"], said)
     answers.write(READY)
     answers.flush()
     while (content := _take(asked)) is not None:
@@ -38,8 +42,11 @@ def main() -> None:
 
 
 def _take(asked: BinaryIO) -> bytes | None:
-    length = asked.read(LENGTH.size)
-    return asked.read(*LENGTH.unpack(length)) if len(length) == LENGTH.size else None
+    """Return what is sent next; None where the server ended before it was sent whole."""
+    if len(head := asked.read(LENGTH.size)) < LENGTH.size:
+        return None
+    (length,) = LENGTH.unpack(head)
+    return content if len(content := asked.read(length)) == length else None
 
 
 def _answer(content: bytes, wanted: Task) -> bytes:
