@@ -13,8 +13,8 @@ class UserError(Exception):
 def run(main: Callable[[], None]) -> None:
     """Run a script's `main`; a mistake, and a place that fails, end in one line and status 2.
 
-    Anything else is a bug and shows its traceback. What the streams cannot say, in Latin-1 say,
-    becomes a question mark.
+    Ctrl-C ends in a line too, with the status 130 that a shell gives it. Anything else is a bug and
+    shows its traceback. What the streams cannot say, in Latin-1 say, becomes a question mark.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -28,9 +28,11 @@ def run(main: Callable[[], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         where = "standard output" if error.filename is None else str(error.filename)
         _end(f"{where}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        _end("interrupted", 130)
 
 
-def _end(line: str) -> NoReturn:
+def _end(line: str, status: int = 2) -> NoReturn:
     shown = (sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in line)
     print("".join(shown), file=sys.stderr)
-    sys.exit(2)
+    sys.exit(status)

@@ -27,6 +27,9 @@ def main() -> int:
     except OSError as error:
         print(f"sealed: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("sealed: interrupted", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:

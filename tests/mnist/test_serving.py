@@ -313,16 +313,30 @@ def test_what_is_being_answered_when_a_signal_comes_is_answered(
     assert len(reply.json()["pictures"]) == 32
 
 
+def test_ctrl_c_while_it_loads_its_model_ends_in_a_line(project: Path) -> None:
+    pipe = subprocess.PIPE
+    heard = ("env", "--default-signal=INT")  # which a job in the background has ignored
+    command = [*heard, sys.executable, "-P", "-m", "mnist.serving", "--port=0"]
+    env = os.environ | {"PYTHONPATH": str(servers.SOURCE)}
+    with subprocess.Popen(command, cwd=project, env=env, stdout=pipe, stderr=pipe) as process:
+        while not (mine := servers.children(process.pid)):  # the first thing that it starts
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)
+    lines = said[1].splitlines(keepends=True)
+    assert (process.returncode, said[0], lines[-1:]) == (130, b"", [b"interrupted\n"])
+    assert not [line for line in lines if b"Traceback" in line]
+    await_end(mine)
+
+
 def test_its_processes_end_with_it_whatever_ends_it(project: Path) -> None:
     with servers.serve(project) as server:
         mine = servers.children(server.process.pid)
         assert mine
         server.process.kill()
         server.process.wait(60)
-        deadline = time.monotonic() + 30
-        while any(Path(f"/proc/{pid}/cmdline").exists() and running(pid) for pid in mine):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        await_end(mine)
         server.killed = True
 
 
@@ -360,6 +374,13 @@ def preparer() -> "subprocess.Popen[bytes]":
     env = os.environ | {"PYTHONPATH": str(servers.SOURCE)}
     pipe = subprocess.PIPE
     return subprocess.Popen(preparing.COMMAND, env=env, stdin=pipe, stdout=pipe, stderr=pipe)
+
+
+def await_end(pids: list[int]) -> None:
+    deadline = time.monotonic() + 60
+    while any(map(running, pids)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def running(pid: int) -> bool:

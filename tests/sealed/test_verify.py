@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from sealed import content, lock, verify
+from sealed.__main__ import main
 from sealed.errors import StageError
 from spoiling import spoilt
 
@@ -38,6 +39,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dvc(folder / "project", "init", "--no-scm", "-q")
     dvc(folder / "project", "repro", "-q")
     return folder / "project"
+
+
+def test_ctrl_c_ends_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(verify, "main", interrupted)
+    monkeypatch.setattr(sys, "argv", ["sealed", "verify"])
+    assert (main(), capsys.readouterr().err) == (130, "sealed: interrupted\n")
 
 
 @pytest.fixture
