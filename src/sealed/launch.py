@@ -225,8 +225,13 @@ def _stoppable() -> Iterator[None]:
 
 
 def _ignore_signals() -> None:
+    """Hear no more of them, nor does what is started to clear up.
+
+    Not by SIG_IGN: Python would show an error of its own for one that came together with another.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda *_: None)
 
 
 def ended(of: Address | str, run: Callable[[], None]) -> int:

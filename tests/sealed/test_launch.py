@@ -127,10 +127,39 @@ def test_a_signal_that_python_loses_ends_the_stage_all_the_same(
                 process._wait(child, None)
         finally:
             child.kill()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, launch.SIGNALS)
             for number in launch.SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.signal(signal.SIGTERM, before)
+
+
+TWO_AT_ONCE = """
+import signal, sys
+from sealed import launch
+both = {signal.SIGHUP, signal.SIGINT}
+def run():
+    with launch._stoppable():
+        signal.pthread_sigmask(signal.SIG_BLOCK, both)
+        for number in both:
+            signal.raise_signal(number)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
+sys.exit(launch.ended("wait", run))
+"""
+
+
+def test_of_two_signals_at_once_one_is_told() -> None:
+    heard = ("env", "--default-signal=INT,HUP")  # which a job in the background has ignored
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [*heard, sys.executable, "-c", TWO_AT_ONCE],
+        env=environ,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 128 + signal.SIGHUP
+    assert done.stderr == "sealed wait: stopped by SIGHUP; nothing is published\n"
 
 
 def test_a_stage_that_is_ended_may_clear_up(project: Project) -> None:
