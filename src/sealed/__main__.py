@@ -1,11 +1,12 @@
 """`python -m sealed COMMAND`, `sealed COMMAND`: a stage sees what it declares and nothing else."""
 
 import argparse
+import signal
 import sys
 
 from sealed import repro, verify
 from sealed.check import program as check
-from sealed.errors import StageError
+from sealed.errors import SIGNALLED, StageError
 from sealed.learn import program as learn
 
 OF_DVC = {"repro": "dvc repro", "exp": "dvc exp", "queue": "dvc queue"}  # with every stage sealed
@@ -29,7 +30,7 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:
         print("sealed: interrupted", file=sys.stderr)
-        return 130
+        return SIGNALLED + signal.SIGINT
 
 
 def _parser() -> argparse.ArgumentParser:

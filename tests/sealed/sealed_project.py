@@ -20,6 +20,8 @@ from sealed.engines import bwrap, image
 from sealed.errors import StageError
 
 ROOT = Path(__file__).parents[2]
+# a shell's background job and nohup would have a program ignore what the tests send
+HEARD = ("env", "--default-signal=INT,HUP")
 COPIES = "from pathlib import Path\nPath('out.txt').write_text(Path('in.txt').read_text() + '!')\n"
 DECLARED = '[image]\ndockerfile = "Dockerfile"\nlock = "requirements.lock"\n'
 WAITS = """
@@ -162,8 +164,7 @@ class Running:
 
     def __init__(self, command: list[str], root: Path, env: dict[str, str]) -> None:
         self.log = root.parent / f"{root.name}.log"
-        # a shell's background job and nohup would have it ignore what the tests send
-        command = ["env", "--default-signal=INT,HUP", *command]
+        command = [*HEARD, *command]
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
                 command, cwd=root, env=env, stdout=out, stderr=out, start_new_session=True

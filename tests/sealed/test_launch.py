@@ -14,7 +14,7 @@ import pytest
 from sealed import launch
 from sealed.engines import process
 from sealed.errors import StageError
-from sealed_project import COPIES, WAITS, Project, alive, wait_until
+from sealed_project import COPIES, HEARD, WAITS, Project, alive, wait_until
 
 FULL = "open('out.txt', 'wb').write(bytes(9 << 20))"
 
@@ -149,10 +149,9 @@ sys.exit(launch.ended("wait", run))
 
 
 def test_of_two_signals_at_once_one_is_told() -> None:
-    heard = ("env", "--default-signal=INT,HUP")  # which a job in the background has ignored
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        [*heard, sys.executable, "-c", TWO_AT_ONCE],
+        [*HEARD, sys.executable, "-c", TWO_AT_ONCE],
         env=environ,
         check=False,
         capture_output=True,
