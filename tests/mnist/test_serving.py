@@ -31,7 +31,6 @@ from mnist.serving.neighbours import Neighbours
 from mnist.serving.preparing import Preparers
 from mnist.serving.worker import LENGTH, READY
 from mnist.task import Task, words
-from sealed_project import HEARD, alive, wait_until
 from servers import Server
 
 OPENAPI = json.loads((servers.SOURCE / "mnist/serving/static/openapi.json").read_text())
@@ -316,7 +315,8 @@ def test_what_is_being_answered_when_a_signal_comes_is_answered(
 
 def test_ctrl_c_while_it_loads_its_model_ends_in_a_line(project: Path) -> None:
     pipe = subprocess.PIPE
-    command = [*HEARD, sys.executable, "-P", "-m", "mnist.serving", "--port=0"]
+    heard = ("env", "--default-signal=INT")  # which a job in the background has ignored
+    command = [*heard, sys.executable, "-P", "-m", "mnist.serving", "--port=0"]
     env = os.environ | {"PYTHONPATH": str(servers.SOURCE)}
     with subprocess.Popen(command, cwd=project, env=env, stdout=pipe, stderr=pipe) as process:
         while not (mine := servers.children(process.pid)):  # the first thing that it starts
@@ -327,7 +327,7 @@ def test_ctrl_c_while_it_loads_its_model_ends_in_a_line(project: Path) -> None:
     lines = said[1].splitlines(keepends=True)
     assert (process.returncode, said[0], lines[-1:]) == (130, b"", [b"interrupted\n"])
     assert not [line for line in lines if b"Traceback" in line]
-    wait_until(lambda: not any(map(alive, mine)), seconds=30)
+    await_end(mine)
 
 
 def test_its_processes_end_with_it_whatever_ends_it(project: Path) -> None:
@@ -336,7 +336,7 @@ def test_its_processes_end_with_it_whatever_ends_it(project: Path) -> None:
         assert mine
         server.process.kill()
         server.process.wait(60)
-        wait_until(lambda: not any(map(alive, mine)), seconds=30)
+        await_end(mine)
         server.killed = True
 
 
@@ -374,6 +374,20 @@ def preparer() -> "subprocess.Popen[bytes]":
     env = os.environ | {"PYTHONPATH": str(servers.SOURCE)}
     pipe = subprocess.PIPE
     return subprocess.Popen(preparing.COMMAND, env=env, stdin=pipe, stdout=pipe, stderr=pipe)
+
+
+def await_end(pids: list[int]) -> None:
+    deadline = time.monotonic() + 30
+    while any(map(running, pids)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize(

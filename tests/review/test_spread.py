@@ -17,7 +17,6 @@ import pytest
 from review import experiments, spread
 from review.errors import UserError
 from review.verdict.seeds import digest
-from sealed_project import HEARD
 from small_project import SmallProject, dvc
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -119,8 +118,9 @@ def started(project: SmallProject, seeds: int, *words: str) -> subprocess.Popen[
         "DVC_SITE_CACHE_DIR": str(project.root / ".dvc/site"),
         "RUNS": str(runs(project)),
     }
+    heard = ("env", "--default-signal=INT")  # which a job in the background has ignored
     spread = [sys.executable, "-m", "review", "spread", "--seeds", str(seeds)]
-    argv = [*HEARD, *spread, *CHOICES, *words]
+    argv = [*heard, *spread, *CHOICES, *words]
     pipe = subprocess.PIPE
     return subprocess.Popen(
         argv,
