@@ -19,6 +19,7 @@ from mnist.params.evaluate import EvaluateParams
 from mnist.params.model import ModelParams
 from mnist.params.sections import SECTIONS, check
 from mnist.params.train import TrainParams
+from mnist.source import card
 from mnist.task import Task
 
 PROJECT = Path(__file__).parents[2]
@@ -196,6 +197,16 @@ def test_of_very_many_mistakes_the_first_are_told(tmp_path: Path) -> None:
         check(path, PROJECT / "datasets")
     assert len(str(caught.value).splitlines()) == 21
     assert str(caught.value).endswith("... and 4987 more")
+
+
+@pytest.mark.fault(16)
+@pytest.mark.parametrize("name", ["none", "0x" + "f" * 5000], ids=["none", "no file's name"])
+def test_a_data_set_without_a_card_is_told_however_long_its_name(name: str) -> None:
+    with pytest.raises(
+        UserError, match=r"^params.yaml: fetch.dataset: expected a card in "
+    ) as told:
+        card.read(name, PROJECT / "datasets")
+    assert len(str(told.value)) < 1000
 
 
 PIECES = st.sampled_from(

@@ -4,6 +4,7 @@ A digest is that of the *uncompressed* content: mirrors and distributions pack t
 with different gzip headers. Where only that of the packed file is published, it is that one.
 """
 
+import errno
 import hashlib
 import json
 from pathlib import Path
@@ -117,13 +118,13 @@ def read(name: str, folder: Path = CARDS) -> Card:
     path = folder / f"{name}.yaml"
     try:
         found = document.load(path)
-    except FileNotFoundError:
+    except OSError as error:
+        if error.errno not in {errno.ENOENT, errno.ENAMETOOLONG}:
+            raise UserError(f"{path}: {error.strerror}") from None
         known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml"))) or "none"
         raise UserError(
             f"params.yaml: fetch.dataset: expected a card in {folder}/, {known}, found {name!r:.80}"
         ) from None
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
     except ValueError as error:
         raise UserError(f"{path}: expected plain YAML, found {error}") from None
     if not isinstance(found, dict):
