@@ -3,8 +3,10 @@
 import sys
 from collections.abc import Callable
 
+from dvcproject.errors import ProjectError
 
-class UserError(Exception):
+
+class UserError(ProjectError):
     """A mistake of the caller or of the outside world: where, expected, found, what to do."""
 
 
@@ -16,7 +18,7 @@ def run(main: Callable[[], None]) -> None:
     """
     try:
         main()
-    except UserError as error:
+    except ProjectError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as error:

@@ -9,13 +9,14 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from dvcproject import folder, tracked
+from dvcproject.revision import Revision, workspace
 from review.errors import UserError
 from review.quoting import printable
 from review.record import claims, documents, pipeline
 from review.record.documents import CONFLICT, flatten
 from review.record.pipeline import Declared, Recorded
 from review.record.recipe import value
-from review.revision import Revision, added, folder, workspace
 
 MOST = 20  # differences that are told
 
@@ -85,8 +86,8 @@ def _files(
 def _digest(revision: Revision, path: str, made: dict[str, str], *, is_folder: bool) -> str | None:
     """Return the digest of what lies at a path, or of what a `.dvc` file says of it."""
     if not is_folder:
-        return revision.md5(path) or added.digest(revision, path)
-    return added.digest(revision, path) or folder.digest(revision, path, made)
+        return revision.md5(path) or tracked.digest(revision, path)
+    return tracked.digest(revision, path) or folder.digest_at(revision, path, made)
 
 
 def _endings(content: bytes) -> set[str]:

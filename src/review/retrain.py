@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dvcproject.revision import workspace
 from review.errors import UserError
 from review.record import pipeline, predictions, provenance, readings, recipe, sources
 from review.record.pipeline import Declared
 from review.record.predictions import Predictions
-from review.revision import workspace
 
 SETTINGS = (
     "[core]\n    analytics = false\n    no_scm = true\n[cache]\n    dir = cache\n    type = copy\n"

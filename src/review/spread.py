@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dvcproject.revision import workspace
 from review import experiments
 from review.command import write
 from review.errors import UserError
 from review.record import SPREAD, recipe
 from review.record.documents import flatten
-from review.revision import workspace
 from review.verdict.seeds import digest
 
 DECIMALS = 6

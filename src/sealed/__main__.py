@@ -4,9 +4,10 @@ import argparse
 import signal
 import sys
 
+from dvcproject.errors import ProjectError
 from sealed import repro, verify
 from sealed.check import program as check
-from sealed.errors import SIGNALLED, StageError
+from sealed.errors import SIGNALLED
 from sealed.learn import program as learn
 
 OF_DVC = {"repro": "dvc repro", "exp": "dvc exp", "queue": "dvc queue"}  # with every stage sealed
@@ -22,7 +23,7 @@ def main() -> int:
             return verify.main()
         options = _parser().parse_args(words)
         return int(options.run(options))
-    except StageError as reason:
+    except ProjectError as reason:
         print(f"sealed: {reason}", file=sys.stderr)
         return reason.status
     except OSError as error:

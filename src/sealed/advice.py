@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sealed.address import is_dvcs
+from dvcproject.address import is_dvcs
+from dvcproject.params import load
 from sealed.check.findings import Checker
 from sealed.check.project import Project, covered
-from sealed.rooms.parameters import load
 from sealed.rooms.room import Room
 from sealed.stage import PARAMS, Stage
 from sealed.violation import MODULE, PARAMETER, READ, Finding

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable
 
+from dvcproject.errors import ProjectError
 from sealed.violation import Finding
 
 SIGNALLED = 0x80  # added to the number of a signal: the exit status by which a shell tells it
 
 
-class StageError(Exception):
+class StageError(ProjectError):
     """Where, what was expected, what was found, what to do; and the exit status to end with."""
 
     def __init__(self, line: str, status: int = 2, found: Iterable[Finding] = ()) -> None:
         """Keep the line, the exit status, and what of it is a violation."""
-        super().__init__(" ".join(line.splitlines()))
+        super().__init__(line)
         self.status = status
         self.found = list(found)

@@ -17,8 +17,10 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from sealed import address, caller
-from sealed.address import Address
+from dvcproject import address
+from dvcproject.address import Address
+from dvcproject.errors import ProjectError
+from sealed import caller
 from sealed.caller import Process
 from sealed.engines import command, engine, process
 from sealed.engines.engine import Engine
@@ -238,7 +240,7 @@ def ended(of: Address | str, run: Callable[[], None]) -> int:
     """Run; say in one line what went wrong, and return the exit status."""
     try:
         run()
-    except StageError as reason:
+    except ProjectError as reason:
         say(of, str(reason))
         return reason.status
     except OSError as error:

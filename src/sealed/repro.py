@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from dvcproject import root
+from dvcproject.errors import ProjectError
 from sealed.errors import StageError
 from sealed.watch import told
 
@@ -81,7 +83,7 @@ def launcher() -> Path:
         return installed
     code = CODE.format(path=[str(Path(__file__).parents[1])])
     text = LAUNCHER.format(python=shlex.quote(sys.executable), code=shlex.quote(code))
-    place = _project() / ".dvc/tmp/sealed-shell"
+    place = root.find(Path.cwd()) / ".dvc/tmp/sealed-shell"
     place.parent.mkdir(parents=True, exist_ok=True)
     fresh = place.with_name(f"{place.name}.{os.getpid()}")
     fresh.write_text(text, encoding="utf-8")
@@ -89,19 +91,11 @@ def launcher() -> Path:
     return fresh.replace(place)
 
 
-def _project() -> Path:
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / ".dvc").is_dir():
-            return folder
-    raise StageError(f"{here}: expected a DVC project around it, found none; run `dvc init`")
-
-
 def main() -> int:
     """Become DVC; say in a line why that cannot be."""
     try:
         run(sys.argv[1:])
-    except (StageError, OSError) as reason:
+    except (ProjectError, OSError) as reason:
         print(f"sealed: {reason}", file=sys.stderr)
         return 2
 

@@ -7,7 +7,8 @@ asked of a shell, `/bin/sh` does.
 import os
 import sys
 
-from sealed import address, launch
+from dvcproject import address
+from sealed import launch
 
 SH = "/bin/sh"
 

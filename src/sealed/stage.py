@@ -6,10 +6,12 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sealed.address import PIPELINE, Address
-from sealed.declared import resolution, settings
-from sealed.declared.settings import NETWORK_VARIABLES, NONE, Settings
+from dvcproject import resolution
+from dvcproject.address import PIPELINE, Address
+from dvcproject.paths import inside, is_url, leaves, require_printable
+from sealed import settings
 from sealed.errors import StageError
+from sealed.settings import NETWORK_VARIABLES, NONE, Settings
 
 PARAMS = "params.yaml"
 OWN = re.compile(r"(?:\./)?stages/run ([\w-]+)")  # a command that is this launcher
@@ -115,26 +117,23 @@ def of(found: dict[str, Any]) -> Stage:
     read = settings.read(where, found["meta"])
     records = [_record(path, file, name, wdir) for path in read.records]
     outs = {out["path"]: out for out in found["outs"]}
-    local = [path for path in outs if "://" not in path]
+    local = [path for path in outs if not is_url(path)]
     sealed = not isinstance(found["meta"], dict) or found["meta"].get("sealed") is not False
-    deps = [path for path in found["deps"] if "://" not in path]
+    deps = [path for path in found["deps"] if not is_url(path)]
     for path in [*local, *deps, *found["params"]]:
-        if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", path):
-            raise StageError(
-                f"{where}: expected a path of printable characters, found {path!r:.80}"
-            )
+        require_printable(path, where)
     return Stage(
         file=file,
         name=name,
         commands=tuple(found["commands"]),
         wdir=wdir,
-        deps=tuple(path for path in deps if not _leaves(path)),
+        deps=tuple(path for path in deps if not leaves(path)),
         params={path: tuple(keys) for path, keys in found["params"].items()},
         outs=tuple(local),
         cached=tuple(path for path in local if outs[path]["cache"]),
         persistent=tuple(path for path in local if outs[path]["persist"]),
-        outside=tuple(path for path in deps if _leaves(path)),
-        remote=tuple(path for path in [*found["deps"], *outs] if "://" in path),
+        outside=tuple(path for path in deps if leaves(path)),
+        remote=tuple(path for path in [*found["deps"], *outs] if is_url(path)),
         sealed=sealed,
         settings=read._replace(records=tuple(records)),
     )
@@ -142,7 +141,7 @@ def of(found: dict[str, Any]) -> Stage:
 
 def _require_sealable(stage: Stage) -> None:
     for path in stage.outs if stage.sealed else ():
-        if _leaves(path):
+        if leaves(path):
             raise StageError(
                 f"{stage.file}: {stage.name}: {path}: an out outside the project cannot be "
                 "published whole; declare one inside, or `meta: {sealed: false}` to run the stage "
@@ -158,18 +157,3 @@ def _require_sealable(stage: Stage) -> None:
 def _record(path: str, file: str, name: str, wdir: str) -> str:
     """Return a record's path in the project; like an out's it is written from the stage's wdir."""
     return str(PurePosixPath(wdir) / inside(file, name, "meta.sealed.records", path))
-
-
-def _leaves(path: str) -> bool:
-    return path.startswith(("/", "../")) or path == ".."
-
-
-def inside(file: str, name: str, kind: str, path: str) -> str:
-    """Return a path of `file` in its plain form. Raises StageError where it leads out."""
-    pure = PurePosixPath(path)
-    leaves = pure.is_absolute() or ".." in pure.parts or "://" in path or not pure.parts
-    if leaves or re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", path):
-        raise StageError(
-            f"{file}: {name}.{kind}: expected a path inside the project, found {path!r:.80}"
-        )
-    return str(pure)

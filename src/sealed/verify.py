@@ -11,10 +11,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from sealed import content
-from sealed.content import Content, Read
-from sealed.errors import StageError
-from sealed.lock import LOCK, Output, cache_folder, is_stored, members, outputs, stored
+from dvcproject import cache as dvc_cache
+from dvcproject import content
+from dvcproject import folder as folders
+from dvcproject.cache import is_stored, members, stored
+from dvcproject.content import Content, Read
+from dvcproject.errors import ProjectError
+from dvcproject.lock import LOCK, Output, outputs
 
 NOTHING = "nothing"
 
@@ -44,20 +47,20 @@ def _check_objects(output: Output, cache: Path, read: Read) -> Iterator[str]:
 def _check_folder(output: Output, root: Path, cache: Path, read: Read) -> Iterator[str]:
     """Compare a folder member by member, as its object in the cache lists them."""
     folder = root / output.path
-    here = content.listing(folder, root, read) if folder.is_dir() else []
-    right = folder.is_dir() and content.digest(here) == output.content.md5
+    here = folders.listing(folder, root, read) if folder.is_dir() else []
+    right = folder.is_dir() and folders.digest(here) == output.content.md5
     good = is_stored(output.content, cache, read)
     if not good and output.cached:
         yield _object_mistake(output, stored(output.content, cache), restorable=right)
     if not folder.is_dir() or not (good or right):
-        found = f"MD5 {content.digest(here)}" if folder.is_dir() else _describe(folder)
+        found = f"MD5 {folders.digest(here)}" if folder.is_dir() else _describe(folder)
         yield _workspace_mistake(output, found, restorable=good and output.cached)
         return
     expected = members(output, cache) if good else [_member(output, entry) for entry in here]
     for member in expected:
         yield from _check_file(member, root, cache, read)
     known = {member.path for member in expected}
-    for path in sorted(str(path.relative_to(root)) for path in content.members(folder, root)):
+    for path in sorted(str(path.relative_to(root)) for path in folders.members(folder, root)):
         if path not in known:
             yield _stray(output, path)
 
@@ -123,8 +126,8 @@ def main() -> int:
     """Verify the project in the working directory."""
     try:
         checked = outputs(Path.cwd())
-        found = list(mistakes(checked, Path.cwd(), cache_folder(Path.cwd())))
-    except StageError as reason:
+        found = list(mistakes(checked, Path.cwd(), dvc_cache.folder(Path.cwd())))
+    except ProjectError as reason:
         print(f"verify: {reason}", file=sys.stderr)
         return reason.status
     except OSError as error:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from dvcproject.errors import ProjectError
+from dvcproject.revision import Revision
 from review import locked, page, record, verdict
-from review.errors import UserError
-from review.revision import Revision
 from review.words import markdown
 from small_project import SmallProject
 
@@ -129,7 +129,7 @@ def check(files: Files, before: record.Record) -> str:
         text = markdown.write(
             verdict.between(before, after)._replace(doubts=differ), picture=None
         ) + page.write(verdict.between(after, before))
-    except UserError as error:
+    except ProjectError as error:
         return str(error)
     assert not NONE.search(text)
     return ""

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from dvcproject.revision import workspace
 from mnist.machine import environment
 from review.record import pipeline, provenance
-from review.revision import workspace
 
 PROJECT = Path(__file__).parents[2]
 

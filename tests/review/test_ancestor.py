@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from review import verdict
-from review.errors import UserError
-from review.revision import ancestor
+from dvcproject.errors import ProjectError
+from review import ancestor, verdict
 from review.verdict import Options, compared
 from review.words import phrases
 from small_project import SmallProject
@@ -101,7 +100,7 @@ def test_merges_that_crossed_are_named(crossed: SmallProject) -> None:
         r"^base: HEAD and 'main' have 2 merge bases \(\w{7}, \w{7}\), from merges that crossed; "
         r"merge 'main' into the branch, name one of them, or give --tip$"
     )
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(ProjectError, match=message):
         ancestor.base(crossed.root, "main", tip=False)
     found, _ = ancestor.base(crossed.root, "main", tip=True)
     assert found.read("main") == b"main"
@@ -112,7 +111,7 @@ def test_histories_without_a_common_ancestor_are_named(project: SmallProject) ->
     project.git("switch", "-q", "--orphan", "apart")
     project.git("commit", "-q", "--allow-empty", "-m", "apart")
     with pytest.raises(
-        UserError, match=r"^base: HEAD and 'main' \(\w{7}\) have no common ancestor;"
+        ProjectError, match=r"^base: HEAD and 'main' \(\w{7}\) have no common ancestor;"
     ):
         ancestor.base(project.root, "main", tip=False)
 
@@ -121,7 +120,7 @@ def test_histories_without_a_common_ancestor_are_named(project: SmallProject) ->
 def test_a_branch_without_a_commit_is_named(project: SmallProject) -> None:
     project.git("switch", "-q", "--orphan", "unborn")
     with pytest.raises(
-        UserError, match="base: no merge base of HEAD and 'main': Not a valid object"
+        ProjectError, match="base: no merge base of HEAD and 'main': Not a valid object"
     ):
         ancestor.base(project.root, "main", tip=False)
 
@@ -131,7 +130,7 @@ def test_a_shallow_clone_is_named_and_its_advice_helps(project: SmallProject) ->
     """Depth 1 is what CI takes unless told otherwise; it has one branch, and that cut off."""
     root = clone(project, "--depth=1", "--branch=better")
     with pytest.raises(
-        UserError, match=r"found 'origin/main' \(none that git knows\); this clone is"
+        ProjectError, match=r"found 'origin/main' \(none that git knows\); this clone is"
     ):
         ancestor.base(root, "origin/main", tip=False)
     subprocess.run(
@@ -140,7 +139,7 @@ def test_a_shallow_clone_is_named_and_its_advice_helps(project: SmallProject) ->
         check=True,
     )
     with pytest.raises(
-        UserError, match="base: where HEAD left 'origin/main' cannot be seen: "
+        ProjectError, match="base: where HEAD left 'origin/main' cannot be seen: "
     ) as told:
         ancestor.base(root, "origin/main", tip=False)
     assert ancestor.base(root, "origin/main", tip=True)[0].name.startswith("origin/main (")
@@ -160,6 +159,6 @@ def test_a_shallow_clone_that_holds_where_the_branch_left_is_enough(project: Sma
 @pytest.mark.fault(40)
 def test_a_folder_without_a_repository_is_named(tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match="base: a review compares with what git holds: not a git repo"
+        ProjectError, match="base: a review compares with what git holds: not a git repo"
     ):
         ancestor.base(tmp_path, "main", tip=False)

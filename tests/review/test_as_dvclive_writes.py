@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from any_project import AnyProject
+from dvcproject.revision import workspace
 from review import page, record, verdict
-from review.revision import workspace
 from review.verdict.compared import SAME
 from review.words import markdown
 

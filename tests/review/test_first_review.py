@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from dvcproject.errors import ProjectError
 from review import page as pages
 from review import verdict
-from review.errors import UserError
 from review.words import markdown
 from small_project import IMAGES, SmallProject
 from test_review import command
@@ -85,5 +85,5 @@ def test_a_base_with_fewer_files_or_keys_is_a_dash(
 
 def test_what_the_workspace_lacks_is_an_error_still(project: SmallProject) -> None:
     (project.root / "metrics/predictions.csv").unlink()
-    with pytest.raises(UserError, match=r"\(evaluate: metrics/predictions\.csv: missing\); run"):
+    with pytest.raises(ProjectError, match=r"\(evaluate: metrics/predictions\.csv: missing\); run"):
         verdict.make(project.root, "main", IMAGES)

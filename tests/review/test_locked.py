@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dvcproject.errors import ProjectError
+from dvcproject.revision import committed, workspace
 from review import locked
-from review.errors import UserError
-from review.revision import committed, workspace
 from small_project import SmallProject, dvc, dvc_status
 
 PROJECT = Path(__file__).parents[2]
@@ -116,10 +116,10 @@ def test_no_lock_and_no_yaml_are_named(project: SmallProject) -> None:
         ("stages: 1", "expected a mapping `stages`, found 1"),
     ):
         project.write("dvc.lock", text)
-        with pytest.raises(UserError, match=rf"workspace: dvc\.lock: {message}"):
+        with pytest.raises(ProjectError, match=rf"workspace: dvc\.lock: {message}"):
             locked.differences(workspace(project.root))
     (project.root / "dvc.lock").unlink()
-    with pytest.raises(UserError, match=r"workspace: dvc\.lock: no such file; run `dvc repro`"):
+    with pytest.raises(ProjectError, match=r"workspace: dvc\.lock: no such file; run `dvc repro`"):
         locked.differences(workspace(project.root))
 
 
@@ -128,7 +128,7 @@ def test_the_message_says_what_to_commit(project: SmallProject) -> None:
     message = (
         r"not that of these files \(train: src/train.py: changed\); run `dvc repro` and commit"
     )
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(ProjectError, match=message):
         locked.require(workspace(project.root))
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from any_project import AnyProject
+from dvcproject.revision import committed, workspace
 from review import locked
-from review.revision import committed, workspace
 from small_project import dvc, dvc_status
 
 PIPELINES = {

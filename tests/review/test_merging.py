@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dvcproject.errors import ProjectError
+from dvcproject.revision import committed, workspace
 from review import locked
-from review.errors import UserError
-from review.revision import committed, workspace
 from small_project import SmallProject, dvc
 from test_review import command
 
@@ -59,7 +59,7 @@ def test_a_conflict_is_named_with_its_files(project: SmallProject) -> None:
     merge(project, "one")
     names = r"workspace: dvc\.lock, .*metrics/evaluation\.json, metrics/picture\.png, metrics/pred"
     with pytest.raises(
-        UserError, match=rf"^{names}.*params\.yaml: a merge left two versions of it; "
+        ProjectError, match=rf"^{names}.*params\.yaml: a merge left two versions of it; "
     ):
         locked.require(workspace(project.root))
     done = command(project)
@@ -77,7 +77,9 @@ def test_a_conflict_that_was_committed_is_named_too(project: SmallProject, path:
     project.write(path, marked)
     project.commit()
     for revision in (workspace(project.root), committed(project.root, "HEAD", "HEAD")):
-        with pytest.raises(UserError, match=rf"{path}: a merge left two versions of it; resolve"):
+        with pytest.raises(
+            ProjectError, match=rf"{path}: a merge left two versions of it; resolve"
+        ):
             locked.require(revision)
 
 

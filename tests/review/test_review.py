@@ -9,9 +9,9 @@ import matplotlib.image
 import pytest
 
 import measured
+from dvcproject.errors import ProjectError
 from review import page as pages
 from review import verdict
-from review.errors import UserError
 from review.verdict.seeds import digest
 from review.words import markdown
 from small_project import IMAGES, SmallProject
@@ -219,12 +219,12 @@ def test_the_base_is_doubted_where_its_own_lock_is_stale(project: SmallProject) 
 
 
 def test_an_unknown_base_and_a_missing_file_are_named(project: SmallProject) -> None:
-    with pytest.raises(UserError, match="base: expected a git revision, found 'nowhere'"):
+    with pytest.raises(ProjectError, match="base: expected a git revision, found 'nowhere'"):
         verdict.make(project.root, "nowhere")
-    with pytest.raises(UserError, match="base: expected a git revision, found '--all'"):
+    with pytest.raises(ProjectError, match="base: expected a git revision, found '--all'"):
         verdict.make(project.root, "--all")
     (project.root / "metrics/environment.json").unlink()  # a record, which dvc.lock does not name
-    with pytest.raises(UserError, match=r"workspace: metrics/environment\.json: no such file"):
+    with pytest.raises(ProjectError, match=r"workspace: metrics/environment\.json: no such file"):
         verdict.make(project.root, "main", IMAGES)
 
 
@@ -241,7 +241,7 @@ def test_an_unknown_base_and_a_missing_file_are_named(project: SmallProject) -> 
 def test_broken_predictions_are_named(project: SmallProject, content: str, message: str) -> None:
     project.write("metrics/predictions.csv", content)
     project.lock()
-    with pytest.raises(UserError, match=f"workspace: metrics/predictions.csv: {message}"):
+    with pytest.raises(ProjectError, match=f"workspace: metrics/predictions.csv: {message}"):
         verdict.make(project.root, "main", IMAGES)
 
 
@@ -255,7 +255,7 @@ def test_an_accuracy_has_its_interval_where_a_count_stands_beside_it(
     assert "| note | — | `a \\| b` | — |" in text
     project.write("metrics/train.json", "[1")
     project.lock()
-    with pytest.raises(UserError, match=r"workspace: metrics/train\.json: expected JSON, found"):
+    with pytest.raises(ProjectError, match=r"workspace: metrics/train\.json: expected JSON, found"):
         verdict.make(project.root, "main", IMAGES)
 
 

@@ -1,74 +1,19 @@
 """The package alone: a wheel, in an environment that has what it declares and nothing else."""
 
 import os
-import re
-import shutil
 import subprocess
-import sys
-import tomllib
-import venv
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
+from installed_alone import install
 
 from any_project import AnyProject
-
-PACKAGE = Path(__file__).parents[2] / "src/review"
-
-
-def needed(names: list[str]) -> set[str]:
-    """Return the distributions that these need here, all the way down, without extras."""
-    found: set[str] = set()
-    left = list(names)
-    while left:
-        name = re.sub(r"[-_.]+", "-", left.pop()).lower()
-        if name in found:
-            continue
-        try:
-            requires = distribution(name).requires or []
-        except PackageNotFoundError:  # for another system or Python
-            continue
-        found.add(name)
-        words = (entry.split(";") for entry in requires if "extra ==" not in entry)
-        left += [re.split(r"[\s\[<>=!~(]", entry[0], maxsplit=1)[0] for entry in words]
-    return found
-
-
-def link(names: set[str], site: Path) -> None:
-    """Give an environment the files of some distributions of this one, and of no other."""
-    for name in names:
-        for file in distribution(name).files or []:
-            top = file.parts[0]
-            source = Path(str(distribution(name).locate_file(top)))
-            if top not in {"..", "__pycache__"} and not (site / top).exists():
-                (site / top).symlink_to(source)
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel without a network, install it; return the console command."""
-    folder = tmp_path_factory.mktemp("alone")
-    copy = shutil.copytree(PACKAGE, folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    build = [
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-        "-w",
-        str(folder),
-    ]
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    subprocess.run([*pip, *build, str(copy)], check=True, cwd=folder)
-    venv.create(folder / "env", with_pip=False)
-    [site] = (folder / "env").glob("lib/python*/site-packages")
-    [wheel] = folder.glob("*.whl")
-    there = [*pip, "--python", str(folder / "env/bin/python"), "install", "-q", "--no-deps"]
-    subprocess.run([*there, "--no-index", wheel], check=True)
-    declared = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]["dependencies"]
-    link(needed(declared), site)
-    return folder / "env/bin/review"
+    """Install the package alone; return its console command."""
+    return install("review", tmp_path_factory.mktemp("alone")) / "review"
 
 
 @pytest.mark.slow

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from dvcproject.errors import ProjectError
 from review import experiments, spread
-from review.errors import UserError
 from review.verdict.seeds import digest
 from small_project import SmallProject, dvc
 
@@ -76,7 +76,7 @@ def test_a_metric_is_found_by_its_name(metric: str, expected: float | None) -> N
     assert spread.values(table, "s", metric) == ({} if expected is None else {1: expected})
     files["b.json"]["accuracy"] = 1
     with pytest.raises(
-        UserError, match=r"accuracy: expected one file, found a\.json, b\.json; FILE:acc"
+        ProjectError, match=r"accuracy: expected one file, found a\.json, b\.json; FILE:acc"
     ):
         spread.values(table, "s", "accuracy")
 
@@ -183,7 +183,7 @@ def test_where_the_workers_of_the_queue_are_killed_it_ends_and_can_start_again(
     monkeypatch.setattr(experiments, "LOOK_SECONDS", 2)
     killer = Thread(target=kill_workers, args=(project.root,), daemon=True)
     killer.start()
-    with pytest.raises(UserError, match=r"the workers of DVC's queue are gone") as told:
+    with pytest.raises(ProjectError, match=r"the workers of DVC's queue are gone") as told:
         spread.main(["--seeds", "2", "--jobs", "2", *CHOICES])
     killer.join()
     assert not (project.root / "metrics/spread.json").exists()

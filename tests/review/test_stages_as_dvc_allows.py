@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from dvcproject.errors import ProjectError
+from dvcproject.revision import Revision, committed, workspace
 from review import locked
-from review.errors import UserError
 from review.record import pipeline
-from review.revision import Revision, committed, workspace
 from small_project import SmallProject, dvc, dvc_status
 
 PIPELINE = """\
@@ -162,7 +162,7 @@ def test_data_that_dvc_added_is_compared_by_its_file(root: Path) -> None:
     (root / "added.txt.dvc").write_text("outs: [{md5: other, path: added.txt}]")
     assert locked.differences(workspace(root)) == ["after: added.txt: changed"]
     (root / "added.txt.dvc").write_text("outs: []")
-    with pytest.raises(UserError, match=r"added\.txt\.dvc: expected one out with its md5"):
+    with pytest.raises(ProjectError, match=r"added\.txt\.dvc: expected one out with its md5"):
         locked.differences(workspace(root))
 
 
@@ -173,7 +173,7 @@ def test_a_frozen_stage_is_not_told_to_run_alone(root: Path) -> None:
     message = (
         r"\(after: added.txt: changed\); run `dvc repro` \(`dvc unfreeze after` first: frozen\)"
     )
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(ProjectError, match=message):
         locked.require(workspace(root))
 
 
@@ -203,7 +203,7 @@ def in_memory(files: dict[str, str]) -> Revision:
     ],
 )
 def test_a_stage_that_is_none_is_refused_by_name(stages: str, message: str) -> None:
-    with pytest.raises(UserError, match=rf"^here: dvc\.yaml: {message}"):
+    with pytest.raises(ProjectError, match=rf"^here: dvc\.yaml: {message}"):
         pipeline.declared(in_memory({"dvc.yaml": f"stages: {stages}"}))
 
 
@@ -212,6 +212,6 @@ def test_params_that_stand_for_billions_are_refused_before_dvc_reads_them() -> N
     lines += [f"a{n}: &a{n} [{', '.join(9 * [f'*a{n - 1}'])}]" for n in range(1, 12)]
     files = {"params.yaml": "\n".join(lines), "dvc.yaml": "stages: {a: {cmd: '${a0[0]}'}}"}
     with pytest.raises(
-        UserError, match="more than 1000000 values once its aliases are written out"
+        ProjectError, match="more than 1000000 values once its aliases are written out"
     ):
         pipeline.declared(in_memory(files))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from dvcproject.errors import ProjectError
 from review import page as pages
 from review import quoting, verdict
-from review.errors import UserError
 from review.words import markdown
 from small_project import IMAGES, SmallProject
 from test_review import command
@@ -149,7 +149,7 @@ def test_an_accuracy_that_contradicts_the_predictions_is_noticed(tmp_path: Path)
         r"metrics/evaluation\.json: accuracy: 0\.999, 0\.99 in metrics/predictions\.csv; "
         r"metrics/evaluation\.json: accuracy_of_class\.1: 0\.95, 0\.9 in metrics/predictions\.csv"
     )
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(ProjectError, match=message):
         verdict.make(tmp_path, "main", IMAGES)
     project.commit()
     project.repro(wrong={1})
@@ -167,6 +167,6 @@ def test_images_with_other_labels_than_the_predictions_are_noticed(tmp_path: Pat
     project.write("metrics/predictions.csv", rows)
     project.lock()
     with pytest.raises(
-        UserError, match=r"expected the labels of data/prepared/test\.npz, found others"
+        ProjectError, match=r"expected the labels of data/prepared/test\.npz, found others"
     ):
         verdict.make(tmp_path, "main", IMAGES)

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from sealed.declared.settings import Settings
 from sealed.rooms.room import Room
+from sealed.settings import Settings
 from sealed.stage import Stage
 
 

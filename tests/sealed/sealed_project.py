@@ -42,7 +42,8 @@ class Project:
         self.stages: dict[str, dict[str, Any]] = {}
         (root / "stages").mkdir(parents=True)
         shutil.copy(ROOT / "stages/run", root / "stages")
-        shutil.copytree(ROOT / "src/sealed", root / "src/sealed")
+        for package in ("dvcproject", "sealed"):
+            shutil.copytree(ROOT / "src" / package, root / "src" / package)
         (root / ".venv").symlink_to(Path(sys.executable).parent.parent)
         self.write("in.txt", "hello")
         self.write("params.yaml", "copy: {times: 2, loud: true}\nother: {seed: 1}\n")

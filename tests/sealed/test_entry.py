@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from sealed import document
+from dvcproject import document
 from sealed.check import entry
 from sealed.errors import StageError
 

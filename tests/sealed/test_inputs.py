@@ -10,10 +10,11 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sealed import document
-from sealed.address import of_name
-from sealed.errors import StageError
-from sealed.rooms import inputs, parameters
+from dvcproject import document
+from dvcproject import params as parameters
+from dvcproject.address import of_name
+from dvcproject.errors import ProjectError
+from sealed.rooms import inputs
 from sealed.stage import read
 from sealed_project import Project
 
@@ -134,7 +135,9 @@ def test_params_read_back_the_same_by_yaml_1_1_and_1_2(params: dict[str, Any]) -
 @pytest.mark.parametrize("text", ["? [1, 2]\n: 3", "!!omap [x: 1]", "!!pairs [x: 1]"])
 def test_a_value_that_would_not_read_back_the_same_is_refused(text: str) -> None:
     params = {"a": document.parse(text.encode())}
-    with pytest.raises(StageError, match=r"params.yaml: a.*: expected plain numbers, texts, lists"):
+    with pytest.raises(
+        ProjectError, match=r"params.yaml: a.*: expected plain numbers, texts, lists"
+    ):
         parameters.written(params, "params.yaml")
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dvcproject import index, resolution, resolution_cache
 from foreign_project import Foreign
-from sealed.declared import index, kept, resolution
 from sealed_project import ROOT, require_bwrap
 
 PIPELINE = """
@@ -43,7 +43,7 @@ EDITS = {
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Foreign:
     """Make a project whose files count as settled."""
-    monkeypatch.setattr(kept, "SETTLED_NS", 0)
+    monkeypatch.setattr(resolution_cache, "SETTLED_NS", 0)
     made = Foreign(tmp_path / "a project")
     for path, text in FILES.items():
         made.write(path, text)
@@ -57,15 +57,15 @@ def resolved(project: Foreign) -> str:
 
 
 def recalled(project: Foreign) -> bool:
-    return kept.recall(project.root, "dvc.yaml", "one") is not None
+    return resolution_cache.recall(project.root, "dvc.yaml", "one") is not None
 
 
 def test_what_is_kept_is_what_dvc_says_of_all_stages_of_the_file(project: Foreign) -> None:
     assert resolved(project) == "echo 1 a 1 --fast > out"
     for name in ("one", "two"):
-        found = kept.recall(project.root, "dvc.yaml", name)
+        found = resolution_cache.recall(project.root, "dvc.yaml", name)
         assert found == index.one(str(project.root), "dvc.yaml", name)
-    assert kept.recall(project.root, "dvc.yaml", "three") is None
+    assert resolution_cache.recall(project.root, "dvc.yaml", "three") is None
 
 
 @pytest.mark.parametrize("path", EDITS)
@@ -95,7 +95,7 @@ def test_another_dvc_home_or_form_of_the_answer_is_asked_anew(
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path))
         assert not recalled(project)
     with monkeypatch.context() as patch:
-        patch.setattr(kept, "_dvc", lambda: tmp_path / "dvc")
+        patch.setattr(resolution_cache, "_dvc", lambda: tmp_path / "dvc")
         assert not recalled(project)
     assert recalled(project)
 
@@ -104,7 +104,7 @@ def test_nothing_is_kept_of_files_that_were_just_written(
     project: Foreign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They might have been edited while DVC read them."""
-    monkeypatch.setattr(kept, "SETTLED_NS", 2_000_000_000)
+    monkeypatch.setattr(resolution_cache, "SETTLED_NS", 2_000_000_000)
     resolved(project)
     assert not recalled(project)
 
@@ -113,7 +113,7 @@ def test_nothing_is_kept_of_files_that_were_just_written(
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"around": [], "read": 1, "stages": 2}'])
 def test_what_is_kept_and_spoilt_is_passed_over(project: Foreign, text: str) -> None:
     resolved(project)
-    [place] = (project.root / kept.FOLDER).iterdir()
+    [place] = (project.root / resolution_cache.FOLDER).iterdir()
     place.write_text(text, encoding="utf-8")
     assert not recalled(project)
     resolved(project)
@@ -126,9 +126,9 @@ def test_a_second_run_imports_no_dvc_and_sees_an_edit_of_params(tmp_path: Path) 
         made.write(path, text)
     time.sleep(2.1)  # as long as it takes files to settle
     assert made.sealed("repro").returncode == 0
-    [place] = (made.root / kept.FOLDER).iterdir()
+    [place] = (made.root / resolution_cache.FOLDER).iterdir()
     assert json.loads(place.read_bytes())["stages"].keys() == {"one", "two"}
-    code = "import sys; from pathlib import Path; from sealed.declared import resolution; "
+    code = "import sys; from pathlib import Path; from dvcproject import resolution; "
     code += "print(resolution.one(Path.cwd(), 'dvc.yaml', 'one')['commands'], 'dvc' in sys.modules)"
     command = [sys.executable, "-c", code]
     environ = made.environment(PYTHONPATH=str(ROOT / "src"))
@@ -141,9 +141,10 @@ def test_a_second_run_imports_no_dvc_and_sees_an_edit_of_params(tmp_path: Path) 
 
 def test_no_stage_in_bwrap_writes_what_is_kept(project: Foreign) -> None:
     require_bwrap()
+    cache = resolution_cache.FOLDER
     code = f"""
         from pathlib import Path
-        for folder in (Path("{project.root}/{kept.FOLDER}"), Path("{kept.FOLDER}")):
+        for folder in (Path("{project.root}/{cache}"), Path("{cache}")):
             folder.mkdir(parents=True, exist_ok=True)
             for path in [*folder.iterdir(), folder / "x.json"]:
                 path.write_text("spoilt")
@@ -152,10 +153,10 @@ def test_no_stage_in_bwrap_writes_what_is_kept(project: Foreign) -> None:
     project.write("run.py", code)
     project.write("dvc.yaml", "stages: {one: {cmd: python run.py, deps: [run.py], outs: [out]}}")
     resolved(project)
-    [place] = (project.root / kept.FOLDER).iterdir()
+    [place] = (project.root / resolution_cache.FOLDER).iterdir()
     before = place.read_bytes()
     project.engine = "bwrap"
     done = project.sealed("repro")
     assert done.returncode == 0, done.stderr
-    assert list((project.root / kept.FOLDER).iterdir()) == [place]
+    assert list((project.root / resolution_cache.FOLDER).iterdir()) == [place]
     assert place.read_bytes() == before

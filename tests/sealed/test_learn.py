@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sealed import document
+from dvcproject import document
 from test_check import Project, project  # noqa: F401  # the fixture
 
 CODE = """

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from sealed import address, stage
-from sealed.address import Address
-from sealed.errors import StageError
-from sealed.rooms import parameters
+from dvcproject import address
+from dvcproject import params as parameters
+from dvcproject.address import Address
+from dvcproject.errors import ProjectError
+from sealed import stage
 from spoiling import spoilt
 
 GOOD = {"cmd": "stages/run a", "deps": ["stages/a.py"]}
@@ -120,7 +121,7 @@ def test_what_lies_elsewhere_is_told_apart(root: Path) -> None:
     ],
 )
 def test_what_cannot_be_sealed_is_refused_by_name(root: Path, entry: Any, message: str) -> None:
-    with pytest.raises(StageError, match=message):
+    with pytest.raises(ProjectError, match=message):
         read(root, entry)
 
 
@@ -141,12 +142,12 @@ def test_what_cannot_be_sealed_is_refused_by_name(root: Path, entry: Any, messag
 )
 def test_another_file_is_refused(root: Path, text: str) -> None:
     (root / "dvc.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(StageError, match=r"dvc\.yaml: expected a mapping `stages`, found"):
+    with pytest.raises(ProjectError, match=r"dvc\.yaml: expected a mapping `stages`, found"):
         stage.read(address.of_name("a", root))
 
 
 def test_an_unknown_stage_is_answered_with_those_there_are(root: Path) -> None:
-    with pytest.raises(StageError, match=r"dvc\.yaml: expected one of the stages a, found 'b'"):
+    with pytest.raises(ProjectError, match=r"dvc\.yaml: expected one of the stages a, found 'b'"):
         read(root, GOOD, "b")
 
 
@@ -156,7 +157,7 @@ def test_what_was_cut_off_ends_in_a_line(root: Path) -> None:
     whole = yaml.safe_dump({"stages": {"a": GOOD | {"outs": ["o"], "params": ["x"]}}})
     for length in range(len(whole)):
         (root / "dvc.yaml").write_text(whole[:length], encoding="utf-8")
-        with suppress(StageError):  # anything else would be a traceback
+        with suppress(ProjectError):  # anything else would be a traceback
             assert stage.read(address.of_name("a", root)).outs in {(), ("o",)}
 
 
@@ -170,7 +171,7 @@ def test_no_mutation_ends_in_a_traceback(root: Path, name: str) -> None:
     params = root / "params.yaml"
     for _ in range(600):
         (root / name).write_bytes(spoilt(whole, rng))
-        with suppress(StageError):  # what main turns into a line
+        with suppress(ProjectError):  # what main turns into a line
             keys = ["x", "y.z"]
             if name == "dvc.yaml":
                 stage.read(address.of_name("a", root))

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sealed import content, lock, verify
+from dvcproject import content, folder, lock
+from dvcproject.errors import ProjectError
+from sealed import verify
 from sealed.__main__ import main
-from sealed.errors import StageError
 from spoiling import spoilt
 
 PIPELINE = """
@@ -191,11 +192,11 @@ def test_a_dvcignore_above_a_folder_counts_and_one_inside_is_refused(tmp_path: P
     dvc(root, "repro", "-q")
     assert found(root) == []
     names = {
-        path.relative_to(root / "data/raw") for path in content.members(root / "data/raw", root)
+        path.relative_to(root / "data/raw") for path in folder.members(root / "data/raw", root)
     }
     assert names == set(map(Path, ["a", "keep.tmp", "c.log", "more/b.tmp"]))
     (root / "data/raw/.dvcignore").write_text("a\n")
-    with pytest.raises(StageError, match=r"^data/raw/.dvcignore: DVC takes no folder that holds"):
+    with pytest.raises(ProjectError, match=r"^data/raw/.dvcignore: DVC takes no folder that holds"):
         found(root)
 
 
@@ -320,7 +321,7 @@ def test_a_lock_that_is_not_dvcs_is_refused_in_a_line(
     text = (project / "dvc.lock").read_text()
     assert old in text
     (project / "dvc.lock").write_text(text.replace(old, new))
-    with pytest.raises(StageError) as reason:
+    with pytest.raises(ProjectError) as reason:
         lock.outputs(project)
     assert refused in str(reason.value)
 
@@ -333,7 +334,7 @@ def test_no_mutation_ends_in_a_traceback(tracking: Path, name: str) -> None:
     began = time.monotonic()
     for _ in range(300):
         (project / name).write_bytes(spoilt(whole, rng))
-        with suppress(StageError, OSError):  # what main turns into a line; all else is a traceback
+        with suppress(ProjectError, OSError):  # a line; all else is a traceback
             assert all("\n" not in line for line in found(project))
     assert time.monotonic() - began < 120
 
@@ -348,7 +349,7 @@ def test_a_list_of_files_that_is_none_is_refused(project: Path) -> None:
         locked = yaml.safe_load((project / "dvc.lock").read_text())
         locked["stages"]["make"]["outs"][0]["md5"] = md5 + ".dir"
         (project / "dvc.lock").write_text(yaml.safe_dump(locked))
-        with pytest.raises(StageError, match=r"expected a list of files|expected a path"):
+        with pytest.raises(ProjectError, match=r"expected a list of files|expected a path"):
             found(project)
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from dvcproject.cache import with_cache
+from dvcproject.revision import Revision
 from review.errors import UserError
 from review.record import (
     documents,
@@ -19,8 +21,6 @@ from review.record.pipeline import Recorded, holds
 from review.record.predictions import Predictions
 from review.record.readings import Range
 from review.record.sources import Line, Predicted, Sources
-from review.revision import Revision
-from review.revision.store import with_cache
 
 SPREAD = "metrics/spread.json"
 NUMBERS = {"sd": Range(0), "n": Range(2, whole=True)}  # of SPREAD

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from dvcproject.revision import Revision
 from review.quoting import printable
 from review.record import documents, predictions, sources
 from review.record.documents import flatten
 from review.record.predictions import Predictions
-from review.revision import Revision
 
 DECIMALS = 6
 BOUNDS = {"accuracy_low", "accuracy_high"}  # names of an interval, which a review computes itself

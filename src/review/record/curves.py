@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from dvcproject.revision import Revision
 from review.record.readings import Range
 from review.record.sources import TABLES, Line
 from review.record.table import Table
-from review.revision import Revision
 
 ANY = Range(-1e100)
 Curve = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # column -> xs, ys; [rows] each

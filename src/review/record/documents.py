@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from review import document
+from dvcproject import document
+from dvcproject.revision import Revision
 from review.errors import UserError
 from review.quoting import printable
 from review.record import readings, template
-from review.revision import Revision
 
 PARAMS = "params.yaml"  # the file that DVC means where a stage names a key alone
 MARKS = (b"<<<<<<< ", b">>>>>>> ")  # what a merge writes around two versions

@@ -4,10 +4,10 @@ import posixpath
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from dvcproject.revision import Revision
 from review.record import pipeline
 from review.record.pipeline import Declared, Recorded, holds
 from review.record.sources import Sources
-from review.revision import Revision
 
 Stages = dict[str, Declared]
 

@@ -5,10 +5,10 @@ import re
 import tomllib
 from typing import Any
 
-from review import document
+from dvcproject import document
+from dvcproject.revision import Revision
 from review.errors import UserError
 from review.quoting import printable
-from review.revision import Revision
 
 MOST = 10_000_000  # bytes
 PINNED = re.compile(r"^([\w.-]+)(?:\[[^\]\n]*\])?==([^\s;]+)", re.MULTILINE)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
+from dvcproject.ignore import ignored
+from dvcproject.revision import Revision
 from review.record import template
 from review.record.documents import PARAMS, expect, yaml_mapping
-from review.revision import Revision
-from review.revision.folder import ignored
 
 PIPELINE = "dvc.yaml"
 DIGESTS = ("md5", "etag", "checksum")  # of a file in dvc.lock, by where it lies
@@ -102,7 +102,7 @@ def _address(path: str, name: str) -> str:
 
 
 def _pipelines(revision: Revision) -> list[str]:
-    is_ignored = ignored(revision)
+    is_ignored = ignored(revision.read)
     found = [path for path in revision.pipelines if not is_ignored(path)]
     return [path for path in found if revision.open(path)] or [PIPELINE]
 

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dvcproject.revision import Revision
 from review.errors import UserError
 from review.record.readings import Range
 from review.record.sources import Predicted
 from review.record.table import Classes, Table
-from review.revision import Revision
 
 IDENTITIES = ("id", "index")  # columns that say which example a row is of
 PROBABILITIES = ("probability", "proba", "prob")  # of the predicted class

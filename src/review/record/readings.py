@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from dvcproject.revision import Revision
 from review.errors import UserError
 from review.quoting import printable
-from review.revision import Revision
 
 MOST_DEPTH = 20
 MOST = 1e100  # no number in these files is as large

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from dvcproject.revision import Revision
 from review.record import documents, pipeline
 from review.record.documents import PARAMS, flatten
-from review.revision import Revision
 
 
 def read(revision: Revision) -> dict[str, Any]:

@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from dvcproject.revision import Revision
 from review.record import pipeline
 from review.record.documents import PARAMS
 from review.record.pipeline import Declared, Top, holds, join
-from review.revision import Revision
 
 LOCKS = ("requirements.lock", "uv.lock", "poetry.lock", "requirements.txt", "environment.yml")
 TABLES = (".csv", ".tsv", ".json", ".yaml", ".yml")

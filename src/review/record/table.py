@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review import document
+from dvcproject import document
+from dvcproject.revision import Revision
 from review.errors import UserError
 from review.quoting import printable
 from review.record.readings import Range
-from review.revision import Revision
 
 CHUNK = 50_000  # rows that are texts at a time
 MOST_CLASSES = 10_000

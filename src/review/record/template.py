@@ -9,9 +9,9 @@ import posixpath
 from math import prod
 from typing import Any, TextIO
 
-from review import document
+from dvcproject import document
+from dvcproject.revision import Revision
 from review.errors import UserError
-from review.revision import Revision
 
 MOST = 1000  # stages that one template may stand for
 WORDS = {"foreach", "matrix", "do", "vars"}

@@ -4,11 +4,11 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-from review import locked, record, revision
+from dvcproject.revision import workspace
+from review import ancestor, locked, record
 from review.errors import UserError
 from review.record import Record, stored
 from review.record.predictions import Predictions
-from review.revision import ancestor
 from review.verdict import changes, compared, images, seeds
 from review.verdict.changes import Changes
 from review.verdict.compared import WORSE, Compared
@@ -77,7 +77,7 @@ def make(root: Path, base: str, options: Options | None = None) -> Review:
     numbers would be those of something else.
     """
     options = options or Options()
-    here = revision.workspace(root)
+    here = workspace(root)
     locked.require(here)
     there, note = ancestor.base(root, base, tip=options.tip)
     after = record.read(stored(here, root), whole=True, spread=options.spread)

@@ -14,7 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from sealed import document
+from dvcproject import document
 from sealed.errors import StageError
 
 PARAMS = "params.yaml"

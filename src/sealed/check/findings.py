@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from sealed import document
-from sealed.address import is_dvcs
+from dvcproject import document
+from dvcproject.address import is_dvcs
 from sealed.check import closure, command, roots
 from sealed.check.closure import Search
 from sealed.check.programs import Named

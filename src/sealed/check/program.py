@@ -5,8 +5,8 @@ import sys
 import time
 from pathlib import Path
 
+from dvcproject.root import find
 from sealed.check import violations
-from sealed.check.root import find
 from sealed.violation import Violation, as_github, as_json
 
 DESCRIPTION = """What do the stages read that they do not declare? Runs nothing. Exit status: 0;

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dvcproject import resolution
+from dvcproject.errors import ProjectError
 from sealed import stage
-from sealed.declared import resolution
 from sealed.errors import StageError
 from sealed.stage import Stage
 
@@ -53,7 +54,7 @@ def read(root: Path) -> Project:
     """Read the project in `root`. Raises StageError with DVC's own reason in a line."""
     try:
         found = resolution.every(root)
-    except StageError as reason:
+    except ProjectError as reason:
         raise StageError(f"DVC cannot read the project: {reason}") from None
     stages = tuple(stage.of(one) for one in found if one["name"])
     imported = _outs([one for one in found if not one["name"]])

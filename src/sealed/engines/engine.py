@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from sealed.declared.settings import PROXIES
 from sealed.engines import answer, bwrap, client, gpu, image, slurm
 from sealed.engines.client import Client
 from sealed.errors import SIGNALLED, StageError
+from sealed.settings import PROXIES
 from sealed.stage import Stage
 from sealed.violation import NETWORK, Finding
 

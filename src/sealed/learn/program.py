@@ -5,8 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+from dvcproject.root import find
 from sealed.check import entry, project
-from sealed.check.root import find
 from sealed.errors import StageError
 from sealed.learn import reads
 from sealed.learn.run import watched

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from sealed import content, lock
-from sealed.address import Address
-from sealed.errors import StageError
+from dvcproject import content, folder, lock
+from dvcproject.address import Address
+from dvcproject.errors import ProjectError
 from sealed.rooms.room import Room
 from sealed.stage import Stage
 
@@ -32,9 +32,9 @@ def opened(stage: Stage, room: Room, image: str, root: Path) -> Path | None:
         with place.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         digest.update(f"\0{path}\0{found}".encode())
-    folder = _all(root) / stage.slug / digest.hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder.absolute()
+    place = _all(root) / stage.slug / digest.hexdigest()[:16]
+    place.mkdir(parents=True, exist_ok=True)
+    return place.absolute()
 
 
 def _seen(room: Room) -> Iterator[tuple[str, Path]]:
@@ -70,7 +70,7 @@ def discard_others(room: Room) -> None:
 def sweep(root: Path) -> None:
     """Remove the folders, of all stages, whose outs dvc.lock names by now."""
     for note in _all(root).glob(f"*/*{PUBLISHED}"):
-        with suppress(StageError, OSError, ValueError, LookupError):  # what cannot be told lives on
+        with suppress(ProjectError, OSError, ValueError, LookupError):  # it lives on
             noted = json.loads(note.read_bytes())
             outs = lock.outputs_of(Address(root, *noted["stage"]))
             named = {out.path: out.content.md5 for out in outs}
@@ -81,7 +81,7 @@ def sweep(root: Path) -> None:
 
 def _md5(path: Path, root: Path) -> str:
     if path.is_dir():
-        return content.digest(content.listing(path, root))
+        return folder.digest(folder.listing(path, root))
     return content.content(path).md5
 
 

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from sealed.content import SETTLED_NS, content, paths
+from dvcproject.content import SETTLED_NS, content
+from dvcproject.folder import paths
 from sealed.errors import StageError
 from sealed.stage import Stage
 
@@ -64,7 +65,7 @@ def furnish(room: Path, stage: Stage, root: Path, *, binding: bool = False) -> I
 def _write_reduced(
     target: Path, source: Path, values: dict[str, Any], keys: tuple[str, ...], name: str
 ) -> None:
-    from sealed.rooms import parameters  # noqa: PLC0415  # readers of four kinds: only if needed
+    from dvcproject import params as parameters  # noqa: PLC0415  # readers of four kinds: only if needed
 
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(parameters.reduced(source, values, keys, name), encoding="utf-8")
@@ -116,7 +117,7 @@ def changed(given: Inputs, room: Path, stage: Stage, root: Path) -> list[str]:
 
 def _edited(name: str, given: Inputs, stage: Stage, root: Path) -> list[str]:
     """Name the declared keys of a params file that are no longer what the stage was given."""
-    from sealed.rooms import parameters  # noqa: PLC0415
+    from dvcproject import params as parameters  # noqa: PLC0415
 
     text, values = given.params[name]
     if _text(root / name) == text:
@@ -151,7 +152,7 @@ def _reduced(stage: Stage) -> dict[str, tuple[str, ...]]:
 
 
 def _declared(name: str, stage: Stage, root: Path) -> dict[str, Any]:
-    from sealed.rooms import parameters  # noqa: PLC0415
+    from dvcproject import params as parameters  # noqa: PLC0415
 
     gap = f"{name}: {{key}}: {stage.file} declares it for {stage.name}; add it"
     return parameters.declared(parameters.load(root / name, name), stage.params[name], gap)

@@ -9,11 +9,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from sealed import content, lock
-from sealed.address import Address
-from sealed.content import Content
-from sealed.errors import StageError
-from sealed.lock import Output
+from dvcproject import cache as dvc_cache
+from dvcproject import content, lock
+from dvcproject.address import Address
+from dvcproject.content import Content
+from dvcproject.errors import ProjectError
+from dvcproject.lock import Output
 from sealed.rooms.inputs import copy
 
 
@@ -22,8 +23,8 @@ def restore(address: Address) -> list[str]:
     root = address.root
     try:
         missing = [out for out in lock.outputs_of(address) if not _there(root / out.path)]
-        cache = lock.cache_folder(root) if missing else root
-    except (StageError, OSError) as reason:
+        cache = dvc_cache.folder(root) if missing else root
+    except (ProjectError, OSError) as reason:
         return [
             f"the outs that {lock.LOCK} names are not brought back: {reason}; "
             f"`dvc checkout {address}`"
@@ -52,7 +53,7 @@ def _restore(output: Output, root: Path, cache: Path) -> bool:
         if right and not _there(place):
             fresh.rename(place)
         return right
-    except (OSError, StageError):
+    except (OSError, ProjectError):
         return False
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -66,9 +67,9 @@ def _made(output: Output, fresh: Path, root: Path, cache: Path) -> bool:
             fresh.chmod(0o755)
         return right
     fresh.mkdir()
-    if not lock.is_stored(output.content, cache):
+    if not dvc_cache.is_stored(output.content, cache):
         return False
-    for member in lock.members(output, cache):
+    for member in dvc_cache.members(output, cache):
         target = fresh / member.path.removeprefix(f"{output.path}/")
         target.parent.mkdir(parents=True, exist_ok=True)
         if not _fetched(member.content, member.path, target, root, cache):
@@ -78,8 +79,8 @@ def _made(output: Output, fresh: Path, root: Path, cache: Path) -> bool:
 
 def _fetched(wanted: Content, path: str, target: Path, root: Path, cache: Path) -> bool:
     """Write the wanted bytes to `target`; False where neither the cache nor git has them."""
-    if lock.stored(wanted, cache).is_file():
-        copy(lock.stored(wanted, cache), target)
+    if dvc_cache.stored(wanted, cache).is_file():
+        copy(dvc_cache.stored(wanted, cache), target)
         if content.agrees(target, wanted):
             return True
     for revision in ("", "HEAD"):  # what is staged, and what is committed

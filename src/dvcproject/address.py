@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from sealed.errors import StageError
+from dvcproject import root as project
+from dvcproject.errors import ProjectError
 
 PIPELINE = "dvc.yaml"
 
@@ -36,10 +37,10 @@ def of_name(name: str, root: Path) -> Address:
 def of_command(environ: Mapping[str, str]) -> Address:
     """Return the stage that DVC starts this process for, in the stage's working directory.
 
-    DVC_STAGE is relative to the folder that DVC runs in. Raises StageError.
+    DVC_STAGE is relative to the folder that DVC runs in. Raises ProjectError.
     """
     if "DVC_STAGE" not in environ:
-        raise StageError("this DVC does not say which stage it runs; install DVC 3.49 or later")
+        raise ProjectError("this DVC does not say which stage it runs; install DVC 3.49 or later")
     file, _, name = environ["DVC_STAGE"].rpartition(":")
     try:
         folder = Path(os.readlink(f"/proc/{os.getppid()}/cwd"))  # noqa: PTH115
@@ -47,8 +48,6 @@ def of_command(environ: Mapping[str, str]) -> Address:
         folder = Path.cwd()
     path = Path(os.path.abspath(folder / (file or PIPELINE)))  # noqa: PTH100
     if not path.is_file():
-        raise StageError(f"DVC_STAGE={environ['DVC_STAGE']}: expected {path}, found no such file")
-    root = next((above for above in path.parents if (above / ".dvc").is_dir()), None)
-    if root is None:
-        raise StageError(f"{path}: expected a DVC project around it, found none; run `dvc init`")
+        raise ProjectError(f"DVC_STAGE={environ['DVC_STAGE']}: expected {path}, found no such file")
+    root = project.find(path.parent)
     return Address(root, str(path.relative_to(root)), name, os.path.relpath(Path.cwd(), root))

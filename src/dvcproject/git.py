@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from review.errors import UserError
+from dvcproject.errors import ProjectError
 
 WHOLE = (
     "this clone is shallow: bring the history (`git fetch --unshallow origin "
@@ -12,15 +12,17 @@ WHOLE = (
 
 
 def resolve(root: Path, name: str) -> str:
-    """Return the commit that a name stands for. Raises UserError where git knows none."""
+    """Return the commit that a name stands for. Raises ProjectError where git knows none."""
     found = git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if not found.returncode:
         return found.stdout.decode().strip()
     inside = git(root, "rev-parse", "--git-dir")
     if inside.returncode:
-        raise UserError(f"base: a review compares with what git holds: {reason(inside)}")
+        raise ProjectError(f"base: a review compares with what git holds: {reason(inside)}")
     advice = f"; {WHOLE}" if is_shallow(root) else ""
-    raise UserError(f"base: expected a git revision, found {name!r} (none that git knows){advice}")
+    raise ProjectError(
+        f"base: expected a git revision, found {name!r} (none that git knows){advice}"
+    )
 
 
 def is_shallow(root: Path) -> bool:
@@ -32,20 +34,20 @@ def listed(root: Path, *arguments: str) -> list[str]:
     """Return the paths that a git command lists, NUL after each; none where it fails."""
     try:
         found = git(root, *arguments)
-    except UserError:
+    except ProjectError:
         return []
     return [path for path in found.stdout.decode(errors="replace").split("\0") if path]
 
 
 def git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run git. Raises UserError where it cannot be run at all."""
+    """Run git. Raises ProjectError where it cannot be run at all."""
     command = ["git", "-C", str(root), *arguments]
     try:
         return subprocess.run(command, capture_output=True, check=False)  # noqa: S603
     except FileNotFoundError:
-        raise UserError("git: not found; a review needs it") from None
+        raise ProjectError("git: not found; a review needs it") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"git {arguments[0]}: {error}") from None
+        raise ProjectError(f"git {arguments[0]}: {error}") from None
 
 
 def reason(failed: subprocess.CompletedProcess[bytes]) -> str:

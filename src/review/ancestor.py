@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from dvcproject.git import WHOLE, git, is_shallow, reason, resolve
+from dvcproject.revision import Revision, committed
 from review.errors import UserError
-from review.revision import Revision, committed
-from review.revision.git import WHOLE, git, is_shallow, reason, resolve
 
 
 def base(root: Path, name: str, *, tip: bool) -> tuple[Revision, str]:

@@ -17,8 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sealed.content import SETTLED_NS
-from sealed.declared import index
+from dvcproject import index
+from dvcproject.content import SETTLED_NS
 
 FOLDER = ".dvc/tmp/sealed"
 VARIABLES = (  # which decide where DVC's settings are, and what `~` is

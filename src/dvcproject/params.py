@@ -11,22 +11,21 @@ from typing import Any
 
 import yaml
 
-from sealed import document
-from sealed.errors import StageError
-from sealed.rooms import python_params
+from dvcproject import document, python_params
+from dvcproject.errors import ProjectError
 
 
 def load(path: Path, name: str) -> dict[str, Any]:
-    """Read a params file, called `name`. Raises StageError where it is no plain mapping."""
+    """Read a params file, called `name`. Raises ProjectError where it is no plain mapping."""
     kind, reads = READERS.get(path.suffix.lower(), YAML)
     try:
         if path.stat().st_size > document.MOST_BYTES:
             raise ValueError(f"more than {document.MOST_BYTES} bytes")
         found = reads(path.read_bytes())
     except (OSError, ValueError, SyntaxError, RecursionError) as error:
-        raise StageError(f"{name}: expected plain {kind}, found {error}") from None
+        raise ProjectError(f"{name}: expected plain {kind}, found {error}") from None
     if not isinstance(found, dict):
-        raise StageError(f"{name}: expected `key: value`, found {type(found).__name__}")
+        raise ProjectError(f"{name}: expected `key: value`, found {type(found).__name__}")
     return found
 
 
@@ -41,7 +40,7 @@ READERS: dict[str, tuple[str, Callable[[bytes], Any]]] = {
 def declared(params: dict[str, Any], keys: Collection[str], gap: str) -> dict[str, Any]:
     """Return the part of a params file that `keys`, dotted, name; a list that one leads into whole.
 
-    Raises StageError for a key that is not there, which `gap` explains.
+    Raises ProjectError for a key that is not there, which `gap` explains.
     """
     found: dict[str, Any] = {}
     for key in keys:
@@ -55,7 +54,7 @@ def declared(params: dict[str, Any], keys: Collection[str], gap: str) -> dict[st
                 source, target = source[section], target.setdefault(section, {})
             target[last] = source[last]
         except (KeyError, TypeError):
-            raise StageError(gap.format(key=key)) from None
+            raise ProjectError(gap.format(key=key)) from None
     return found
 
 
@@ -101,14 +100,14 @@ _Dumper.add_representer(
 
 
 def written(params: dict[str, Any], name: str) -> str:
-    """Return params as YAML that reads back the same. Raises StageError for what cannot."""
+    """Return params as YAML that reads back the same. Raises ProjectError for what cannot."""
     try:
         text = yaml.dump(params, Dumper=_Dumper, sort_keys=False, width=sys.maxsize)
         different = list(differing(params, document.parse(text.encode())))
     except (yaml.YAMLError, ValueError):
         different = list(params)
     if different:
-        raise StageError(
+        raise ProjectError(
             f"{name}: {', '.join(different)}: expected plain numbers, texts, lists and mappings"
         )
     return text

@@ -2,15 +2,15 @@
 
 import posixpath
 
-from review import document
-from review.errors import UserError
-from review.revision import Revision
+from dvcproject import document
+from dvcproject.errors import ProjectError
+from dvcproject.revision import Revision
 
 
 def digest(revision: Revision, path: str) -> str | None:
     """Return the digest of a path, `.dir` at its end for a folder's; None where there is none.
 
-    Raises UserError for a `.dvc` file that is none.
+    Raises ProjectError for a `.dvc` file that is none.
     """
     content = revision.read(f"{path}.dvc")
     if content is None:
@@ -20,4 +20,4 @@ def digest(revision: Revision, path: str) -> str | None:
         return str(out["md5"])
     except (ValueError, TypeError, LookupError):
         where = f"{revision.name}: {posixpath.basename(path)}.dvc"
-        raise UserError(f"{where}: expected one out with its md5") from None
+        raise ProjectError(f"{where}: expected one out with its md5") from None

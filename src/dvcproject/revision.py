@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from review.errors import UserError
-from review.revision.git import git, listed
+from dvcproject.errors import ProjectError
+from dvcproject.git import git, listed
 
 MOST = 256_000_000  # bytes of a file that is read as a whole
 PIECE = 1 << 20
@@ -28,21 +28,21 @@ class Revision(NamedTuple):
     pipelines: tuple[str, ...] = ()  # the paths of its files called dvc.yaml, where they are known
 
     def read(self, path: str) -> bytes | None:
-        """Return the content of `path`, None where there is none. Raises UserError if too large."""
+        """Return the content of `path`, None if there is none. Raises ProjectError if too large."""
         file = self.open(path)
         if file is None:
             return None
         with file:
             content = file.read(MOST + 1)
         if len(content) > MOST:
-            raise UserError(f"{self.name}: {path}: expected at most {MOST:,} bytes, found more")
+            raise ProjectError(f"{self.name}: {path}: expected at most {MOST:,} bytes, found more")
         return content
 
     def require(self, path: str) -> bytes:
-        """Return the content of `path`. Raises UserError where the revision has no such file."""
+        """Return the content of `path`. Raises ProjectError where the revision has no such file."""
         content = self.read(path)
         if content is None:
-            raise UserError(f"{self.name}: {path}: no such file; run `dvc repro` and commit it")
+            raise ProjectError(f"{self.name}: {path}: no such file; run `dvc repro` and commit it")
         return content
 
     def md5(self, path: str) -> str | None:
@@ -66,7 +66,7 @@ def workspace(root: Path) -> Revision:
         except ValueError:  # a NUL in it, say: the name of no file
             return None
         except OSError as error:
-            raise UserError(f"workspace: {path}: {error.strerror}") from None
+            raise ProjectError(f"workspace: {path}: {error.strerror}") from None
 
     others = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     return Revision(

@@ -12,21 +12,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sealed import content
-from sealed.address import PIPELINE
-from sealed.declared import index, kept
-from sealed.errors import StageError
+from dvcproject import ignore, index, resolution_cache
+from dvcproject.address import PIPELINE
+from dvcproject.errors import ProjectError
 
 OTHERS_SECONDS = 0.1  # spent on the other stages of a dvc.yaml, which may come next
 
 
 def one(root: Path, file: str, name: str) -> dict[str, Any]:
-    """Return stage `name` of `file`, as `index` does. Raises StageError."""
-    found = kept.recall(root, file, name)
+    """Return stage `name` of `file`, as `index` does. Raises ProjectError."""
+    found = resolution_cache.recall(root, file, name)
     if found is not None:
         return found
     if "DVC_STAGE" not in os.environ:  # else DVC has just read it
-        content.require_patterns(root)
+        _require_patterns(root)
         _require_documents(root / file)
     if python() != sys.executable:
         found = _elsewhere(root, (file, name), file)
@@ -38,14 +37,14 @@ def one(root: Path, file: str, name: str) -> dict[str, Any]:
 def _here(root: Path, file: str, name: str) -> dict[str, Any]:
     """Ask DVC for a stage, and keep what it says of this and others."""
     began, read = time.time_ns(), set[str]()
-    with kept.noting(read), _refusing(file):
+    with resolution_cache.noting(read), _refusing(file):
         found = index.several(str(root), file, name, seconds=OTHERS_SECONDS)
-    kept.keep(root, file, found, read, began)
+    resolution_cache.keep(root, file, found, read, began)
     return found[name]
 
 
 def every(root: Path) -> list[dict[str, Any]]:
-    """Return all stages and .dvc files, as `index` does. Raises StageError."""
+    """Return all stages and .dvc files, as `index` does. Raises ProjectError."""
     if (root / PIPELINE).exists():
         _require_documents(root / PIPELINE)
     if python() == sys.executable:
@@ -54,6 +53,13 @@ def every(root: Path) -> list[dict[str, Any]]:
     found = _elsewhere(root, (), PIPELINE)
     assert isinstance(found, list)  # noqa: S101  # for mypy
     return found
+
+
+def _require_patterns(root: Path) -> None:
+    """Raise ProjectError where .dvcignore holds no patterns, which DVC would pass over."""
+    path = root / ignore.NAME
+    if path.exists():
+        ignore.patterns(path.read_bytes(), ignore.NAME)
 
 
 @contextmanager
@@ -66,18 +72,18 @@ def _refusing(where: str) -> Iterator[None]:
 
 
 def _require_documents(path: Path) -> None:
-    """Raise StageError where DVC would take a spoilt document for something else, or for ever.
+    """Raise ProjectError where DVC would take a spoilt document for something else, or for ever.
 
     Templates take their values from the params.yaml beside it.
     """
-    from sealed import document  # noqa: PLC0415  # what is kept needs no YAML
+    from dvcproject import document  # noqa: PLC0415  # what is kept needs no YAML
 
     params = path.with_name("params.yaml")
     try:
         if params.is_file():
             document.load(params)
     except ValueError as error:
-        raise StageError(f"{params.name}: expected plain YAML, found {error}") from None
+        raise ProjectError(f"{params.name}: expected plain YAML, found {error}") from None
     try:
         found = document.load(path)
     except (OSError, ValueError) as error:
@@ -86,7 +92,7 @@ def _require_documents(path: Path) -> None:
         if isinstance(found, dict) and isinstance(found.get("stages"), dict):
             return
         reason = "another document"
-    raise StageError(f"{path.name}: expected a mapping `stages`, found {reason}")
+    raise ProjectError(f"{path.name}: expected a mapping `stages`, found {reason}")
 
 
 def _elsewhere(root: Path, named: tuple[str, ...], where: str) -> Any:
@@ -98,25 +104,25 @@ def _elsewhere(root: Path, named: tuple[str, ...], where: str) -> Any:
 
 
 def python() -> str:
-    """Return a Python that has DVC: this one, or that which runs it. Raises StageError."""
+    """Return a Python that has DVC: this one, or that which runs it. Raises ProjectError."""
     if find_spec("dvc"):
         return sys.executable
     found = next(_pythons_that_run_dvc(), "")
     if not found:
-        raise StageError(
+        raise ProjectError(
             f"{sys.executable} has no DVC to read dvc.yaml with, and no DVC runs this; "
             "install `dvc` beside `sealed`"
         )
     return found
 
 
-def _refusal(where: str, reason: str) -> StageError:
+def _refusal(where: str, reason: str) -> ProjectError:
     line = " ".join(reason.split()).removeprefix(f"{where}: ")
     if line.endswith("validation failed"):
         file = re.search(r"'(?:\./)?([^']*\.dvc)' validation", line)
         where, says = (file[1], f"status {file[1]}") if file else (where, "stage list")
         line = f"validation failed; `dvc {says}` says where"
-    return StageError(f"{where}: {line:.400}")
+    return ProjectError(f"{where}: {line:.400}")
 
 
 def _pythons_that_run_dvc() -> Iterator[str]:

@@ -1,1 +1,0 @@
-"""What dvc.yaml declares, as DVC itself resolves it."""
