@@ -8,8 +8,8 @@ from functools import cache as once
 from pathlib import Path
 from typing import BinaryIO
 
-from dvcproject import resolution
 from dvcproject.content import Content, Read, agrees, content
+from dvcproject.declared import resolution
 from dvcproject.errors import ProjectError
 from dvcproject.lock import MD5, Output
 from dvcproject.paths import inside

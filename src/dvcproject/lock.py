@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from dvcproject import resolution
 from dvcproject.address import Address
 from dvcproject.content import Content
+from dvcproject.declared import resolution
 from dvcproject.errors import ProjectError
 from dvcproject.paths import inside, is_url
 

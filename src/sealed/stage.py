@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from dvcproject import resolution
 from dvcproject.address import PIPELINE, Address
+from dvcproject.declared import resolution
 from dvcproject.paths import inside, is_url, leaves, require_printable
 from sealed import settings
 from sealed.errors import StageError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dvcproject import index, resolution, resolution_cache
+from dvcproject.declared import index, resolution, resolution_cache
 from foreign_project import Foreign
 from sealed_project import ROOT, require_bwrap
 
@@ -128,7 +128,7 @@ def test_a_second_run_imports_no_dvc_and_sees_an_edit_of_params(tmp_path: Path) 
     assert made.sealed("repro").returncode == 0
     [place] = (made.root / resolution_cache.FOLDER).iterdir()
     assert json.loads(place.read_bytes())["stages"].keys() == {"one", "two"}
-    code = "import sys; from pathlib import Path; from dvcproject import resolution; "
+    code = "import sys; from pathlib import Path; from dvcproject.declared import resolution; "
     code += "print(resolution.one(Path.cwd(), 'dvc.yaml', 'one')['commands'], 'dvc' in sys.modules)"
     command = [sys.executable, "-c", code]
     environ = made.environment(PYTHONPATH=str(ROOT / "src"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dvcproject import resolution
+from dvcproject.declared import resolution
 from dvcproject.errors import ProjectError
 from sealed import stage
 from sealed.errors import StageError

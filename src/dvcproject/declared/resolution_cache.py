@@ -17,8 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dvcproject import index
 from dvcproject.content import SETTLED_NS
+from dvcproject.declared import index
 
 FOLDER = ".dvc/tmp/sealed"
 VARIABLES = (  # which decide where DVC's settings are, and what `~` is

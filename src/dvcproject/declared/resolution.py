@@ -12,8 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dvcproject import ignore, index, resolution_cache
+from dvcproject import ignore
 from dvcproject.address import PIPELINE
+from dvcproject.declared import index, resolution_cache
 from dvcproject.errors import ProjectError
 
 OTHERS_SECONDS = 0.1  # spent on the other stages of a dvc.yaml, which may come next

@@ -1,0 +1,1 @@
+"""What dvc.yaml declares, as DVC resolves it."""
