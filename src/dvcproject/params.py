@@ -6,7 +6,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Collection, Iterator
 from datetime import date, datetime, time
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -17,12 +17,19 @@ from dvcproject.errors import ProjectError
 
 def load(path: Path, name: str) -> dict[str, Any]:
     """Read a params file, called `name`. Raises ProjectError where it is no plain mapping."""
-    kind, reads = READERS.get(path.suffix.lower(), YAML)
     try:
-        if path.stat().st_size > document.MOST_BYTES:
-            raise ValueError(f"more than {document.MOST_BYTES} bytes")
-        found = reads(path.read_bytes())
-    except (OSError, ValueError, SyntaxError, RecursionError) as error:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ProjectError(f"{name}: expected a params file, found {error}") from None
+    return parse(content, name)
+
+
+def parse(content: bytes, name: str) -> dict[str, Any]:
+    """Read the content of a params file, called `name`. Raises ProjectError, as `load` does."""
+    kind, reads = READERS.get(PurePosixPath(name).suffix.lower(), YAML)
+    try:
+        found = reads(content)
+    except (ValueError, SyntaxError, RecursionError) as error:
         raise ProjectError(f"{name}: expected plain {kind}, found {error}") from None
     if not isinstance(found, dict):
         raise ProjectError(f"{name}: expected `key: value`, found {type(found).__name__}")

@@ -8,8 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from dvcproject.declared import resolution
 from dvcproject.errors import ProjectError
 from dvcproject.git import git, listed
+from dvcproject.stages import File, file_of
 
 MOST = 256_000_000  # bytes of a file that is read as a whole
 PIECE = 1 << 20
@@ -25,7 +27,7 @@ class Revision(NamedTuple):
     open: Callable[[str], BinaryIO | None]
     conflicts: tuple[str, ...] = ()
     files: Callable[[str], list[str]] = lambda _: []
-    pipelines: tuple[str, ...] = ()  # the paths of its files called dvc.yaml, where they are known
+    declared: Callable[[], tuple[File, ...]] = tuple  # its dvc.yaml files, as DVC resolves them
 
     def read(self, path: str) -> bytes | None:
         """Return the content of `path`, None if there is none. Raises ProjectError if too large."""
@@ -68,28 +70,24 @@ def workspace(root: Path) -> Revision:
         except OSError as error:
             raise ProjectError(f"workspace: {path}: {error.strerror}") from None
 
-    others = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     return Revision(
         "workspace",
         read,
         _conflicts(root),
         lambda folder: _walk(root, folder),
-        _pipelines(listed(root, *others, "--", *PATTERNS)),
+        _declared(root, "", "workspace"),
     )
 
 
-PATTERNS = ("dvc.yaml", "**/dvc.yaml", "**/.dvc/config")
+def _declared(root: Path, commit: str, name: str) -> Callable[[], tuple[File, ...]]:
+    """Return a function that asks DVC once for the dvc.yaml files, the project's own first."""
 
+    @cache
+    def declared() -> tuple[File, ...]:
+        files = [file_of(found) for found in resolution.files(root, commit, name)]
+        return tuple(sorted(files, key=lambda file: (file.path.count("/"), file.path)))
 
-def _pipelines(paths: list[str]) -> tuple[str, ...]:
-    """Return the paths of files called dvc.yaml, the one of the project's own folder first.
-
-    Those of another DVC project in a folder of this one are not its own.
-    """
-    others = tuple(path.removesuffix(".dvc/config") for path in paths if "/.dvc/config" in path)
-    found = {path for path in paths if path.rpartition("/")[2] == "dvc.yaml"}
-    own = (path for path in found if not path.startswith(others))
-    return tuple(sorted(own, key=lambda path: (path.count("/"), path)))
+    return declared
 
 
 def _walk(root: Path, folder: str) -> list[str]:
@@ -127,4 +125,4 @@ def committed(root: Path, commit: str, name: str) -> Revision:
     def below(folder: str) -> list[str]:
         return [path for path in files() if path.startswith(f"{folder}/")]
 
-    return Revision(name, read, (), below, _pipelines(files()))
+    return Revision(name, read, (), below, _declared(root, commit, name))

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 
@@ -42,6 +42,19 @@ def several(root: str, file: str, name: str, *, seconds: float) -> dict[str, dic
     return found
 
 
+def files(root: str, revision: str = "") -> list[dict[str, Any]]:
+    """Return each dvc.yaml with what it declares, here or at a git revision.
+
+    Raises DVC's errors.
+    """
+    from dvc.repo import Repo  # noqa: PLC0415
+    from dvc.repo.brancher import switch  # noqa: PLC0415
+
+    repo = Repo(root)
+    with switch(repo, revision) if revision else nullcontext():
+        return [_file(repo, path) for path in _paths(repo, ("/dvc.yaml",), here=not revision)]
+
+
 def every(root: str) -> list[dict[str, Any]]:
     """Return all stages of the project, and the .dvc files, which run no command.
 
@@ -52,7 +65,7 @@ def every(root: str) -> list[dict[str, Any]]:
 
     repo = Repo(root)
     found: list[Any] = []
-    for path in _files(repo):
+    for path in _paths(repo, ("/dvc.yaml", ".dvc"), here=True):
         file = load_file(repo, path)
         if path.endswith(".dvc"):
             found.append(file.stage)
@@ -61,15 +74,37 @@ def every(root: str) -> list[dict[str, Any]]:
     return [_plain(stage, root) for stage in found]
 
 
-def _files(repo: Any) -> Iterator[str]:
-    """Yield every file of DVC's that it looks into: none that git or .dvcignore hides."""
-    ignored = repo.scm.is_ignored
+def _paths(repo: Any, kinds: tuple[str, ...], *, here: bool) -> Iterator[str]:
+    """Yield the files of DVC's that it looks into: none that git or .dvcignore hides.
+
+    `kinds` are the last parts of their names, `/dvc.yaml`, `.dvc`.
+    """
+
+    def ignored(path: str) -> bool:
+        return here and bool(repo.scm.is_ignored(path))  # what git holds, it does not ignore
+
     for folder, folders, names in repo.dvcignore.walk(repo.fs, repo.root_dir, followlinks=False):
         folders[:] = [name for name in folders if not ignored(f"{folder}/{name}/")]
         for name in names:
-            path = f"{folder}/{name}"
-            if (name == "dvc.yaml" or name.endswith(".dvc")) and not ignored(path):
+            path = f"{folder.rstrip('/')}/{name}"
+            if path.endswith(kinds) and not ignored(path):
                 yield path
+
+
+def _file(repo: Any, path: str) -> dict[str, Any]:
+    from dvc.dvcfile import load_file  # noqa: PLC0415
+
+    file, root = load_file(repo, path), repo.root_dir
+    stages = file.LOADER(file, file.contents, {}).values()
+    resolver = file.resolver
+    return {
+        "path": os.path.relpath(path, root),
+        "stages": [_plain(stage, root) for stage in stages],
+        "plots": resolver.resolve_plots() or [],
+        "metrics": resolver.resolve_metrics() or [],
+        "params": resolver.resolve_params() or [],
+        "artifacts": resolver.resolve_artifacts() or {},
+    }
 
 
 def _plain(stage: Any, root: str) -> dict[str, Any]:
@@ -85,10 +120,17 @@ def _plain(stage: Any, root: str) -> dict[str, Any]:
         "deps": [_place(dep, root) for dep in deps if not isinstance(dep, ParamsDependency)],
         "params": {_place(dep, root): list(dep.params) for dep in params},
         "outs": [
-            {"path": _place(out, root), "cache": out.use_cache, "persist": out.persist}
+            {
+                "path": _place(out, root),
+                "cache": out.use_cache,
+                "persist": out.persist,
+                "metric": bool(out.metric),
+                "plot": out.plot if isinstance(out.plot, dict) else bool(out.plot),
+            }
             for out in stage.outs
         ],
         "meta": stage.meta,
+        "frozen": bool(stage.frozen),
     }
 
 

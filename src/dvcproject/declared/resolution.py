@@ -63,6 +63,15 @@ def _require_patterns(root: Path) -> None:
         ignore.patterns(path.read_bytes(), ignore.NAME)
 
 
+def files(root: Path, revision: str, name: str) -> list[dict[str, Any]]:
+    """Return each dvc.yaml and .dvc file at a git revision called `name`, as `index` does.
+
+    Without `revision` the workspace is read. Raises ProjectError.
+    """
+    with _refusing(name):
+        return index.files(str(root), revision)
+
+
 @contextmanager
 def _refusing(where: str) -> Iterator[None]:
     """Tell what DVC raises, which is its answer."""

@@ -2,7 +2,9 @@
 
 from typing import Any, NamedTuple
 
+from dvcproject.address import PIPELINE
 from dvcproject.cache import with_cache
+from dvcproject.paths import holds
 from dvcproject.revision import Revision
 from review.errors import UserError
 from review.record import (
@@ -17,7 +19,7 @@ from review.record import (
 )
 from review.record.curves import Curve, curve, each
 from review.record.kinds import Kinds
-from review.record.pipeline import Recorded, holds
+from review.record.pipeline import Recorded
 from review.record.predictions import Predictions
 from review.record.readings import Range
 from review.record.sources import Line, Predicted, Sources
@@ -60,7 +62,7 @@ def read(
     `also`: where to look for what it does not declare. Raises UserError for what is malformed, and,
     of a whole one, for what is missing.
     """
-    declares = whole or revision.read(pipeline.PIPELINE) is not None
+    declares = whole or revision.read(PIPELINE) is not None
     stages = pipeline.declared(revision) if declares else {}
     has_lock = whole or (declares and revision.read("dvc.lock") is not None)
     recorded = pipeline.recorded(revision) if has_lock else {}
@@ -115,7 +117,7 @@ class _Files:
 
 def stored(revision: Revision, root: Any) -> Revision:
     """Return a revision with what DVC's cache has of the files that git does not hold."""
-    if revision.read(pipeline.PIPELINE) is None or revision.read("dvc.lock") is None:
+    if revision.read(PIPELINE) is None or revision.read("dvc.lock") is None:
         return revision
     found = sources.find(revision)
     paths = [table.path for table in found.predictions] + [*found.metrics]

@@ -3,10 +3,11 @@
 from typing import Any
 
 from dvcproject import document
+from dvcproject import params as params_file
 from dvcproject.revision import Revision
 from review.errors import UserError
 from review.quoting import printable
-from review.record import readings, template
+from review.record import readings
 
 PARAMS = "params.yaml"  # the file that DVC means where a stage names a key alone
 MARKS = (b"<<<<<<< ", b">>>>>>> ")  # what a merge writes around two versions
@@ -15,7 +16,8 @@ MARKS = (b"<<<<<<< ", b">>>>>>> ")  # what a merge writes around two versions
 def params(revision: Revision, path: str) -> dict[str, Any]:
     """Return a file of params in any form that DVC reads, unchecked."""
     if path.lower().endswith((".json", ".toml", ".py")):
-        return template.load(revision, path)
+        where = f"{revision.name}: {path}"
+        return params_file.parse(revision.require(path), where)
     return yaml_mapping(revision, path)
 
 

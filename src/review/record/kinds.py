@@ -4,9 +4,10 @@ import posixpath
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from dvcproject.paths import holds, join
 from dvcproject.revision import Revision
 from review.record import pipeline
-from review.record.pipeline import Declared, Recorded, holds
+from review.record.pipeline import Declared, Recorded
 from review.record.sources import Sources
 
 Stages = dict[str, Declared]
@@ -53,7 +54,7 @@ def _reads(stage: Declared, path: str) -> bool:
 def _models(revision: Revision, stages: Stages, measured: set[str]) -> set[str]:
     """Return what is called a model, and what a stage that measures reads beside its data."""
     tops = pipeline.tops(revision) if stages else []
-    found = {pipeline.join(top.folder, path) for top in tops for path in top.models}
+    found = {join(top.folder, path) for top in tops for path in top.models}
     maker = {path: name for name, stage in stages.items() for path in stage.outs}
     found |= {
         path for path in maker if "model" in posixpath.basename(path) or holds("models", path)

@@ -1,18 +1,15 @@
-"""What dvc.yaml declares of each stage and dvc.lock records of it, in DVC's own reading."""
+"""What dvc.yaml declares of each stage and dvc.lock records of it, as DVC reads them."""
 
-import posixpath
-from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from dvcproject.ignore import ignored
+from dvcproject.address import PIPELINE
+from dvcproject.paths import is_url, join
 from dvcproject.revision import Revision
-from review.record import template
-from review.record.documents import PARAMS, expect, yaml_mapping
+from dvcproject.stages import File, Stage
+from review.record.documents import expect, yaml_mapping
 
-PIPELINE = "dvc.yaml"
 DIGESTS = ("md5", "etag", "checksum")  # of a file in dvc.lock, by where it lies
-KINDS = ("outs", "metrics", "plots")
 
 
 class Declared(NamedTuple):
@@ -48,76 +45,43 @@ class Top(NamedTuple):
 
 
 def declared(revision: Revision) -> dict[str, Declared]:
-    """Return the stages of every dvc.yaml, templates written out; another folder's with its path.
+    """Return the stages of every dvc.yaml; another folder's with its path.
 
-    Raises UserError with the place.
+    Raises ProjectError with the place.
     """
-    found = {}
-    for path in _pipelines(revision):
-        folder = posixpath.dirname(path)
-        for name, stage in _bodies(revision, path)["stages"].items():
-            where = f"{revision.name}: {path}: {name}"
-            found[_address(path, name)] = _declared(stage, folder, where)
-    return found
+    stages = (stage for file in _files(revision) for stage in file.stages)
+    return {stage.address: _declared(stage) for stage in stages}
 
 
 def recorded(revision: Revision) -> dict[str, Recorded]:
     """Return the stages of dvc.lock that dvc.yaml still has. Raises UserError with the place."""
     found = {}
-    for path in _pipelines(revision):
-        bodies = _bodies(revision, path)["stages"]
-        if not bodies and path != PIPELINE:
+    for file in _files(revision):
+        if not file.stages and file.path != PIPELINE:
             continue
-        folder = posixpath.dirname(path)
-        lock = join(folder, "dvc.lock")
-        where = f"{revision.name}: {lock}"
-        for name, stage in _stages(yaml_mapping(revision, lock), where):
-            if name in bodies:
-                there = _folder(bodies[name], folder)
-                found[_address(path, name)] = _recorded(stage, there, f"{where}: {name}")
+        lock = join(file.folder, "dvc.lock")
+        where, known = f"{revision.name}: {lock}", {stage.name: stage for stage in file.stages}
+        for name, entry in _stages(yaml_mapping(revision, lock), where):
+            if stage := known.get(name):
+                found[stage.address] = _recorded(entry, stage.wdir, f"{where}: {name}")
     return found
 
 
 def tops(revision: Revision) -> list[Top]:
-    """Return what each dvc.yaml declares outside its stages. Raises UserError with the place."""
-    found = []
-    for path in _pipelines(revision):
-        body, where = _bodies(revision, path), f"{revision.name}: {path}"
-        metrics, params = (
-            _texts(body.get(kind) or [], f"{where}: {kind}") for kind in ("metrics", "params")
-        )
-        artifacts = expect(dict, body.get("artifacts") or {}, f"{where}: artifacts", "a mapping")
-        models = [
-            str(entry.get("path"))
-            for entry in artifacts.values()
-            if isinstance(entry, dict) and entry.get("type") == "model"
-        ]
-        found.append(Top(posixpath.dirname(path), body.get("plots") or [], metrics, params, models))
-    return found
+    """Return what each dvc.yaml declares outside its stages. Raises ProjectError with the place."""
+    return [_top(file) for file in _files(revision)]
 
 
-def _address(path: str, name: str) -> str:
-    """Return the name of a stage as DVC writes it: `train`, `sub/dvc.yaml:train`."""
-    return name if path == PIPELINE else f"{path}:{name}"
+def _top(file: File) -> Top:
+    entries = (entry for entry in file.artifacts.values() if isinstance(entry, dict))
+    models = [str(entry.get("path")) for entry in entries if entry.get("type") == "model"]
+    return Top(file.folder, file.plots, list(file.metrics), list(file.params), models)
 
 
-def _pipelines(revision: Revision) -> list[str]:
-    is_ignored = ignored(revision.read)
-    found = [path for path in revision.pipelines if not is_ignored(path)]
-    return [path for path in found if revision.open(path)] or [PIPELINE]
-
-
-def _bodies(revision: Revision, path: str) -> dict[str, Any]:
-    """Return a dvc.yaml, its stages as a mapping, none where it has other sections alone."""
-    found = yaml_mapping(revision, path)
-    if "stages" in found or not TOP & found.keys():
-        _stages(found, f"{revision.name}: {path}")
-    if template.has_any(found):
-        found = template.resolve(revision, path, found)
-    return {"stages": {}, **found}
-
-
-TOP = {"plots", "metrics", "params", "artifacts", "datasets", "vars"}
+def _files(revision: Revision) -> tuple[File, ...]:
+    """Return what each dvc.yaml declares; one that is no mapping is named before DVC reads it."""
+    yaml_mapping(revision, PIPELINE)
+    return revision.declared()
 
 
 def _stages(found: dict[str, Any], where: str) -> list[tuple[str, dict[str, Any]]]:
@@ -128,62 +92,29 @@ def _stages(found: dict[str, Any], where: str) -> list[tuple[str, dict[str, Any]
     return list(stages.items())
 
 
-def _declared(stage: dict[str, Any], folder: str, where: str) -> Declared:
-    folder = _folder(stage, folder)
-    deps = _texts(_entries(stage, "deps", where), f"{where}.deps")
-    kinds = {kind: list(_outs(stage, kind, folder, where)) for kind in KINDS}
+def _declared(stage: Stage) -> Declared:
+    plots = {out.path: out.plot for out in stage.outs if out.plot is not False}
     return Declared(
-        command=_command(stage, where),
-        deps=[join(folder, path) for path in deps],
-        params=_keys(stage, folder, where),
-        outs={path: cached for outs in kinds.values() for path, cached, _ in outs},
-        metrics=[path for path, _, _ in kinds["metrics"]],
-        plots={path: options for path, _, options in kinds["plots"]},
-        records=[join(folder, path) for path in _records(stage)],
-        frozen=stage.get("frozen") is True,
+        command=list(stage.commands),
+        deps=list(stage.deps),
+        params=stage.params,
+        outs={out.path: out.cached for out in stage.outs},
+        metrics=[out.path for out in stage.outs if out.metric],
+        plots={path: plot if isinstance(plot, dict) else {} for path, plot in plots.items()},
+        records=[join(stage.wdir, path) for path in _records(stage.meta)],
+        frozen=stage.frozen,
     )
 
 
-def _records(stage: dict[str, Any]) -> list[str]:
+def _records(meta: Any) -> list[str]:
     """Return `records` of `meta`, or of `meta.sealed`, where the launcher of sealed stages has it.
 
     `meta` is free for anybody's use, so that it may be anything.
     """
-    meta = stage.get("meta")
     places = [meta, meta.get("sealed")] if isinstance(meta, dict) else []
     found = [place.get("records") for place in places if isinstance(place, dict)]
     lists = [entry for entry in found if isinstance(entry, list)]
     return [path for entry in lists for path in entry if isinstance(path, str)]
-
-
-def _outs(
-    stage: dict[str, Any], kind: str, folder: str, where: str
-) -> Iterator[tuple[str, bool, dict[str, Any]]]:
-    """Yield path, whether it is cached, and its other options."""
-    place = f"{where}.{kind}"
-    for entry in _entries(stage, kind, where):
-        path, found = (entry, {}) if isinstance(entry, str) else _pair(entry, place)
-        options = found if isinstance(found, dict) else {}
-        cached = expect(bool, options.get("cache", True), f"{place}: {path}: cache", "a bool")
-        yield join(folder, path), cached, options
-
-
-def _pair(entry: Any, where: str) -> tuple[str, Any]:
-    what = "a path, or a path with its options"
-    path, options = next(iter(expect(dict, entry, where, what).items()), (None, None))
-    return expect(str, path, where, what), options
-
-
-def _keys(stage: dict[str, Any], folder: str, where: str) -> dict[str, list[str]]:
-    """Return file -> keys of a stage's params; `other.yaml:` alone is the whole file."""
-    found: dict[str, list[str]] = {}
-    for entry in _entries(stage, "params", where):
-        named = {PARAMS: [entry]} if isinstance(entry, str) else entry
-        for path, keys in expect(dict, named, f"{where}.params", "a key or a file").items():
-            there = f"{where}.params: {path}"
-            name = join(folder, expect(str, path, there, "the name of a file"))
-            found.setdefault(name, []).extend(_texts([] if keys is None else keys, there))
-    return found
 
 
 def _recorded(stage: dict[str, Any], folder: str, where: str) -> Recorded:
@@ -223,25 +154,9 @@ def _texts(found: Any, where: str) -> list[str]:
     return [expect(str, text, where, "texts") for text in expect(list, found, where, "a list")]
 
 
-def _folder(stage: dict[str, Any], folder: str) -> str:
-    """Return the folder that a stage's paths are relative to, itself relative to the project's."""
-    found = stage.get("wdir", "")
-    return posixpath.join(folder, found) if isinstance(found, str) else folder
-
-
-def join(folder: str, path: str) -> str:
-    """Return a path of a stage, relative to the project's folder; an address as it is."""
-    return path if "://" in path else posixpath.normpath(posixpath.join(folder, path))
-
-
-def holds(place: str, path: str) -> bool:
-    """Tell whether a path is a place, or below it."""
-    return path == place or path.startswith(f"{place}/")
-
-
 def is_added(revision: Revision, path: str) -> bool:
     """Tell whether DVC brings a path: an address, of `dvc add`, or inside a folder of that."""
     folders = [str(parent) for parent in PurePosixPath(path).parents if str(parent) not in "./"]
-    return "://" in path or any(
+    return is_url(path) or any(
         revision.open(f"{name}.dvc") is not None for name in (path, *folders)
     )

@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from dvcproject.paths import holds, join
 from dvcproject.revision import Revision
 from review.record import pipeline
 from review.record.documents import PARAMS
-from review.record.pipeline import Declared, Top, holds, join
+from review.record.pipeline import Declared, Top
 
 LOCKS = ("requirements.lock", "uv.lock", "poetry.lock", "requirements.txt", "environment.yml")
 TABLES = (".csv", ".tsv", ".json", ".yaml", ".yml")
