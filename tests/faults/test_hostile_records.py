@@ -1,6 +1,5 @@
 """Hundreds of mutations of each file that a review reads: it is read, or refused in one line."""
 
-import io
 import os
 import random
 import re
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dvcproject.errors import ProjectError
-from dvcproject.revision import Revision
+from dvcproject.revision import Revision, workspace
 from review import locked, page, record, verdict
 from review.words import markdown
 from small_project import SmallProject
@@ -112,17 +111,27 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 @pytest.fixture(scope="module")
-def before(files: Files) -> record.Record:
-    return record.read(revision(files, "main (0000000)"), whole=False)
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder whose files each test writes anew."""
+    return tmp_path_factory.mktemp("mutants")
 
 
-def revision(files: Files, name: str = "workspace") -> Revision:
-    return Revision(name, lambda path: io.BytesIO(files[path]) if path in files else None)
+@pytest.fixture(scope="module")
+def before(files: Files, place: Path) -> record.Record:
+    return record.read(revision(files, place), whole=False)._replace(name="main (0000000)")
 
 
-def check(files: Files, before: record.Record) -> str:
+def revision(files: Files, place: Path) -> Revision:
+    """Return the workspace that holds these files."""
+    for path, content in {".dvc/config": b"[core]\n    no_scm = true\n", **files}.items():
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
+        (place / path).write_bytes(content)
+    return workspace(place)
+
+
+def check(files: Files, before: record.Record, place: Path) -> str:
     """Review files as the command does, on either side; return the line of a refusal."""
-    here = revision(files)
+    here = revision(files, place)
     try:
         differ = locked.differences(here)
         after = record.read(here, whole=True)
@@ -139,14 +148,14 @@ def check(files: Files, before: record.Record) -> str:
 @pytest.mark.parametrize("count", [20, pytest.param(250, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("path", MUTATED)
 def test_a_mutated_file_is_read_or_refused(
-    files: Files, before: record.Record, path: str, count: int
+    files: Files, before: record.Record, place: Path, path: str, count: int
 ) -> None:
-    assert check(files, before) == ""
+    assert check(files, before, place) == ""
     dice = random.Random(path)
     refused = 0
     for _ in range(count):
         mutant = dice.choice(MUTATIONS)(files[path], dice)
-        told = check({**files, path: mutant}, before)
+        told = check({**files, path: mutant}, before, place)
         assert told.startswith("workspace: ") or not told
         refused += bool(told)
     if path != "requirements.lock":  # of which the names and versions are taken, no more
@@ -157,9 +166,9 @@ def test_a_mutated_file_is_read_or_refused(
 @pytest.mark.parametrize("content", WHOLE.values(), ids=WHOLE.keys())
 @pytest.mark.parametrize("path", MUTATED)
 def test_a_file_that_is_another_is_refused(
-    files: Files, before: record.Record, path: str, content: bytes
+    files: Files, before: record.Record, place: Path, path: str, content: bytes
 ) -> None:
-    told = check({**files, path: content}, before)
+    told = check({**files, path: content}, before, place)
     if path != "requirements.lock":
         assert told.startswith(f"workspace: {path}: ")
 

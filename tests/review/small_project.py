@@ -67,6 +67,7 @@ class SmallProject:
 
     def __init__(self, root: Path, images: int = 100) -> None:
         self.root, self.images, self.params = root, images, json.loads(json.dumps(PARAMS))
+        self.write(".dvc/config", "[core]\n    analytics = false\n")
         self.write("dvc.yaml", PIPELINE)
         self.write("src/split.py", "split = 1\n")
         self.write("src/train.py", "train = 1\n")
