@@ -1,6 +1,5 @@
 # The project's commands; `make help` lists them.
 SHELL := /bin/bash
-PYTHON ?= python3
 RUN := .venv/bin/python -P -m
 # DVC unpickles what lies in its site cache (CVE-2025-69872): keep that private to you.
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site-cache
@@ -22,11 +21,22 @@ endif
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev setup-remote repro worker gate verify pull push image tag review report locked spread dataset predict serve export check format test test-all bench lock
 
-# What a person types reaches a recipe through the environment alone, unread: pasted in, a folder, a
-# branch or a file with the name `$(date)` would run.
+# Only what is typed after `make` counts. Others export these names for themselves: conda's compilers export
+# HOST, WSL exports NAME, a cluster GPU=0. The value reaches a recipe through the environment alone and make
+# never expands it: pasted into the recipe, a folder or branch with the name `$(date)` would run.
 TYPED := BASE BUILD_FLAGS DATASET_FLAGS DVC_FLAGS ENGINE FORMAT FROM GPU HOST IMAGE JOBS LOCK NAME PARTS PORT PYTHON RECIPE RECIPES RETRAIN REVIEW_FLAGS SEEDS SERVE
-$(foreach name,$(TYPED),$(eval override $(name) := $$(value $(name))))
-export $(foreach name,$(TYPED),$(if $(value $(name)),$(name)))
+define typed
+ifeq ($(origin $(1)),command line)
+override $(1) := $$(value $(1))
+export $(1)
+else
+override undefine $(1)
+endif
+endef
+$(foreach name,$(TYPED),$(eval $(call typed,$(name))))
+# switches that are typed as off
+$(foreach name,GPU RETRAIN SERVE,$(if $(filter 0 no false,$(value $(name))),$(eval override undefine $(name))))
+export override PYTHON := $(or $(value PYTHON),python3)
 # $(call split,NAME): the words of a variable, quoted ones whole, as the array `words`
 split = lines=$$(xargs -r printf '%s\n' <<<"$$$(1)") && words=() && \
 	{ [ -z "$$lines" ] || mapfile -t words <<<"$$lines"; }
@@ -34,6 +44,9 @@ split = lines=$$(xargs -r printf '%s\n' <<<"$$$(1)") && words=() && \
 # where the stages run: docker, podman, bwrap, host or slurm; unset, stages/run chooses and says why
 ifdef ENGINE
 export STAGE_ENGINE := $(value ENGINE)
+endif
+ifdef BUILD_FLAGS
+export STAGE_BUILD_FLAGS := $(value BUILD_FLAGS)
 endif
 
 help: ## List the targets
@@ -50,8 +63,8 @@ setup-remote: ## Install DVC with SSH and S3 into .venv-remote: it takes other p
 
 repro: setup ## Run what changed: all four stages the first time [RECIPE=tutorial ENGINE=docker DVC_FLAGS=--pull]
 	@$(private)
-	@case "$$ENGINE" in docker | podman) \
-		"$$ENGINE" image inspect "$$($(tag))" >/dev/null 2>&1 || "$(MAKE)" image ;; esac
+	@case "$$STAGE_ENGINE" in docker | podman) \
+		"$$STAGE_ENGINE" image inspect "$$($(tag))" >/dev/null 2>&1 || "$(MAKE)" image ;; esac
 	@[ -z "$$RECIPE" ] || stages/recipe "$$RECIPE"
 	@$(mnist).params
 	@$(call split,DVC_FLAGS) && $(RUN) dvc repro "$${words[@]}"
@@ -85,14 +98,14 @@ remote = .venv-remote/bin/python -P -m dvc
 
 image: setup ## Build the image that stages run in; with SERVE=1 the server's [LOCK=... BASE=... BUILD_FLAGS=... ENGINE=podman]
 ifdef SERVE
-	@builder=docker && { [ "$$ENGINE" != podman ] || builder=podman; } && $(call split,BUILD_FLAGS) && \
+	@builder=docker && { [ "$$STAGE_ENGINE" != podman ] || builder=podman; } && $(call split,STAGE_BUILD_FLAGS) && \
 	export LOCK=requirements.lock stages="$$(LOCK=requirements.lock; $(tag))" && \
 	{ $$builder image inspect "$$stages" >/dev/null 2>&1 || "$(MAKE)" image SERVE=; } && \
 	md5="$$(md5sum <models/model.keras | cut -d' ' -f1)" && name="localhost/serve:$${md5::16}" && \
 	$$builder build --file serve.Dockerfile --tag "$$name" --build-arg STAGES="$$stages" \
 		--build-arg MODEL_MD5="$$md5" "$${words[@]}" . && echo "$$name"
 else
-	@builder=docker && { [ "$$ENGINE" != podman ] || builder=podman; } && $(call split,BUILD_FLAGS) && \
+	@builder=docker && { [ "$$STAGE_ENGINE" != podman ] || builder=podman; } && $(call split,STAGE_BUILD_FLAGS) && \
 	$$builder build --tag "$$($(tag))" --build-arg LOCK="$${LOCK:-$$($(lock))}" \
 		$${BASE:+--build-arg BASE="$$BASE"} "$${words[@]}" .
 endif

@@ -79,7 +79,7 @@ def _own(name: str, tag: str, folder: Path | None) -> tuple[str, str]:
     if folder is None:
         raise StageError(f"{name}: image {tag} is not here; run `{name} pull {tag}`")
     print(f"building the image of {folder}, once: {tag}", file=sys.stderr, flush=True)
-    flags = shlex.split(os.environ.get("BUILD_FLAGS", ""))
+    flags = shlex.split(os.environ.get("STAGE_BUILD_FLAGS", ""))
     built = [name, "build", "--tag", tag, *flags, str(folder)]
     if subprocess.run(built, stdout=sys.stderr, check=False).returncode:  # noqa: S603
         raise StageError(f"{name}: the image of {folder} cannot be built; what it says is above")
