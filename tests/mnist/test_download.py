@@ -494,3 +494,12 @@ def test_the_bundled_digits_are_those_of_their_card() -> None:
     for file in card.read("mnist-5k", CARDS).files:
         assert hashlib.sha256(contents[file.name]).hexdigest() == file.sha256
         assert len(contents[file.name]) == file.length
+
+
+@pytest.mark.fault(262)
+def test_own_pictures_are_found_beside_a_dataset_mirror_that_lacks_them(tmp_path: Path) -> None:
+    for name in ("archives", "mirror"):
+        (tmp_path / name).mkdir()
+    own = [str(tmp_path / "archives"), str(tmp_path / "mirror")]
+    assert mirror.places(DIGITS, *own)[:2] == [tmp_path / "archives", tmp_path / "mirror"]
+    assert mirror.places(DIGITS, None, own[1])[0] == tmp_path / "mirror"
