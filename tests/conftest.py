@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from mnist.machine import cores
 from sealed_project import Project, on
 
 # a shared machine stalls for a second now and then, which is no fault of what is tested
@@ -19,6 +20,12 @@ settings.load_profile("shared")
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name bytes by their argument: gzip's hold the time, and workers must agree on the names."""
     return argname if isinstance(val, bytes) else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Start no more workers than the quota of a container has cores (`-n logical`)."""
+    return cores.count()
 
 
 @pytest.fixture(autouse=True)

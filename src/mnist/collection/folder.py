@@ -14,6 +14,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from mnist.errors import UserError
+from mnist.machine import cores
 from mnist.source import photo
 from mnist.source.card import Split
 
@@ -54,7 +55,7 @@ def read(folder: Path, drop: frozenset[str] = frozenset()) -> list[Picture]:
     mistakes: list[str] = []
     with (
         photo.silent(),
-        ThreadPoolExecutor(os.cpu_count()) as pool,
+        ThreadPoolExecutor(cores.count()) as pool,
         tqdm(desc="pictures", total=len(found), unit="", disable=None) as bar,
     ):
         for start in range(0, len(found), AT_ONCE):

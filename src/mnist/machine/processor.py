@@ -16,7 +16,7 @@ import os
 import sys
 from pathlib import Path
 
-from mnist.machine import quiet
+from mnist.machine import cores, quiet
 
 _ALWAYS = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
@@ -33,16 +33,11 @@ def prepare(*, reproducible: str, device: str, shards: int = 1) -> None:
     one_thread = portable or shards > 1  # an operation
     os.environ.update(_ALWAYS)
     _set("ONEDNN_MAX_CPU_ISA", "AVX2" if portable else None)
-    _set("TF_NUM_INTRAOP_THREADS", "1" if one_thread else None)
-    _set("TF_NUM_INTEROP_THREADS", str(cores()) if one_thread else None)
+    _set("TF_NUM_INTRAOP_THREADS", "1" if one_thread else str(cores.count()))
+    _set("TF_NUM_INTEROP_THREADS", str(cores.count()) if one_thread else None)
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     _import_tensorflow()
-
-
-def cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def _set(variable: str, value: str | None) -> None:

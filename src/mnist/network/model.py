@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mnist.arrays import archive
 from mnist.arrays.images import Images, size
 from mnist.errors import UserError
-from mnist.machine import processor
+from mnist.machine import cores
 from mnist.network import untrusted
 from mnist.params.model import MOST_LAYERS, POOL, ModelParams
 from mnist.task import Task, words
@@ -82,7 +82,7 @@ def predictor(model: keras.Sequential) -> Predictor:
         def answer(start: int) -> NDArray[np.float32]:
             return np.asarray(run(images[start : start + step], lines).numpy())
 
-        with ThreadPoolExecutor(processor.cores()) as pool:
+        with ThreadPoolExecutor(cores.count()) as pool:
             return np.concatenate(list(pool.map(answer, range(0, len(images), step))))
 
     return predict
