@@ -98,6 +98,8 @@ remote = .venv-remote/bin/python -P -m dvc
 
 image: setup ## Build the image that stages run in; with SERVE=1 the server's [LOCK=... BASE=... BUILD_FLAGS=... ENGINE=podman]
 ifdef SERVE
+	@[ -f models/model.keras ] || { \
+		echo "models/model.keras: expected a trained model, found no file; run \`make repro\`" >&2; exit 2; }
 	@builder=docker && { [ "$$STAGE_ENGINE" != podman ] || builder=podman; } && $(call split,STAGE_BUILD_FLAGS) && \
 	export LOCK=requirements.lock stages="$$(LOCK=requirements.lock; $(tag))" && \
 	{ $$builder image inspect "$$stages" >/dev/null 2>&1 || "$(MAKE)" image SERVE=; } && \

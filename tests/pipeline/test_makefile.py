@@ -175,8 +175,8 @@ def test_the_lock_of_the_gpu_is_installed_where_it_is_asked_for(place: Path) -> 
 
 
 def short_names() -> list[str]:
-    [names] = re.findall(r"^TYPED := (.*)", (ROOT / "Makefile").read_text(), re.M)
-    return names.split()
+    found = re.search(r"^TYPED := (.*)", (ROOT / "Makefile").read_text(), re.M)
+    return found[1].split() if found else []
 
 
 @pytest.mark.fault(260)
@@ -218,3 +218,15 @@ def test_the_flags_of_a_build_reach_the_images_of_single_stages(place: Path) -> 
     (place / ".venv/bin/python").write_text(STAND_IN + 'echo "<$STAGE_BUILD_FLAGS>" >>"$RECORD"\n')
     make(place, "repro", "BUILD_FLAGS=--network=host")
     assert "<--network=host>" in (place.parent / "record").read_text()
+
+
+@pytest.mark.fault(265)
+def test_without_a_model_no_image_of_the_server_is_built(place: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        make(place, "image", "SERVE=1")
+    line = "models/model.keras: expected a trained model, found no file; run `make repro`\n"
+    assert caught.value.stderr.startswith(line)
+    assert "docker" not in (place.parent / "record").read_text()
+    (place / "models").mkdir()
+    (place / "models/model.keras").touch()
+    assert "serve.Dockerfile" in str(make(place, "image", "SERVE=1"))
