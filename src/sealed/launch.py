@@ -51,7 +51,7 @@ def launch(of: Address, words: str | None = None, *, publishes: bool = True) -> 
         starter = caller.find()
         terms = room.Terms(rooms, engine.discard, binding=chosen.hides)
         with _telling(stage, of), room.opened(stage, of.root, terms, starter) as bare:
-            kept = checkpoints.opened(stage, bare, chosen.image, of.root) if publishes else None
+            kept = _checkpoints(stage, bare, chosen, of) if publishes else None
             turn, seen = _turn(stage, words, bare), command.seen(chosen, bare)
             made = bare._replace(turn=turn, kept=kept, seen=seen, peer=not publishes)
             if made.done == 0:
@@ -67,6 +67,10 @@ def launch(of: Address, words: str | None = None, *, publishes: bool = True) -> 
                 _say_what_it_did_without(last_words, stage, made, of, code)
             elif starter:
                 room.keep(made, stage, starter)
+
+
+def _checkpoints(stage: Stage, made: Room, chosen: Engine, of: Address) -> Path | None:
+    return checkpoints.opened(stage, made, chosen.image, of.root, os.environ)
 
 
 def _become_a_plain_shell(words: str, of: Address) -> NoReturn:

@@ -67,8 +67,9 @@ class Stage(NamedTuple):
     @property
     def environment(self) -> tuple[str, ...]:
         """Names of variables that it sees where they are set."""
-        own = self.settings.environment + self.settings.peers
-        return own + NETWORK_VARIABLES * self.network
+        own = self.settings
+        names = own.environment + own.resources + own.peers
+        return names + NETWORK_VARIABLES * self.network
 
     @property
     def gpu(self) -> bool:
