@@ -45,6 +45,7 @@ def launch(of: Address, words: str | None = None, *, publishes: bool = True) -> 
         if not stage.sealed and words is not None:
             _become_a_plain_shell(words, of)
         delivery.require_reachable(stage, of.root)
+        delivery.recover(stage, of.root, place.known(of.root, os.environ))
         checkpoints.sweep(of.root)
         chosen = engine.choose(stage, of.root, os.environ)
         rooms = place.rooms(of.root, os.environ, hidden=chosen.hides, shared=chosen.is_job)
@@ -172,7 +173,7 @@ def _telling(stage: Stage, of: Address) -> Iterator[None]:
 def _publish(stage: Stage, made: Room, of: Address, starter: Process | None) -> None:
     """Put the outs into the workspace, if they are whole and it still holds what they are of."""
     checkpoints.note(stage, made)
-    with delivery.delivered(made, stage, of.root, place.known(of.root, os.environ)) as put:
+    with delivery.delivered(made, stage, of.root) as put:
         if TURN in os.environ:  # until DVC, which has it open too, has recorded the stage
             fcntl.flock(int(os.environ[TURN]), fcntl.LOCK_EX)
             caller.require(starter)  # it may have been killed, which gave the turn away

@@ -174,6 +174,17 @@ def _is_elsewhere(folder: Path) -> bool:
     return of != [_machine()] and folder.stat().st_mtime > time.time() - MONTH
 
 
+def is_in_use(folder: Path) -> bool:
+    """Tell whether the launcher of a room still runs, on this machine or another one."""
+    try:
+        with _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            return _is_elsewhere(folder)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
 def _sweep(rooms: Path, discard: Callable[[Path], None]) -> None:
     for folder in rooms.iterdir():
         with suppress(OSError), _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
