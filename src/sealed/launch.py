@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from sealed import address, caller
+from sealed import address, caller, stderr
 from sealed.address import Address
 from sealed.caller import Process
 from sealed.engines import command, engine, process
@@ -255,6 +255,7 @@ def ended(of: Address | str, run: Callable[[], None]) -> int:
 
 def main() -> int:
     """Launch the stage that the command line names."""
+    stderr.forgive()
     peer = sys.argv[1:2] == [PEER]
     of = address.of_name(sys.argv[1 + peer] if sys.argv[1 + peer :] else "", Path.cwd())
     return ended(of, lambda: launch(of, publishes=not peer))
