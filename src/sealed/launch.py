@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -50,7 +50,8 @@ def launch(of: Address, words: str | None = None, *, publishes: bool = True) -> 
         chosen = engine.choose(stage, of.root, os.environ)
         rooms = place.rooms(of.root, os.environ, hidden=chosen.hides, shared=chosen.is_job)
         starter = caller.find()
-        terms = room.Terms(rooms, engine.discard, binding=chosen.hides)
+        leftovers = engine.Leftovers(partial(say, of))
+        terms = room.Terms(rooms, leftovers.discard, binding=chosen.hides)
         with _telling(stage, of), room.opened(stage, of.root, terms, starter) as bare:
             kept = _checkpoints(stage, bare, chosen, of) if publishes else None
             turn, seen = _turn(stage, words, bare), command.seen(chosen, bare)

@@ -24,6 +24,8 @@ from sealed.stage import Stage
 VARIABLE = "STAGE_CHECKPOINTS"  # the stage finds the folder's path here
 PUBLISHED = ".published"  # beside a folder: the MD5 of each out that was made from it
 
+NOT_A_NOTE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+
 
 def opened(
     stage: Stage, room: Room, image: str, root: Path, environ: Mapping[str, str]
@@ -80,7 +82,7 @@ def discard_others(room: Room) -> None:
 def sweep(root: Path) -> None:
     """Remove the folders, of all stages, whose outs dvc.lock names by now."""
     for note in _all(root).glob(f"*/*{PUBLISHED}"):
-        with suppress(StageError, OSError, ValueError, LookupError):  # what cannot be told lives on
+        with suppress(StageError, OSError, *NOT_A_NOTE):  # what cannot be told lives on
             noted = json.loads(note.read_bytes())
             outs = lock.outputs_of(Address(root, *noted["stage"]))
             named = {out.path: out.content.md5 for out in outs}
