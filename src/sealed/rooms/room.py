@@ -79,6 +79,17 @@ class Room(NamedTuple):
         """A folder for what can be made again, the same for all rooms."""
         return self.folder.parent.parent / "cache"
 
+    def hold(self, path: Path) -> None:
+        """Make an empty file that another one is mounted over, and which the stage did not write.
+
+        `path` is relative to the project.
+        """
+        place = self.path / path
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.touch()
+            self.given[str(path)] = _state(place)
+
 
 class Terms(NamedTuple):
     """What an engine asks of a room."""
@@ -244,6 +255,11 @@ def files(room: Path) -> Files:
     for folder, folders, names in os.walk(room):
         folders[:] = [name for name in folders if name not in answers.IGNORED]
         for name in names + [name for name in folders if Path(folder, name).is_symlink()]:
-            status = Path(folder, name).lstat()
-            found[str(Path(folder, name).relative_to(room))] = (status.st_ino, status.st_mtime_ns)
+            path = Path(folder, name)
+            found[str(path.relative_to(room))] = _state(path)
     return found
+
+
+def _state(path: Path) -> tuple[int, int]:
+    status = path.lstat()
+    return status.st_ino, status.st_mtime_ns
