@@ -22,6 +22,7 @@ from sealed.address import Address
 from sealed.caller import Process
 from sealed.engines import command, engine, process
 from sealed.engines.engine import Engine
+from sealed.engines.process import SIGNALS
 from sealed.errors import SIGNALLED, StageError
 from sealed.jobs.turn import TURN
 from sealed.rooms import checkpoints, delivery, inputs, inspection, place, restoration, room
@@ -31,7 +32,6 @@ from sealed.violation import EDITED, Finding
 from sealed.watch import audit, told
 
 PEER = "--peer"
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Code = Callable[[], list[Finding]]  # what `sealed check` says of the stage, looked up once
 
 
