@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from sealed.engines import bwrap, environment, given, gpu, mounts, slurm
+from sealed.engines import answer, bwrap, environment, given, gpu, mounts, slurm
 from sealed.engines.engine import Engine
 from sealed.errors import StageError
 from sealed.rooms import answers, checkpoints
@@ -29,6 +29,7 @@ PROGRAMS = (  # by which a user's programs and their libraries are found
     *("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV"),
     *("PYTHONPATH", "R_HOME", "R_LIBS", "R_LIBS_USER", "JAVA_HOME"),
 )
+STARTS = ("LD_LIBRARY_PATH", "PYTHONHOME")  # without which a Python of a cluster may not start
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")  # one file; which is read is the library's
 
 
@@ -115,12 +116,21 @@ def _program(python: str, stage: Stage, room: Room) -> list[str]:
 def _programs(stage: Stage, python: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what finds programs and their libraries: the user's, or for a script our Python."""
     if stage.script:
-        return {"PATH": f"{python.parent}:{os.defpath}"}
+        return {"PATH": f"{python.parent}:{os.defpath}"} | _to_start(python, environ)
     found = {name: environ[name] for name in PROGRAMS if environ.get(name)}
     if stage.python:
         found["PATH"] = f"{python.parent}:{found.get('PATH', os.defpath)}"
         found["VIRTUAL_ENV"] = str(python.parent.parent)
     return found
+
+
+def _to_start(python: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables without which a Python does not start, where it needs them."""
+    found = {name: environ[name] for name in STARTS if environ.get(name)}
+    if not found:
+        return {}
+    command = (str(python), "-S", "-c", "")
+    return found if answer.ask(*command, advice="run it again", environ={}).returncode else {}
 
 
 def _always(stage: Stage) -> dict[str, str]:

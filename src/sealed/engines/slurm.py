@@ -39,7 +39,7 @@ ASKING = (  # the options by which a stage may ask for resources; others would b
 )
 KEPT = (  # of the user's variables, for Slurm's programs; sbatch has its own, SBATCH_*
     *("PATH", "LD_LIBRARY_PATH", "HOME", "USER", "LOGNAME", "SLURM_CONF", "SLURM_JWT"),
-    "PYTHONDONTWRITEBYTECODE",
+    *("PYTHONHOME", "PYTHONDONTWRITEBYTECODE"),
 )
 NOT_KEPT = ("SBATCH_ARRAY_INX", "SBATCH_CLUSTERS", "SBATCH_GET_USER_ENV", "SBATCH_WAIT")
 SCRIPT = """\
