@@ -186,6 +186,7 @@ def _publish(stage: Stage, made: Room, of: Address, starter: Process | None) -> 
             raise StageError(line, found=[_edited(*one.partition(": ")) for one in found])
         _ignore_signals()  # publishing takes milliseconds, and is whole or not at all
         put()
+    restoration.note(stage, of.root)
     checkpoints.discard_others(made)
 
 
@@ -196,14 +197,17 @@ def _edited(path: str, _: str, key: str) -> Finding:
 
 @contextmanager
 def _restoring(of: Address) -> Iterator[None]:
-    """On failure bring back the outs that DVC has deleted, where it is DVC that runs the stage."""
+    """On failure bring back the outs that DVC has deleted, where it is DVC that runs the stage.
+
+    What could not be is added to the reason, which comes first.
+    """
     try:
         yield
-    except BaseException:
+    except BaseException as reason:
         _ignore_signals()
         if "DVC_STAGE" in os.environ:
             for line in restoration.restore(of):
-                say(of, line)
+                reason.add_note(line)
         raise
 
 
@@ -241,17 +245,19 @@ def _ignore_signals() -> None:
 
 
 def ended(of: Address | str, run: Callable[[], None]) -> int:
-    """Run; say in one line what went wrong, and return the exit status."""
+    """Run; say what went wrong, what could not be brought back last; return the exit status."""
     try:
         run()
-    except StageError as reason:
-        say(of, str(reason))
-        return reason.status
-    except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        say(of, f"{error}{'; free some space and run it again' if full else ''}")
-        return 2
+    except (StageError, OSError) as reason:
+        for line in [_why(reason), *getattr(reason, "__notes__", [])]:
+            say(of, line)
+        return reason.status if isinstance(reason, StageError) else 2
     return 0
+
+
+def _why(reason: StageError | OSError) -> str:
+    full = isinstance(reason, OSError) and reason.errno in {errno.ENOSPC, errno.EDQUOT}
+    return f"{reason}{'; free some space and run it again' if full else ''}"
 
 
 def main() -> int:
