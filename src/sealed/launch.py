@@ -45,7 +45,8 @@ def launch(of: Address, words: str | None = None, *, publishes: bool = True) -> 
         if not stage.sealed and words is not None:
             _become_a_plain_shell(words, of)
         delivery.require_reachable(stage, of.root)
-        delivery.recover(stage, of.root, place.known(of.root, os.environ))
+        if publishes:
+            delivery.recover(stage, of.root, place.known(of.root, os.environ))
         checkpoints.sweep(of.root)
         chosen = engine.choose(stage, of.root, os.environ)
         rooms = place.rooms(of.root, os.environ, hidden=chosen.hides, shared=chosen.is_job)

@@ -11,7 +11,7 @@ Beside the place `out`, for the sandbox ROOM:
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -115,17 +115,14 @@ def _rename(fresh: dict[Path, Path]) -> None:
         for place, path in fresh.items():
             done.append(path.rename(place))
     except OSError:
-        _put_back(old, done)
+        for place in done:
+            place.rename(fresh[place])
+        for place, path in old.items():
+            path.rename(place)
         raise
-    for path in [path.rename(path.with_suffix(GONE)) for path in old.values()]:
-        _remove(path)
-
-
-def _put_back(old: dict[Path, Path], done: list[Path]) -> None:
-    for place in done:
-        _remove(place)
-    for place, path in old.items():
-        path.rename(place)
+    with suppress(OSError):  # the next run deletes what is left
+        for path in [path.rename(path.with_suffix(GONE)) for path in old.values()]:
+            _remove(path)
 
 
 def _remove(path: Path) -> None:
