@@ -7,7 +7,7 @@ asked of a shell, `/bin/sh` does.
 import os
 import sys
 
-from sealed import address, launch
+from sealed import address, launch, stderr
 
 SH = "/bin/sh"
 
@@ -19,6 +19,7 @@ def main() -> int:
     if not asked or not {"DVC_STAGE", "DVC_ROOT"} & os.environ.keys():
         os.environ["SHELL"] = SH
         os.execv(SH, [SH, *words])  # noqa: S606
+    stderr.forgive()
     name = os.environ.get("DVC_STAGE", words[1])
     return launch.ended(name, lambda: launch.launch(address.of_command(os.environ), words[1]))
 

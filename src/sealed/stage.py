@@ -41,7 +41,7 @@ class Stage(NamedTuple):
     @property
     def slug(self) -> str:
         """Its address as the name of a file."""
-        return re.sub(r"[^\w.@-]", "-", self.address)
+        return slug(self.address)
 
     @property
     def script(self) -> str:
@@ -67,8 +67,9 @@ class Stage(NamedTuple):
     @property
     def environment(self) -> tuple[str, ...]:
         """Names of variables that it sees where they are set."""
-        own = self.settings.environment + self.settings.peers
-        return own + NETWORK_VARIABLES * self.network
+        own = self.settings
+        names = own.environment + own.resources + own.peers
+        return names + NETWORK_VARIABLES * self.network
 
     @property
     def gpu(self) -> bool:
@@ -158,6 +159,11 @@ def _require_sealable(stage: Stage) -> None:
 def _record(path: str, file: str, name: str, wdir: str) -> str:
     """Return a record's path in the project; like an out's it is written from the stage's wdir."""
     return str(PurePosixPath(wdir) / inside(file, name, "meta.sealed.records", path))
+
+
+def slug(address: str) -> str:
+    """Return the address of a stage as the name of a file."""
+    return re.sub(r"[^\w.@-]", "-", address)
 
 
 def _leaves(path: str) -> bool:

@@ -127,8 +127,8 @@ def test_a_signal_that_python_loses_ends_the_stage_all_the_same(
                 process._wait(child, None)
         finally:
             child.kill()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, launch.SIGNALS)
-            for number in launch.SIGNALS:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, process.SIGNALS)
+            for number in process.SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.signal(signal.SIGTERM, before)

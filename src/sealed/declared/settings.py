@@ -13,6 +13,7 @@ class Settings(NamedTuple):
 
     network: bool = False
     environment: tuple[str, ...] = ()  # names of variables that the stage sees where they are set
+    resources: tuple[str, ...] = ()  # more such names, of what changes no result: memory, a node
     peers: tuple[str, ...] = ()  # ... and where one is, others run it too, over the network
     read_only: tuple[str, ...] = ()  # absolute paths outside the project, `~` too: it may read them
     gpu: bool = False  # may ask for one; it runs without where there is none
