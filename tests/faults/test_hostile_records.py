@@ -178,7 +178,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     [
         ("params.yaml", LAUGHS, "more than 1000000 values"),
         ("dvc.yaml", b"stages: {fetch: {deps:", "expected plain YAML"),
-        ("dvc.lock", b"1" * 10_000_000, "more than"),
+        ("dvc.lock", b"1" * 10_000_000, "Exceeds the limit"),
         ("metrics/spread.json", b'{"n": 1, "sd": 0.1, "params_digest": ""}', "n: expected a whole"),
         ("metrics/predictions.csv", b"\xff", "expected a table, found"),
         ("metrics/evaluation.json", b'{"accuracy": NaN}', "expected JSON, found a number that is"),
