@@ -1,10 +1,11 @@
-"""Run a command of one stage, sealed: `python -m sealed.launch NAME`, in the folder of dvc.yaml.
+"""Run a command of one stage, sealed: `python -m sealed.launch NAME`, anywhere in the project.
 
 `--peer NAME` runs it beside another run of the same stage that publishes, and publishes nothing.
 
 Exit status: 0; that of the stage; 2 where the stage was refused; 128 + n for signal n.
 """
 
+import argparse
 import errno
 import fcntl
 import os
@@ -20,6 +21,7 @@ from typing import NoReturn
 from sealed import address, caller
 from sealed.address import Address
 from sealed.caller import Process
+from sealed.check.root import find
 from sealed.engines import command, engine, process
 from sealed.engines.engine import Engine
 from sealed.errors import SIGNALLED, StageError
@@ -250,9 +252,16 @@ def ended(of: Address | str, run: Callable[[], None]) -> int:
 
 def main() -> int:
     """Launch the stage that the command line names."""
-    peer = sys.argv[1:2] == [PEER]
-    of = address.of_name(sys.argv[1 + peer] if sys.argv[1 + peer :] else "", Path.cwd())
-    return ended(of, lambda: launch(of, publishes=not peer))
+    parser = argparse.ArgumentParser(prog="sealed.launch", description="Run one stage, sealed.")
+    parser.add_argument("stage", metavar="STAGE", help="its name in dvc.yaml")
+    parser.add_argument(PEER, action="store_true", help="publish nothing: another run does")
+    options = parser.parse_args()
+
+    def run() -> None:
+        of = address.of_name(options.stage, find(Path.cwd()))
+        launch(of, publishes=not options.peer)
+
+    return ended(options.stage, run)
 
 
 if __name__ == "__main__":
