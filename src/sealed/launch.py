@@ -22,6 +22,7 @@ from sealed import address, caller
 from sealed.address import Address
 from sealed.caller import Process
 from sealed.check.root import find
+from sealed.declared import settings
 from sealed.engines import command, engine, process
 from sealed.engines.engine import Engine
 from sealed.errors import SIGNALLED, StageError
@@ -98,6 +99,8 @@ def _turn(stage: Stage, words: str | None, made: Room) -> str:
 
 def _say_what_is_special(stage: Stage, chosen: Engine, of: Address) -> None:
     say(of, str(chosen))
+    for key in stage.misplaced:
+        say(of, f"warning: {stage.file}: {stage.name}: {settings.explained(key)}")
     found = [out for out in stage.persistent if (of.root / out).exists()]
     if found:
         say(of, f"{', '.join(found)}: `persist`, so it finds what its last run left there")

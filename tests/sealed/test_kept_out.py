@@ -222,3 +222,11 @@ def test_what_a_stage_caches_no_other_stage_reads(project: Project) -> None:
         assert project.read("one.txt") == found
     assert project.run("two-a1b2").returncode == 0
     assert project.read("two-a1b2.txt") == "[]"
+
+
+@pytest.mark.fault(226)
+def test_a_stage_warns_of_a_setting_that_nobody_reads(project: Project) -> None:
+    done = project.stage("copy", meta={"checkpoints": True}).run("copy")
+    line = "`meta: {checkpoints: ...}` has no effect; write `meta: {sealed: {checkpoints: ...}}`"
+    assert done.returncode == 0
+    assert f"sealed copy: warning: dvc.yaml: copy: {line}\n" in done.stderr
