@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from sealed.engines import engine
 from sealed.errors import StageError
 from sealed.watch import told
 
@@ -35,6 +36,8 @@ def run(words: list[str]) -> NoReturn:
     argv = [dvc, *words]
     if getattr(ours, "jobs", None) is not None:
         argv = _side_by_side(argv, ours.jobs)
+    if words[:1] == ["repro"] or words[:2] == ["exp", "run"]:
+        engine.require(os.environ)  # before DVC deletes the outputs of a stage
     if ours.violations is not None:
         _begin(ours.violations)
     os.environ["SHELL"] = str(launcher())
