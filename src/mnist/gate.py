@@ -11,7 +11,17 @@ from mnist.errors import UserError, run
 from mnist.params import read
 from mnist.params.gate import GateParams
 
+MODEL = Path("models/model.keras")
 EVALUATION = Path("metrics/evaluation.json")
+
+
+def require_model(path: Path = MODEL) -> None:
+    """Raise UserError where no model is here: the metrics are then those that git has."""
+    if not path.exists():
+        raise UserError(
+            f"{path}: expected the model that {EVALUATION} is of, found no such file; run "
+            "`make repro`, or `make pull` if a DVC remote has it"
+        )
 
 
 def accuracy(path: Path = EVALUATION) -> float:
@@ -20,7 +30,7 @@ def accuracy(path: Path = EVALUATION) -> float:
         found = json.loads(path.read_bytes())
         value = found["accuracy"] if isinstance(found, dict) else None
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run `dvc repro`") from None
+        raise UserError(f"{path}: no such file; run `make repro`") from None
     except (OSError, ValueError, KeyError, RecursionError) as error:
         reason = " ".join(f"{type(error).__name__} {error}".split())
         raise UserError(_unfit(path, reason)) from None
@@ -30,11 +40,12 @@ def accuracy(path: Path = EVALUATION) -> float:
 
 
 def _unfit(path: Path, found: str) -> str:
-    return f"{path}: expected an `accuracy` of 0 to 1, found {found}; delete it, run `dvc repro`"
+    return f"{path}: expected an `accuracy` of 0 to 1, found {found}; delete it, run `make repro`"
 
 
 def main() -> None:
     """Say in a line whether the model passes."""
+    require_model()
     least, found = read("gate", GateParams).minimum_accuracy, accuracy()
     if found < least:
         print(

@@ -1,10 +1,11 @@
-"""Run a command of one stage, sealed: `python -m sealed.launch NAME`, in the folder of dvc.yaml.
+"""Run a command of one stage, sealed: `python -m sealed.launch NAME`, anywhere in the project.
 
 `--peer NAME` runs it beside another run of the same stage that publishes, and publishes nothing.
 
 Exit status: 0; that of the stage; 2 where the stage was refused; 128 + n for signal n.
 """
 
+import argparse
 import errno
 import fcntl
 import os
@@ -20,6 +21,8 @@ from typing import NoReturn
 from sealed import address, caller, stderr
 from sealed.address import Address
 from sealed.caller import Process
+from sealed.check.root import find
+from sealed.declared import settings
 from sealed.engines import command, engine, process
 from sealed.engines.engine import Engine
 from sealed.engines.process import SIGNALS
@@ -103,6 +106,8 @@ def _turn(stage: Stage, words: str | None, made: Room) -> str:
 
 def _say_what_is_special(stage: Stage, chosen: Engine, of: Address) -> None:
     say(of, str(chosen))
+    for key in stage.misplaced:
+        say(of, f"warning: {stage.file}: {stage.name}: {settings.explained(key)}")
     found = [out for out in stage.persistent if (of.root / out).exists()]
     if found:
         say(of, f"{', '.join(found)}: `persist`, so it finds what its last run left there")
@@ -264,9 +269,16 @@ def _why(reason: StageError | OSError) -> str:
 def main() -> int:
     """Launch the stage that the command line names."""
     stderr.forgive()
-    peer = sys.argv[1:2] == [PEER]
-    of = address.of_name(sys.argv[1 + peer] if sys.argv[1 + peer :] else "", Path.cwd())
-    return ended(of, lambda: launch(of, publishes=not peer))
+    parser = argparse.ArgumentParser(prog="sealed.launch", description="Run one stage, sealed.")
+    parser.add_argument("stage", metavar="STAGE", help="its name in dvc.yaml")
+    parser.add_argument(PEER, action="store_true", help="publish nothing: another run does")
+    options = parser.parse_args()
+
+    def run() -> None:
+        of = address.of_name(options.stage, find(Path.cwd()))
+        launch(of, publishes=not options.peer)
+
+    return ended(options.stage, run)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ class Stage(NamedTuple):
     outside: tuple[str, ...] = ()  # deps elsewhere on this machine: `/...` or `../...`
     remote: tuple[str, ...] = ()  # deps and outs that are URLs
     settings: Settings = NONE
+    misplaced: tuple[str, ...] = ()  # our settings that stand in `meta` itself, without effect
     sealed: bool = True
     peered: bool = False  # others run it at the same time, and they talk over the network
 
@@ -136,6 +137,7 @@ def of(found: dict[str, Any]) -> Stage:
         persistent=tuple(path for path in local if outs[path]["persist"]),
         outside=tuple(path for path in deps if _leaves(path)),
         remote=tuple(path for path in [*found["deps"], *outs] if "://" in path),
+        misplaced=settings.misplaced(found["meta"]) if sealed else (),
         sealed=sealed,
         settings=read._replace(records=tuple(records)),
     )

@@ -15,6 +15,7 @@ MODULE: Final = "module undeclared"
 NETWORK: Final = "network refused"
 DEP_MISSING: Final = "dep missing"
 DEP_UNUSED: Final = "dep unused"
+SETTING: Final = "setting ignored"
 Kind = Literal[
     "undeclared read",
     "undeclared write",
@@ -27,6 +28,7 @@ Kind = Literal[
     "network refused",
     "dep missing",
     "dep unused",
+    "setting ignored",
 ]
 
 

@@ -44,7 +44,6 @@ def test_a_value_is_what_dvc_takes_it_for(text: str) -> None:
         (b"[" * 100_000, "more than 100 levels"),
         (b"[" * 150 + b"]" * 150, "more than 100 levels"),
         (b"&a [*a]", "more than 100 levels"),
-        (b"x" * 1_000_001, "more than 1000000 bytes"),
     ],
 )
 def test_what_is_no_plain_document_is_refused_soon(content: bytes, reason: str) -> None:
@@ -53,3 +52,16 @@ def test_what_is_no_plain_document_is_refused_soon(content: bytes, reason: str) 
         document.parse(content)
     assert "\n" not in str(refused.value)
     assert time.monotonic() - begin < 20
+
+
+@pytest.mark.fault(220)
+def test_a_long_document_is_read() -> None:
+    assert document.parse(b"#" * 2_000_000 + b"\na: 1") == {"a": 1}
+
+
+@pytest.mark.fault(220)
+def test_only_aliases_make_too_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document, "MOST_VALUES", 10)
+    assert document.parse(b"[1,1,1,1,1,1,1,1,1,1,1,1]") == [1] * 12
+    with pytest.raises(ValueError, match=r"more than \d+ values once its aliases are written out"):
+        document.parse(b"a: &a [1,1,1,1,1,1,1,1,1]\nb: [*a,*a,*a,*a,*a,*a]")

@@ -19,6 +19,7 @@ case "$*" in
 -c*) echo 3.11 ;;
 *"sealed.engines.image tag"*) echo "the tag" ;;
 *"sealed.engines.image lock"*) echo "a lock" ;;
+*"$REFUSED"*) [ -z "$REFUSED" ] || exit 2 ;;
 esac
 """
 PYTHON = ["python", "-P", "-m"]
@@ -230,3 +231,34 @@ def test_without_a_model_no_image_of_the_server_is_built(place: Path) -> None:
     (place / "models").mkdir()
     (place / "models/model.keras").touch()
     assert "serve.Dockerfile" in str(make(place, "image", "SERVE=1"))
+
+
+def refused(place: Path, part: str, *words: str) -> list[str]:
+    """Run make with a program that ends with 2; return which modules and programs it started."""
+    with pytest.raises(subprocess.CalledProcessError):
+        make(place, *words, REFUSED=part)
+    started = (place.parent / "record").read_text().split("\0\n\0")[:-1]
+    names = [line.split("\0") for line in started if "\0-c\0" not in line]
+    return [words[3] if words[0] == "python" else words[0] for words in names]
+
+
+@pytest.mark.fault(222)
+def test_retrain_needs_no_outputs_and_a_damaged_one_still_fails(place: Path) -> None:
+    started = make(place, "verify", "RETRAIN=1")
+    assert [words[3:5] for words in started] == [
+        ["sealed.verify", "--allow-missing"],
+        ["review", "retrain"],
+    ]
+    (place.parent / "record").unlink()
+    assert refused(place, "sealed.verify", "verify", "RETRAIN=1") == ["sealed.verify", "review"]
+    assert make(place, "verify")[-1] == [*PYTHON, "sealed.verify"]
+
+
+@pytest.mark.fault(223)
+def test_repro_checks_what_it_is_told_before_it_changes_anything(place: Path) -> None:
+    words = ["repro", "RECIPE=fast", "ENGINE=docker", "DVC_FLAGS=--force"]
+    assert refused(place, "sealed.ready", *words) == ["sealed.ready"]
+    (place.parent / "record").unlink()
+    started = [words[3] if words[0] == "python" else words[0] for words in make(place, *words)]
+    order = ["sealed.ready", "recipe", "mnist.params", "docker", "dvc", "mnist.gate"]
+    assert [name for name in dict.fromkeys(started) if name in order] == order

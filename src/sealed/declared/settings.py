@@ -45,6 +45,18 @@ def read(where: str, meta: Any) -> Settings:
     return Settings(**{key: _value(where, key, kinds[key], entry[key]) for key in entry})
 
 
+def misplaced(meta: Any) -> tuple[str, ...]:
+    """Return our keys that stand directly in a stage's `meta`, where nobody reads them."""
+    if not isinstance(meta, dict):
+        return ()
+    return tuple(key for key in Settings.__annotations__ if key in meta)
+
+
+def explained(key: str) -> str:
+    """Return what to do about such a key."""
+    return f"`meta: {{{key}: ...}}` has no effect; write `meta: {{sealed: {{{key}: ...}}}}`"
+
+
 def _value(where: str, key: str, kind: Any, value: Any) -> Any:
     if kind is bool and isinstance(value, bool):
         return value

@@ -69,16 +69,32 @@ class Engine(NamedTuple):
         return f"{where} ({self.reason})"
 
 
-def choose(stage: Stage, root: Path, environ: Mapping[str, str]) -> Engine:
-    """Choose by STAGE_ENGINE; unset: a container if one can be had now, else bwrap, else the host.
+def require(environ: Mapping[str, str]) -> None:
+    """Raise StageError where STAGE_ENGINE names no engine, or one that does not work here."""
+    asked = _asked(environ)
+    if asked in CONTAINERS:
+        client.require(asked)
+    elif asked == bwrap.NAME:
+        bwrap.require()
+    elif asked == slurm.NAME:
+        slurm.require()
 
-    Raises StageError where the engine that was asked for cannot run the stage.
-    """
+
+def _asked(environ: Mapping[str, str]) -> str:
     asked = environ.get("STAGE_ENGINE", "")
     if asked not in {"", *ASKED_FOR}:
         raise StageError(
             f"STAGE_ENGINE: expected docker, podman, bwrap, host or slurm, found {asked!r}"
         )
+    return asked
+
+
+def choose(stage: Stage, root: Path, environ: Mapping[str, str]) -> Engine:
+    """Choose by STAGE_ENGINE; unset: a container if one can be had now, else bwrap, else the host.
+
+    Raises StageError where the engine that was asked for cannot run the stage.
+    """
+    asked = _asked(environ)
     allowed = _allowed(stage)
     local = _local(stage, environ)
     if asked and asked not in {*allowed, *(() if stage.image else (slurm.NAME,))}:

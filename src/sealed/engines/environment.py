@@ -1,6 +1,6 @@
 """A Python environment of a stage's own, made once for each content of its lock, and kept.
 
-`meta: {python: requirements-train.lock}`, a dep. It lies in the user's cache, below
+`meta: {sealed: {python: requirements-train.lock}}`, a dep. It lies in the user's cache, below
 sealed/environments, by a digest of the lock and the Python; a lock with hashes is held to them.
 """
 

@@ -84,10 +84,15 @@ class Ended(NamedTuple):
     entries: int  # files and folders in the room
 
 
-def options(stage: Stage, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what sbatch is asked for. Raises StageError where a stage cannot be a job here."""
+def require() -> None:
+    """Raise StageError where Slurm's client is not installed."""
     if shutil.which("sbatch") is None:
         raise StageError("sbatch: not on PATH; install Slurm's client, or unset STAGE_ENGINE")
+
+
+def options(stage: Stage, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what sbatch is asked for. Raises StageError where a stage cannot be a job here."""
+    require()
     if stage.peered:
         raise StageError(
             f"STAGE_ENGINE={NAME}: {stage.name} is one of several workers, a job has one; start "

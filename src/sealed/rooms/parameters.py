@@ -20,8 +20,6 @@ def load(path: Path, name: str) -> dict[str, Any]:
     """Read a params file, called `name`. Raises StageError where it is no plain mapping."""
     kind, reads = READERS.get(path.suffix.lower(), YAML)
     try:
-        if path.stat().st_size > document.MOST_BYTES:
-            raise ValueError(f"more than {document.MOST_BYTES} bytes")
         found = reads(path.read_bytes())
     except (OSError, ValueError, SyntaxError, RecursionError) as error:
         raise StageError(f"{name}: expected plain {kind}, found {error}") from None

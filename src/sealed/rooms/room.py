@@ -76,8 +76,9 @@ class Room(NamedTuple):
 
     @property
     def cache(self) -> Path:
-        """A folder for what can be made again, the same for all rooms."""
-        return self.folder.parent.parent / "cache"
+        """A folder for what can be made again, the same for all rooms of this stage alone."""
+        stage = self.folder.name.rsplit("-", 2)[0]  # without the machine and the random letters
+        return self.folder.parent.parent / "cache" / stage
 
     def hold(self, path: Path) -> None:
         """Make an empty file that another one is mounted over, and which the stage did not write.
