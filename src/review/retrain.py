@@ -21,6 +21,7 @@ from review.record import pipeline, predictions, provenance, readings, recipe, s
 from review.record.pipeline import Declared
 from review.record.predictions import Predictions
 from review.revision import workspace
+from review.revision.git import ask
 
 SETTINGS = (
     "[core]\n    analytics = false\n    no_scm = true\n[cache]\n    dir = cache\n    type = copy\n"
@@ -77,7 +78,9 @@ def take(root: Path, copy: Path) -> None:
 
     No clone: that would be of the whole repository, of which the project may be one folder.
     """
-    archive = _git(root, "archive", "--format=tar", "HEAD")
+    commit = _git(root, "rev-parse", "--verify", "HEAD^{commit}").decode().strip()
+    where = f"verify: RETRAIN=1 runs what git holds of {root}: git archive failed"
+    archive = ask(root, where, "archive", "--format=tar", commit)
     copy.mkdir()
     command = ["tar", "--extract", "--file=-"]
     subprocess.run(command, cwd=copy, input=archive, check=True)  # noqa: S603

@@ -1,5 +1,6 @@
 """What git says of a repository: names of commits, files, and why it says nothing."""
 
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -29,12 +30,46 @@ def is_shallow(root: Path) -> bool:
 
 
 def listed(root: Path, *arguments: str) -> list[str]:
-    """Return the paths that a git command lists, NUL after each; none where it fails."""
+    """Return the paths that a git command lists, NUL after each; none outside a repository.
+
+    Raises UserError where git fails in a repository.
+    """
     try:
         found = git(root, *arguments)
     except UserError:
         return []
+    if found.returncode and git(root, "rev-parse", "--git-dir").returncode == 0:
+        raise UserError(f"workspace: `git {arguments[0]}` failed ({reason(found)}); {remedy(root)}")
     return [path for path in found.stdout.decode(errors="replace").split("\0") if path]
+
+
+def ask(root: Path, where: str, *arguments: str) -> bytes:
+    """Return what git prints about a commit. Raises UserError, with what helps, where git fails.
+
+    It fails where the repository lacks an object: in a partial clone whose remote is unreachable,
+    say. That is never the same as a file that the commit does not have.
+    """
+    found = git(root, *arguments)
+    if found.returncode:
+        raise UserError(f"{where} ({reason(found)}); {remedy(root)}")
+    return found.stdout
+
+
+def remedy(root: Path) -> str:
+    """Say which command brings the objects that a repository lacks."""
+    names = git(root, "config", "--name-only", "--get-regexp", r"^remote\..*\.promisor$")
+    if found := names.stdout.decode(errors="replace").split("\n")[0]:
+        remote = shlex.quote(found.removeprefix("remote.").removesuffix(".promisor"))
+        return (
+            f"this is a partial clone: once its remote can be reached, run "
+            f"`git fetch --refetch --no-filter {remote}`, which brings all that is missing"
+        )
+    if is_shallow(root):
+        return WHOLE
+    return (
+        "the repository is damaged: `git fsck` lists what is missing, "
+        "`git fetch --refetch` brings what its remote has"
+    )
 
 
 def git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:

@@ -1,0 +1,101 @@
+"""A clone that lacks objects of git is never reviewed as if the files did not exist."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from review import retrain
+from review.errors import UserError
+from review.revision import committed
+from small_project import SmallProject
+from test_review import command
+
+WHAT_HELPS = "git fetch --refetch --no-filter origin"
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> SmallProject:
+    """Build a repository whose second commit reads fewer images right, and has other params."""
+    project = SmallProject(tmp_path / "upstream")
+    project.git("config", "uploadpack.allowFilter", "true")
+    project.repro(wrong={1})
+    project.commit()
+    project.params["train"]["learning_rate"] = 0.2
+    project.repro(wrong=set(range(20)))
+    project.commit()
+    return project
+
+
+def clone(upstream: SmallProject, *options: str) -> SmallProject:
+    copy = SmallProject.__new__(SmallProject)
+    copy.root = upstream.root.parent / "clone"
+    address = upstream.root.as_uri()  # a path alone would ignore the filter
+    subprocess.run(["git", "clone", "-q", *options, address, str(copy.root)], check=True)
+    return copy
+
+
+def review(project: SmallProject) -> subprocess.CompletedProcess[str]:
+    return command(project, "--base", "main~1", "--fail-on", "worse")
+
+
+@pytest.mark.fault(230)
+@pytest.mark.parametrize("omitted", ["blob:none", "tree:0", "blob:limit=1k"])
+def test_a_partial_clone_without_its_remote_is_refused_and_the_advice_helps(
+    upstream: SmallProject, omitted: str
+) -> None:
+    project = clone(upstream, f"--filter={omitted}")
+    away = upstream.root.rename(upstream.root.with_name("away"))
+    done = review(project)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("main~1 (")
+    assert "this is a partial clone" in done.stderr
+    assert f"`{WHAT_HELPS}`" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    away.rename(upstream.root)
+    subprocess.run(["bash", "-c", WHAT_HELPS], cwd=project.root, check=True)
+    upstream.root.rename(away)
+    done = review(project)
+    assert (done.returncode, done.stderr) == (1, "review: worse than the base (--fail-on worse)\n")
+    assert "of 100 test images 0 won, 19 lost" in done.stdout
+
+
+@pytest.mark.fault(230)
+def test_a_partial_clone_with_its_remote_is_reviewed(upstream: SmallProject) -> None:
+    done = review(clone(upstream, "--filter=blob:none"))
+    assert (done.returncode, done.stderr) == (1, "review: worse than the base (--fail-on worse)\n")
+
+
+@pytest.mark.fault(230)
+def test_a_damaged_repository_is_refused(upstream: SmallProject) -> None:
+    shown = ["git", "rev-parse", "main~1:metrics/predictions.csv"]
+    done = subprocess.run(shown, cwd=upstream.root, check=True, capture_output=True, text=True)
+    name = done.stdout.strip()
+    (upstream.root / ".git/objects" / name[:2] / name[2:]).unlink()
+    done = review(upstream)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "metrics/predictions.csv: git does not have its content (" in done.stderr
+    assert "`git fsck`" in done.stderr
+
+
+def test_a_file_outside_the_folder_of_the_project_is_read(upstream: SmallProject) -> None:
+    upstream.write("models/.keep", "")
+    upstream.git("add", "--force", "models/.keep")
+    upstream.commit()
+    revision = committed(upstream.root / "models", "HEAD", "HEAD")
+    assert revision.read("../src/split.py") == b"split = 1\n"
+    assert revision.read("./../src/split.py") == b"split = 1\n"
+    assert revision.read("../../../../src/split.py") is None
+    assert revision.read("../src/none.py") is None
+    assert revision.read("../src") is None
+    assert revision.read("./.keep") == b""
+
+
+@pytest.mark.fault(230)
+def test_what_was_never_fetched_is_not_trained_again(
+    upstream: SmallProject, tmp_path: Path
+) -> None:
+    project = clone(upstream, "--filter=blob:none", "--no-checkout")
+    upstream.root.rename(upstream.root.with_name("away"))
+    with pytest.raises(UserError, match=f"git archive failed .*`{WHAT_HELPS}`"):
+        retrain.take(project.root, tmp_path / "copy")
