@@ -6,7 +6,6 @@ nobody promises that they do not; 1 where they differ; 2 where the run itself fa
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from review.record import pipeline, predictions, provenance, readings, recipe, s
 from review.record.pipeline import Declared
 from review.record.predictions import Predictions
 from review.revision import workspace
-from review.revision.git import ask
+from review.revision.git import ask, environment_elsewhere
 
 SETTINGS = (
     "[core]\n    analytics = false\n    no_scm = true\n[cache]\n    dir = cache\n    type = copy\n"
@@ -94,7 +93,7 @@ def reproduce(copy: Path, environment: Path) -> None:
     site = copy / ".dvc/tmp/site-cache"
     site.mkdir(mode=0o700, parents=True)
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
-    variables = os.environ | {"DVC_SITE_CACHE_DIR": str(site)}
+    variables = environment_elsewhere() | {"DVC_SITE_CACHE_DIR": str(site)}
     if subprocess.run(command, cwd=copy, env=variables, check=False).returncode:  # noqa: S603
         raise UserError("verify: the pipeline failed in a clean copy; its own message is above")
 

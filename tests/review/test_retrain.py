@@ -259,3 +259,15 @@ def test_a_project_that_git_does_not_hold_is_told_with_the_reason(root: Path) ->
     assert f"{here}status failed (fatal: not a git repository" in said
     status, said = verify(root, PATH=str(root))
     assert (status, said) == (2, f"{here}status failed (there is no such program)")
+
+
+@pytest.mark.fault(231)
+def test_the_copy_is_no_part_of_the_repository_that_a_hook_is_in(root: Path) -> None:
+    """`make verify RETRAIN=1` before a push: a stage that asks git is not led to the clone."""
+    (root / "train.py").write_text(
+        f"{TRAIN}assert not {{'GIT_DIR', 'GIT_INDEX_FILE'}} & {{*os.environ}}\n"
+    )
+    run(root, sys.executable, "-m", "dvc", "repro", "-q")
+    commit(root)
+    places = {"GIT_DIR": str(root / ".git"), "GIT_INDEX_FILE": str(root / ".git/index")}
+    assert verify(root, **places)[0] == 0

@@ -237,3 +237,16 @@ def test_a_path_that_dvc_cannot_write_is_refused_before_its_queue_waits_for_ever
     done = command(project, 2)
     said = f"spread: DVC's queue needs a path of ASCII characters, found {project.root}; "
     assert (done.returncode, done.stderr) == (2, said + "move the project\n")
+
+
+@pytest.mark.fault(231)
+def test_an_experiment_is_not_led_to_the_repository_that_a_hook_is_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """DVC runs it in a folder of its own, which is another repository."""
+    monkeypatch.setenv("GIT_DIR", "/elsewhere/.git")
+    monkeypatch.setenv("GIT_INDEX_FILE", "/elsewhere/.git/index")
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "me")
+    found = experiments.environment()
+    assert not {"GIT_DIR", "GIT_INDEX_FILE"} & found.keys()
+    assert found["GIT_AUTHOR_NAME"] == "me"

@@ -1,5 +1,6 @@
 """What git says of a repository: names of commits, files, and why it says nothing."""
 
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -81,6 +82,15 @@ def git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         raise UserError("git: not found; a review needs it") from None
     except (OSError, ValueError) as error:
         raise UserError(f"git {arguments[0]}: {error}") from None
+
+
+def environment_elsewhere() -> dict[str, str]:
+    """Return the environment for a program that works in another repository than the caller's.
+
+    In its hooks git sets GIT_DIR, GIT_INDEX_FILE and others, which every git below would follow.
+    """
+    names = git(Path.cwd(), "rev-parse", "--local-env-vars").stdout.decode().split()
+    return {name: value for name, value in os.environ.items() if name not in names}
 
 
 def reason(failed: subprocess.CompletedProcess[bytes]) -> str:
