@@ -135,7 +135,7 @@ def require(revision: Revision) -> None:
         advice = f" (`dvc unfreeze {' '.join(frozen)}` first: frozen)" if frozen else ""
         raise UserError(
             f"{revision.name}: dvc.lock is not that of these files ({_list(found, '; ')}); "
-            f"run `dvc repro`{advice} and commit params.yaml, dvc.lock and metrics/ together"
+            f"run `dvc repro`{advice} and commit all that it changed, which `git status` lists"
         )
 
 
