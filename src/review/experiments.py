@@ -18,6 +18,15 @@ NO_WORKER = "Worker status: 0 active, 0 idle"
 LIVE = {"Running", "Queued"}
 STATES = LIVE | {"Failed", "Success", "Unknown"}
 ROUNDS = 5  # of taking back: workers go on meanwhile, what is killed takes a while to end
+_RUN_ALL = ("exp", "run", "--run-all")
+# At its end DVC lists the experiments that ran, but the list is always empty: leave it out.
+WITHOUT_LIST = """\
+import sys
+from dvc.cli import main
+from dvc.repo.experiments import Experiments
+Experiments._log_reproduced = lambda *_: None
+sys.exit(main(sys.argv[1:]))
+"""
 INTERRUPTED = (
     "spread: interrupted; what it had queued was taken back, nothing was written; "
     "if `dvc queue status` still shows what runs, `dvc queue stop --kill` ends all of it"
@@ -98,7 +107,7 @@ def _take_back(name: str) -> None:
 
 def _run_all(jobs: int) -> None:
     """Have DVC run its queue. Raises UserError where the workers of that are gone."""
-    words = _words("exp", "run", "--run-all", "--jobs", str(jobs))
+    words = [sys.executable, "-P", "-c", WITHOUT_LIST, *_RUN_ALL, "--jobs", str(jobs)]
     with subprocess.Popen(words, env=environment()) as dvc:  # noqa: S603
         try:
             said = _watch(dvc)

@@ -7,6 +7,7 @@ the seeds 1 to 5, which `dvc exp show` then lists, and writes what they gave to 
 import argparse
 import json
 import math
+import shlex
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,6 +92,28 @@ def _value(metrics: dict[str, Any], metric: str) -> float | None:
     return float(value) if is_number and math.isfinite(value) else None
 
 
+def _look_at_former(path: Path, seeds: int, params_digest: str, param: str, metric: str) -> None:
+    """Say that a record of something else will be replaced.
+
+    Raises UserError where the record is of the same, from more seeds: it would be lost.
+    """
+    try:
+        former = json.loads(path.read_text(encoding="utf-8"))
+        known = int(former["n"])
+    except (OSError, ValueError, TypeError, LookupError):
+        return
+    now = {"params_digest": params_digest, "param": param, "metric": metric}
+    if any(former.get(key) != value for key, value in now.items()):
+        said = f"spread: {path}: the record of {known} seeds of other params, or of another metric,"
+        print(f"{said} will be replaced", flush=True)
+    elif known > seeds:
+        raise UserError(
+            f"spread: {path}: expected {known} seeds or more, as in the record there, found "
+            f"{seeds}; ask for as many, name another file with --output, or run "
+            f"`rm {shlex.quote(str(path))}`"
+        )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train the recipe with several seeds, write what they gave."""
     parser = argparse.ArgumentParser(prog="review spread", description=__doc__)
@@ -108,10 +131,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     here, name = recipe.read(workspace(Path.cwd())), param.replace(":", ": ")
     if name not in here:
         raise UserError(f"spread: --param: expected a param that a stage declares, found {param}")
+    _look_at_former(options.output, seeds, digest(here, name), name, metric)
     experiment = f"spread-{digest(here, name)[:8]}"
     found = run_experiments(range(1, seeds + 1), experiment, param, metric, options.jobs)
     summary = summarize(found, here, name, metric)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     write(json.dumps(summary, indent=2) + "\n", options.output)
     spread = f"{metric} {summary['mean']:.4f} ± {summary['sd']:.4f}"
-    print(f"{spread} (sd of {seeds} seeds); see {options.output}")
+    print(f"{spread} (sd of {seeds} seeds); see {options.output} and `dvc exp show`")
