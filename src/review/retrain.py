@@ -6,6 +6,7 @@ nobody promises that they do not; 1 where they differ; 2 where the run itself fa
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -95,7 +96,18 @@ def reproduce(copy: Path, environment: Path) -> None:
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
     variables = environment_elsewhere() | {"DVC_SITE_CACHE_DIR": str(site)}
     if subprocess.run(command, cwd=copy, env=variables, check=False).returncode:  # noqa: S603
-        raise UserError("verify: the pipeline failed in a clean copy; its own message is above")
+        failed = "verify: the pipeline failed in a clean copy; its own message is above"
+        raise UserError(failed + _no_programs(copy))
+
+
+def _no_programs(folder: Path) -> str:
+    """Say that no program may run in a folder, where that is so; TMPDIR decided where it lies."""
+    if not os.statvfs(folder).f_flag & os.ST_NOEXEC:
+        return ""
+    return (
+        f". The copy is in {tempfile.gettempdir()}, where no program may run (mounted noexec): if "
+        "that is the reason, run `export TMPDIR=/var/tmp`, or name another folder, and try again"
+    )
 
 
 def snapshot(root: Path, promise: Promise = Promise()) -> Snapshot:  # noqa: B008  # a constant
