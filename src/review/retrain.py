@@ -222,5 +222,6 @@ def _git(root: Path, *arguments: str) -> bytes:
     except subprocess.CalledProcessError as failed:
         reason = " ".join(failed.stderr.decode(errors="replace").split())
     raise UserError(
-        f"verify: RETRAIN=1 runs what git holds of {root}: git {arguments[0]} failed ({reason})"
+        f"verify: RETRAIN=1 runs what git holds of {root}: git {arguments[0]} failed ({reason}); "
+        "it needs a clone of the project, with a commit"
     )

@@ -19,6 +19,7 @@ from review.errors import UserError
 from review.record import SPREAD, recipe
 from review.record.documents import flatten
 from review.revision import workspace
+from review.revision.git import git, reason
 from review.verdict.seeds import digest
 
 DECIMALS = 6
@@ -49,10 +50,7 @@ def run_experiments(
     Raises UserError, naming the seeds, where an experiment gave none.
     """
     names = {seed: f"{name}-{seed}" for seed in seeds}
-    if not str(here := Path.cwd()).isascii():  # DVC writes it as ASCII, and its queue never ends
-        raise UserError(
-            f"spread: DVC's queue needs a path of ASCII characters, found {here}; move the project"
-        )
+    _require_place(Path.cwd())
     experiments.run(name, {names[seed]: f"{param}={seed}" for seed in seeds}, jobs)
     found = values(experiments.show(), name, metric)
     missing = [names[seed] for seed in seeds if seed not in found]
@@ -61,6 +59,21 @@ def run_experiments(
             f"spread: no {metric} of {', '.join(missing)}; `dvc queue logs {missing[0]}` says why"
         )
     return {seed: found[seed] for seed in seeds}
+
+
+def _require_place(here: Path) -> None:
+    """Raise UserError where DVC cannot run experiments: at such a path, or without a commit."""
+    if not str(here).isascii():  # DVC writes it as ASCII, and its queue never ends
+        raise UserError(
+            f"spread: DVC's queue needs a path of ASCII characters, found {here}; move the project"
+        )
+    commit = git(here, "rev-parse", "--verify", "HEAD^{commit}")
+    if commit.returncode:
+        raise UserError(
+            f"spread: DVC runs experiments from a git commit, and {here} has none "
+            f"({reason(commit)}); run it in a clone of the project, or make a commit: "
+            "`git init && git add --all && git commit -m start`"
+        )
 
 
 def values(table: list[dict[str, Any]], name: str, metric: str) -> dict[int, float]:

@@ -258,7 +258,8 @@ def test_a_project_that_git_does_not_hold_is_told_with_the_reason(root: Path) ->
     assert (status, len(said.splitlines())) == (2, 1)
     assert f"{here}status failed (fatal: not a git repository" in said
     status, said = verify(root, PATH=str(root))
-    assert (status, said) == (2, f"{here}status failed (there is no such program)")
+    needs = "it needs a clone of the project, with a commit"
+    assert (status, said) == (2, f"{here}status failed (there is no such program); {needs}")
 
 
 @pytest.mark.fault(231)

@@ -118,6 +118,7 @@ def started(project: SmallProject, seeds: int, *words: str) -> subprocess.Popen[
         "PYTHONPATH": str(SOURCE),
         "DVC_SITE_CACHE_DIR": str(project.root / ".dvc/site"),
         "RUNS": str(runs(project)),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     heard = ("env", "--default-signal=INT")  # which a job in the background has ignored
     spread = [sys.executable, "-m", "review", "spread", "--seeds", str(seeds)]

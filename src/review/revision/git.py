@@ -20,9 +20,25 @@ def resolve(root: Path, name: str) -> str:
         return found.stdout.decode().strip()
     inside = git(root, "rev-parse", "--git-dir")
     if inside.returncode:
-        raise UserError(f"base: a review compares with what git holds: {reason(inside)}")
-    advice = f"; {WHOLE}" if is_shallow(root) else ""
-    raise UserError(f"base: expected a git revision, found {name!r} (none that git knows){advice}")
+        raise UserError(
+            f"base: a review compares with what git holds: {reason(inside)}; "
+            "get the project with `git clone` and review it there"
+        )
+    advice = WHOLE if is_shallow(root) else _instead(root, name)
+    raise UserError(
+        f"base: expected a git revision, found {name!r} (none that git knows); {advice}"
+    )
+
+
+def _instead(root: Path, name: str) -> str:
+    """Say what may be meant by a name that git does not know."""
+    pattern = f"refs/remotes/*/{name}"
+    found = git(root, "for-each-ref", "--format=%(refname:short)", pattern).stdout.decode().split()
+    if found:
+        return f"the remote has {found[0]!r}: give that as the base (with make, BASE={found[0]})"
+    return (
+        "`git branch --all` lists the branches that are here, `git fetch --all` brings the others"
+    )
 
 
 def is_shallow(root: Path) -> bool:
