@@ -19,7 +19,7 @@ from review.errors import UserError
 from review.record import SPREAD, recipe
 from review.record.documents import flatten
 from review.revision import workspace
-from review.revision.git import git, reason
+from review.revision.git import git, is_whole, reason, remedy
 from review.verdict.seeds import digest
 
 DECIMALS = 6
@@ -74,6 +74,8 @@ def _require_place(here: Path) -> None:
             f"({reason(commit)}); run it in a clone of the project, or make a commit: "
             "`git init && git add --all && git commit -m start`"
         )
+    if not is_whole(here):  # DVC would train with every seed, and lose the results
+        raise UserError(f"spread: DVC runs experiments in a whole clone only; {remedy(here)}")
 
 
 def values(table: list[dict[str, Any]], name: str, metric: str) -> dict[int, float]:

@@ -1,11 +1,12 @@
 """A clone that lacks objects of git is never reviewed as if the files did not exist."""
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from review import retrain
+from review import experiments, retrain, spread
 from review.errors import UserError
 from review.revision import committed
 from small_project import SmallProject
@@ -99,3 +100,24 @@ def test_what_was_never_fetched_is_not_trained_again(
     upstream.root.rename(upstream.root.with_name("away"))
     with pytest.raises(UserError, match=f"git archive failed .*`{WHAT_HELPS}`"):
         retrain.take(project.root, tmp_path / "copy")
+
+
+@pytest.mark.fault(238)
+@pytest.mark.parametrize("omission", ["--filter=blob:none", "--filter=tree:0", "--depth=1"])
+def test_seeds_are_not_trained_where_dvc_would_lose_the_results(
+    upstream: SmallProject, monkeypatch: pytest.MonkeyPatch, omission: str
+) -> None:
+    project = clone(upstream, omission)
+    monkeypatch.chdir(project.root)
+    started: list[str] = []
+    monkeypatch.setattr(experiments, "run", lambda name, *_: started.append(name))
+    monkeypatch.setattr(experiments, "show", list)
+    choices = ["--param=train.seed", "--metric=accuracy", "--seeds=2"]
+    with pytest.raises(UserError, match="DVC runs experiments in a whole clone only; ") as refused:
+        spread.main(choices)
+    assert started == []
+    helps = re.findall("`(git fetch .*?)`", str(refused.value))[0]
+    subprocess.run(["bash", "-c", helps], check=True)
+    with pytest.raises(UserError, match="no accuracy of"):
+        spread.main(choices)
+    assert len(started) == 1

@@ -72,6 +72,12 @@ def ask(root: Path, where: str, *arguments: str) -> bytes:
     return found.stdout
 
 
+def is_whole(root: Path) -> bool:
+    """Tell whether a repository has all commits, folders and files of HEAD's history."""
+    objects = git(root, "rev-list", "--objects", "--missing=print", "HEAD").stdout
+    return not is_shallow(root) and b"\n?" not in objects
+
+
 def remedy(root: Path) -> str:
     """Say which command brings the objects that a repository lacks."""
     names = git(root, "config", "--name-only", "--get-regexp", r"^remote\..*\.promisor$")
