@@ -121,3 +121,13 @@ def test_seeds_are_not_trained_where_dvc_would_lose_the_results(
     with pytest.raises(UserError, match="no accuracy of"):
         spread.main(choices)
     assert len(started) == 1
+
+
+@pytest.mark.fault(230)
+def test_an_index_that_git_cannot_read_is_refused(upstream: SmallProject) -> None:
+    """It may hold a conflict."""
+    (upstream.root / ".git/index").write_text("no index")
+    done = review(upstream)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("workspace: git cannot list its files (")
+    assert done.stderr.endswith("repair the repository until `git status` works\n")

@@ -47,16 +47,20 @@ def is_shallow(root: Path) -> bool:
 
 
 def listed(root: Path, *arguments: str) -> list[str]:
-    """Return the paths that a git command lists, NUL after each; none outside a repository.
+    """Return the paths that a git command lists, NUL after each; none outside a work tree.
 
-    Raises UserError where git fails in a repository.
+    Raises UserError where git fails in a work tree.
     """
     try:
         found = git(root, *arguments)
     except UserError:
         return []
-    if found.returncode and git(root, "rev-parse", "--git-dir").returncode == 0:
-        raise UserError(f"workspace: `git {arguments[0]}` failed ({reason(found)}); {remedy(root)}")
+    inside = git(root, "rev-parse", "--is-inside-work-tree") if found.returncode else None
+    if inside and inside.stdout.strip() == b"true":
+        raise UserError(
+            f"workspace: git cannot list its files ({reason(found)}); repair the repository until "
+            "`git status` works"
+        )
     return [path for path in found.stdout.decode(errors="replace").split("\0") if path]
 
 
