@@ -173,7 +173,7 @@ test-all: setup-dev ## All tests
 side_by_side = -n logical --maxprocesses 4 --dist loadfile
 
 bench: setup .venv-bench/torch ## This against its peers, in one run; with RECIPES=fast:10 recipes over seeds
-	@$(call split,$(if $(RECIPES),RECIPES,PARTS)) && \
+	@unset $$(git rev-parse --local-env-vars) && $(call split,$(if $(RECIPES),RECIPES,PARTS)) && \
 	.venv/bin/python benchmarks/$(if $(RECIPES),recipes,run).py "$${words[@]}"
 
 .venv-bench/torch: benchmarks/requirements.lock

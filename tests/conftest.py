@@ -1,6 +1,7 @@
 """What all tests keep to, and what those of sealed stages share."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,14 @@ from hypothesis import HealthCheck, settings
 
 from mnist.machine import cores
 from sealed_project import Project, on
+
+# git sets GIT_DIR, GIT_INDEX_FILE and others in its hooks; the `git` of a test would follow them
+# into the repository of whoever runs the tests
+_GIT_VARIABLES = ("git", "rev-parse", "--local-env-vars")
+for _name in subprocess.run(
+    _GIT_VARIABLES, check=True, capture_output=True, text=True
+).stdout.split():
+    os.environ.pop(_name, None)
 
 # a shared machine stalls for a second now and then, which is no fault of what is tested
 settings.register_profile(

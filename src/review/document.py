@@ -4,6 +4,7 @@ The same reader as DVC's own (ruamel.yaml, `safe`), so that a value is the same 
 `1e-4` and `5e-05` are numbers, `yes` is a text, `017` is seventeen.
 """
 
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,23 @@ def parse(content: bytes) -> Any:
     # without aliases, no file has more values than bytes: a long one is never refused
     _count(document, 0, {}, most=max(MOST_VALUES, len(content)))
     return document
+
+
+def as_dvc_writes(value: Any, *keys: str) -> Any:
+    """Return a value as it is read back once DVC has written it below these keys.
+
+    Its writer breaks a long text at blanks, of which all but one are lost where several meet.
+    """
+    document = value
+    for key in reversed(keys):
+        document = {key: document}
+    yaml, text = YAML(), StringIO()
+    yaml.default_flow_style = False
+    yaml.dump(document, text)
+    found = YAML(typ="safe").load(text.getvalue())
+    for key in keys:
+        found = found[key]
+    return found
 
 
 def _count(value: Any, depth: int, known: dict[int, int], *, most: int) -> int:
