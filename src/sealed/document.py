@@ -4,6 +4,8 @@ The same reader as DVC's own (ruamel.yaml, `safe`), so that a value is the same 
 `1e-4` and `5e-05` are numbers, `yes` is a text, `017` is seventeen.
 """
 
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 MOST_BYTES = 1_000_000
 MOST_VALUES = 1_000_000  # aliases written out: a few lines can stand for billions of values
 MOST_DEPTH = 100
+_DEEP = re.compile(rb"(?:[\[{]\s*){%d}" % (MOST_DEPTH + 1))  # the reader would take a second
+_DIGITS = f"a whole number of more than {sys.get_int_max_str_digits()} digits"
 
 
 def load(path: Path) -> Any:
@@ -26,6 +30,8 @@ def parse(content: bytes) -> Any:
     """Read a document. Raises ValueError with the reason in a line."""
     if len(content) > MOST_BYTES:
         raise ValueError(f"more than {MOST_BYTES} bytes")
+    if _DEEP.search(content):
+        raise ValueError(f"more than {MOST_DEPTH} levels")
     try:
         document = YAML(typ="safe").load(content.decode())
     except RecursionError:
@@ -35,7 +41,7 @@ def parse(content: bytes) -> Any:
         said = ", ".join(filter(None, (error.context, error.problem)))
         raise ValueError(" ".join(f"{said}{line}".split())) from None
     except (YAMLError, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise ValueError(" ".join(str(error).split())) from None
+        raise ValueError(reason(error)) from None
     _count(document, 0, {})
     return document
 
@@ -52,3 +58,11 @@ def _count(value: Any, depth: int, known: dict[int, int]) -> int:
         if known[id(value)] > MOST_VALUES:
             raise ValueError(f"more than {MOST_VALUES} values once its aliases are written out")
     return known[id(value)]
+
+
+def reason(error: Exception) -> str:
+    """Return in one line what a reader of YAML, JSON or TOML says, without advice on Python."""
+    if isinstance(error, RecursionError):
+        return "too many levels"
+    text = " ".join(str(error).split())
+    return _DIGITS if "set_int_max_str_digits" in text else text
