@@ -10,6 +10,7 @@ from PIL import Image
 
 from mnist import predict
 from mnist.errors import UserError
+from mnist.machine import processor
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *typed: str) -> None:
@@ -18,7 +19,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *typed: str) -> None:
     def start(**_: object) -> None:
         raise UserError("all of them are pictures")
 
-    monkeypatch.setattr(predict.processor, "prepare", start)
+    monkeypatch.setattr(processor, "prepare", start)
     monkeypatch.setattr(sys, "argv", ["predict", "--", *typed])
     predict.main()
 
