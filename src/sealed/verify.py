@@ -15,6 +15,7 @@ from sealed import content
 from sealed.content import Content, Read
 from sealed.errors import StageError
 from sealed.lock import LOCK, Output, cache_folder, is_stored, members, outputs, stored
+from sealed.quoting import printable
 
 NOTHING = "nothing"
 
@@ -131,7 +132,7 @@ def main() -> int:
         print(f"verify: {error}", file=sys.stderr)
         return 2
     for line in found:
-        print(f"verify: {line}", file=sys.stderr)
+        print(f"verify: {printable(line)}", file=sys.stderr)
     if not found:
         print(_summary(checked, Path.cwd()))
     return 1 if found else 0
