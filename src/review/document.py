@@ -5,7 +5,6 @@ The same reader as DVC's own (ruamel.yaml, `safe`), so that a value is the same 
 """
 
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ MOST_BYTES = 1_000_000
 MOST_VALUES = 1_000_000  # aliases written out: a few lines can stand for billions of values
 MOST_DEPTH = 100
 _DEEP = re.compile(rb"(?:[\[{]\s*){%d}" % (MOST_DEPTH + 1))  # the reader would take a second
-_DIGITS = f"a whole number of more than {sys.get_int_max_str_digits()} digits"
 
 
 def load(path: Path) -> Any:
@@ -65,4 +63,5 @@ def reason(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "too many levels"
     text = " ".join(str(error).split())
-    return _DIGITS if "set_int_max_str_digits" in text else text
+    longest = re.match(r"Exceeds the limit \((\d+) ", text)  # of int(), for a number in the text
+    return f"a whole number of more than {longest[1]} characters" if longest else text

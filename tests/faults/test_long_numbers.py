@@ -70,7 +70,7 @@ def test_a_long_number_is_named_as_that(tmp_path: Path, reader: str) -> None:
     with pytest.raises((MnistError, ReviewError, StageError, HTTPException)) as refused:
         READERS[reader](tmp_path)
     found = getattr(refused.value, "detail", str(refused.value))
-    assert "a whole number of more than 4300 digits" in found
+    assert "a whole number of more than 4300 characters" in found
     assert "set_int_max_str_digits" not in found
 
 
@@ -86,7 +86,9 @@ def test_a_data_set_with_a_long_number_is_told(tmp_path: Path) -> None:
             np.save(content, values)
             archive.writestr(f"{name}.npy", content.getvalue())
         archive.writestr("task.json", JSON)
-    with pytest.raises(MnistError, match="found a whole number of more than 4300 digits; delete"):
+    with pytest.raises(
+        MnistError, match="found a whole number of more than 4300 characters; delete"
+    ):
         dataset.load(path)
 
 
@@ -98,5 +100,5 @@ def test_a_checkpoint_with_a_long_number_is_passed_over(
     folder.mkdir()
     (folder / checkpoint.MANIFEST).write_text(JSON)
     assert checkpoint.load(tmp_path) is None
-    line = "warning: checkpoint step-00000001 is passed over: a whole number of more than 4300 di"
+    line = "warning: checkpoint step-00000001 is passed over: a whole number of more than 4300 ch"
     assert capsys.readouterr().err.startswith(line)

@@ -64,7 +64,10 @@ def test_a_model_below_the_gate_is_told_with_both_numbers(tmp_path: Path) -> Non
         (b'{"accuracy": 1.5}', "1.5"),
         (b'{"accuracy": null}', "None"),
         (b'{"accuracy": 1e999}', "inf"),
-        (b'{"accuracy": ' + b"9" * 5000 + b"}", "a whole number of more than 4300 digits; delete"),
+        (
+            b'{"accuracy": ' + b"9" * 5000 + b"}",
+            "a whole number of more than 4300 characters; delete",
+        ),
         (b"{}", "None"),
         (b"[0.97]", "None"),
         (b"\xff", "'utf-8' codec can't decode byte 0xff"),
