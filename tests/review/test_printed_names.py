@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from review import report, retrain
+from review import diff, page, report, retrain
 
 EVIL = "a\x1b]0;owned\x07\x9b31m\u202eb"
 SHOWN = "a�]0;owned��31m�b"
@@ -36,7 +36,7 @@ def test_the_page_is_named_without_what_a_terminal_obeys(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(report.diff, "make", lambda _: None)
-    monkeypatch.setattr(report.page, "write", lambda _: "x" * 2000)
+    monkeypatch.setattr(diff, "make", lambda _: None)
+    monkeypatch.setattr(page, "write", lambda _: "x" * 2000)
     report.main(["--base=main", f"--output={EVIL}.html"])
     assert capsys.readouterr().out.endswith(f"{SHOWN}.html: 2 kB, self-contained\n")
