@@ -32,7 +32,13 @@ def run(main: Callable[[], None]) -> None:
         _end("interrupted", 130)
 
 
-def _end(line: str, status: int = 2) -> NoReturn:
-    shown = (sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in line)
-    print("".join(shown), file=sys.stderr)
+def printable(text: object) -> str:
+    """Return a text as one line without the characters that a terminal obeys."""
+    return "".join(
+        sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(text)
+    )
+
+
+def _end(lines: str, status: int = 2) -> NoReturn:
+    print("\n".join(map(printable, lines.split("\n"))), file=sys.stderr)
     sys.exit(status)

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from mnist import document
 from mnist.errors import UserError, run
 from mnist.params import read
 from mnist.params.gate import GateParams
@@ -28,12 +29,11 @@ def accuracy(path: Path = EVALUATION) -> float:
     """Read the accuracy on the test set, 0 to 1. Raises UserError where there is none."""
     try:
         found = json.loads(path.read_bytes())
-        value = found["accuracy"] if isinstance(found, dict) else None
+        value = found.get("accuracy") if isinstance(found, dict) else None
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run `make repro`") from None
-    except (OSError, ValueError, KeyError, RecursionError) as error:
-        reason = " ".join(f"{type(error).__name__} {error}".split())
-        raise UserError(_unfit(path, reason)) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(_unfit(path, document.reason(error))) from None
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
         raise UserError(_unfit(path, f"{value!r:.80}"))
     return value

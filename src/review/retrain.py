@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from review.errors import UserError
+from review.quoting import printable
 from review.record import pipeline, predictions, provenance, readings, recipe, sources
 from review.record.pipeline import Declared
 from review.record.predictions import Predictions
@@ -59,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ):
         prefix = _git(root, "rev-parse", "--show-prefix").decode(errors="replace").strip("\n")
         names = ", ".join(entry[3:].removeprefix(prefix) for entry in edited.split("\0")[:-1])
-        print(f"verify: HEAD is verified, without what is not committed: {names}", file=sys.stderr)
+        line = f"verify: HEAD is verified, without what is not committed: {names}"
+        print(printable(line), file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         copy = Path(folder) / "copy"
         take(root, copy)
@@ -67,9 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         reproduce(copy, root / ".venv")
         after = snapshot(copy, promise)
     try:
-        print("verify: " + judge(before, after, promise))
+        print(printable(f"verify: {judge(before, after, promise)}"))
     except DifferentBytesError as found:
-        print(found, file=sys.stderr)
+        print(printable(found), file=sys.stderr)
         sys.exit(1)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from review import experiments
 from review.command import write
 from review.errors import UserError
+from review.quoting import printable
 from review.record import SPREAD, recipe
 from review.record.documents import flatten
 from review.revision import workspace
@@ -153,4 +154,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.output.parent.mkdir(parents=True, exist_ok=True)
     write(json.dumps(summary, indent=2) + "\n", options.output)
     spread = f"{metric} {summary['mean']:.4f} ± {summary['sd']:.4f}"
-    print(f"{spread} (sd of {seeds} seeds); see {options.output} and `dvc exp show`")
+    print(printable(f"{spread} (sd of {seeds} seeds); see {options.output} and `dvc exp show`"))

@@ -4,6 +4,7 @@ The same reader as DVC's own (ruamel.yaml, `safe`), so that a value is the same 
 `1e-4` and `5e-05` are numbers, `yes` is a text, `017` is seventeen.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 MOST_VALUES = 1_000_000  # aliases written out: a few lines can stand for billions of values
 MOST_DEPTH = 100
+_DEEP = re.compile(rb"(?:[\[{]\s*){%d}" % (MOST_DEPTH + 1))  # the reader would take a second
 
 
 def load(path: Path) -> Any:
@@ -21,6 +23,8 @@ def load(path: Path) -> Any:
 
 def parse(content: bytes) -> Any:
     """Read a document. Raises ValueError with the reason in a line."""
+    if _DEEP.search(content):
+        raise ValueError(f"more than {MOST_DEPTH} levels")
     try:
         document = YAML(typ="safe").load(content.decode())
     except RecursionError:
@@ -30,7 +34,7 @@ def parse(content: bytes) -> Any:
         said = ", ".join(filter(None, (error.context, error.problem)))
         raise ValueError(" ".join(f"{said}{line}".split())) from None
     except (YAMLError, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise ValueError(" ".join(str(error).split())) from None
+        raise ValueError(reason(error)) from None
     # without aliases, no file has more values than bytes: a long one is never refused
     _count(document, 0, {}, most=max(MOST_VALUES, len(content)))
     return document
@@ -49,3 +53,12 @@ def _count(value: Any, depth: int, known: dict[int, int], *, most: int) -> int:
         if known[id(value)] > most:
             raise ValueError(f"more than {most} values once its aliases are written out")
     return known[id(value)]
+
+
+def reason(error: Exception) -> str:
+    """Return in one line what a reader of YAML, JSON or TOML says, without advice on Python."""
+    if isinstance(error, RecursionError):
+        return "too many levels"
+    text = " ".join(str(error).split())
+    longest = re.match(r"Exceeds the limit \((\d+) ", text)  # of int(), for a number in the text
+    return f"a whole number of more than {longest[1]} characters" if longest else text

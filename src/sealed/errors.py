@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from sealed.quoting import printable
 from sealed.violation import Finding
 
 SIGNALLED = 0x80  # added to the number of a signal: the exit status by which a shell tells it
@@ -12,6 +13,6 @@ class StageError(Exception):
 
     def __init__(self, line: str, status: int = 2, found: Iterable[Finding] = ()) -> None:
         """Keep the line, the exit status, and what of it is a violation."""
-        super().__init__(" ".join(line.splitlines()))
+        super().__init__(printable(line))
         self.status = status
         self.found = list(found)

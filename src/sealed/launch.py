@@ -28,6 +28,7 @@ from sealed.engines.engine import Engine
 from sealed.engines.process import SIGNALS
 from sealed.errors import SIGNALLED, StageError
 from sealed.jobs.turn import TURN
+from sealed.quoting import printable
 from sealed.rooms import checkpoints, delivery, inputs, inspection, place, restoration, room
 from sealed.rooms.room import Room
 from sealed.stage import Stage, among_peers, read
@@ -219,7 +220,7 @@ def _restoring(of: Address) -> Iterator[None]:
 
 def say(of: Address | str, line: str) -> None:
     """Say a line about a stage, on stderr."""
-    print(f"sealed {of}: {line}", file=sys.stderr, flush=True)
+    print(printable(f"sealed {of}: {line}"), file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from sealed import document
 from sealed.address import Address
 from sealed.content import Content, Read, agrees, content
 from sealed.declared import resolution
@@ -156,7 +157,9 @@ def members(folder: Output, cache: Path) -> list[Output]:
     try:
         entries = [(entry["relpath"], entry["md5"]) for entry in json.loads(path.read_bytes())]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise StageError(f"{path}: expected a list of files, found {error!r:.80}") from None
+        raise StageError(
+            f"{path}: expected a list of files, found {document.reason(error):.80}"
+        ) from None
     found = []
     for name, md5 in entries:
         if not isinstance(name, str) or not isinstance(md5, str) or not MD5.fullmatch(md5):

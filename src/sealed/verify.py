@@ -17,6 +17,7 @@ from sealed.check.root import find
 from sealed.content import Content, Read
 from sealed.errors import StageError
 from sealed.lock import LOCK, Output, cache_folder, is_stored, members, outputs, stored
+from sealed.quoting import printable
 
 NOTHING = "nothing"
 DESCRIPTION = """Reads every output of the project again, in the workspace and in DVC's cache, and
@@ -150,7 +151,7 @@ def run(options: argparse.Namespace) -> int:
         _require_any(checked, root, cache)
     found = list(mistakes(checked, root, cache, allow_missing=options.allow_missing))
     for line in found:
-        print(f"verify: {line}", file=sys.stderr)
+        print(f"verify: {printable(line)}", file=sys.stderr)
     if found and root != Path.cwd():
         print(f"verify: these paths start in {root}: run the commands there", file=sys.stderr)
     if not found:
@@ -190,7 +191,7 @@ def main() -> int:
         print(f"verify: {reason}", file=sys.stderr)
         return reason.status
     except OSError as error:
-        print(f"verify: {error}", file=sys.stderr)
+        print(f"verify: {printable(str(error))}", file=sys.stderr)
         return 2
 
 

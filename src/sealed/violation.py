@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
+from sealed.quoting import printable
+
 READ: Final = "undeclared read"
 WRITE: Final = "undeclared write"
 CHANGED: Final = "input changed"
@@ -57,7 +59,8 @@ class Violation(NamedTuple):
     def __str__(self) -> str:
         """Return it in a line."""
         kind = f"hint: {self.kind}" if self.hint else self.kind
-        return f"{self.file}:{self.line}: {self.stage}: {kind}: {self.path}: {self.reason}"
+        where = f"{self.file}:{self.line}: {self.stage}"
+        return printable(f"{where}: {kind}: {self.path}: {self.reason}")
 
 
 def as_json(found: Iterable[Violation]) -> str:
@@ -76,7 +79,7 @@ def as_github(violation: Violation) -> str:
     title = _escaped(f"{violation.kind} in {violation.stage}", ",:")
     text = _escaped(f"{violation.path}: {violation.reason}")
     file = _escaped(violation.file, ",:")
-    return f"::{level} file={file},line={violation.line},title={title}::{text}"
+    return printable(f"::{level} file={file},line={violation.line},title={title}::{text}")
 
 
 def _escaped(text: str, more: str = "") -> str:

@@ -37,7 +37,7 @@ def test_a_value_is_what_dvc_takes_it_for(text: str) -> None:
         (b"a: [1", "did not find expected ',' or ']'|expected ',' or ']'"),
         (b"a: 1\n---\nb: 1", "expected a single document"),
         (b"\xff\xfe", "can't decode byte 0xff"),
-        (b"a: " + b"9" * 5000, "Exceeds the limit"),
+        (b"a: " + b"9" * 5000, "a whole number of more than 4300 characters$"),
         (b"a: 2020-13-45", "month must be in 1..12"),
         (b"a: \x00", "unacceptable character"),
         (BOMB.encode(), "more than 1000000 values once its aliases are written out"),
@@ -47,11 +47,11 @@ def test_a_value_is_what_dvc_takes_it_for(text: str) -> None:
     ],
 )
 def test_what_is_no_plain_document_is_refused_soon(content: bytes, reason: str) -> None:
-    begin = time.monotonic()
+    begin = time.process_time()
     with pytest.raises(ValueError, match=reason) as refused:
         document.parse(content)
     assert "\n" not in str(refused.value)
-    assert time.monotonic() - begin < 20
+    assert time.process_time() - begin < 2
 
 
 @pytest.mark.fault(220)

@@ -57,8 +57,8 @@ def test_a_model_below_the_gate_is_told_with_both_numbers(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b"", "JSONDecodeError Expecting value"),
-        (b'{"accuracy": 0.97', "JSONDecodeError Expecting ',' delimiter"),
+        (b"", "Expecting value"),
+        (b'{"accuracy": 0.97', "Expecting ',' delimiter"),
         (b'{"accuracy": NaN}', "nan"),
         (b'{"accuracy": Infinity}', "inf"),
         (b'{"accuracy": "0.97"}', "'0.97'"),
@@ -66,11 +66,14 @@ def test_a_model_below_the_gate_is_told_with_both_numbers(tmp_path: Path) -> Non
         (b'{"accuracy": 1.5}', "1.5"),
         (b'{"accuracy": null}', "None"),
         (b'{"accuracy": 1e999}', "inf"),
-        (b'{"accuracy": ' + b"9" * 5000 + b"}", "ValueError Exceeds the limit"),
-        (b"{}", "KeyError 'accuracy'"),
+        (
+            b'{"accuracy": ' + b"9" * 5000 + b"}",
+            "a whole number of more than 4300 characters; delete",
+        ),
+        (b"{}", "None"),
         (b"[0.97]", "None"),
-        (b"\xff", "UnicodeDecodeError"),
-        (b"[" * 100_000, "RecursionError"),
+        (b"\xff", "'utf-8' codec can't decode byte 0xff"),
+        (b"[" * 100_000, "too many levels"),
     ],
 )
 def test_what_cannot_be_judged_is_neither_good_nor_bad(

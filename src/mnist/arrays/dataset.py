@@ -9,7 +9,7 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist import task
+from mnist import document, task
 from mnist.arrays import archive, images, npy
 from mnist.arrays.images import Images
 from mnist.errors import UserError
@@ -60,7 +60,7 @@ def load(path: Path) -> Examples:
     except (OSError, ValueError) as error:
         raise UserError(
             f"{path}: expected uint8 `images` [N, H, W, C], uint16 `labels` [N] and their classes, "
-            f"found {error}; delete it and run `dvc repro`"
+            f"found {document.reason(error)}; delete it and run `dvc repro`"
         ) from None
     return found
 

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from mnist import document
 from mnist.arrays import archive
 from mnist.arrays.images import Images, size
 from mnist.errors import UserError
@@ -145,7 +146,7 @@ def load(path: Path) -> Trained:
         untrusted.compare(saved.config, json.loads(ours))
         _fill(model, saved.weights)
     except _MALFORMED as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = document.reason(error)[:200]
         raise UserError(
             f"{path}: expected a Keras model, found {reason}; run `dvc repro`"
         ) from None

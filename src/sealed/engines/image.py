@@ -19,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from sealed import document
 from sealed.check.root import find
 from sealed.engines import gpu
 from sealed.errors import StageError
@@ -51,7 +52,7 @@ def declared(root: Path) -> Image | None:
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StageError(f"{DECLARED}: expected TOML, found {error}") from None
+        raise StageError(f"{DECLARED}: expected TOML, found {document.reason(error)}") from None
     entry = found.pop("image", None)
     keys = entry.keys() if isinstance(entry, dict) else set()
     if found or keys - set(Image._fields) or not {"dockerfile", "lock"} <= keys:

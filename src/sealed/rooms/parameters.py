@@ -22,7 +22,7 @@ def load(path: Path, name: str) -> dict[str, Any]:
     try:
         found = reads(path.read_bytes())
     except (OSError, ValueError, SyntaxError, RecursionError) as error:
-        raise StageError(f"{name}: expected plain {kind}, found {error}") from None
+        raise StageError(f"{name}: expected plain {kind}, found {document.reason(error)}") from None
     if not isinstance(found, dict):
         raise StageError(f"{name}: expected `key: value`, found {type(found).__name__}")
     return found
