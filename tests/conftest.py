@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from mnist.machine import processor
 from sealed_project import Project, on
+
+processor.ignore_keras_settings(os.environ)  # before a test module imports Keras
 
 # a shared machine stalls for a second now and then, which is no fault of what is tested
 settings.register_profile(
