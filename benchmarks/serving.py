@@ -63,11 +63,14 @@ def _open(port: int) -> bool:
 
 
 def _picture(side: int) -> Path:
-    """Save a digit of the test set, dark on white, with paper around it."""
+    """Save a digit of the test set, dark on white, with paper around it; a large one as drawn."""
     with np.load(ROOT / "data/prepared/test.npz") as test:
         digit = Image.fromarray(255 - test["images"][3, ..., 0])
     path = Path(tempfile.gettempdir()) / f"digit-{side}.png"
-    digit.resize((side, side), Image.Resampling.BICUBIC).save(path)
+    large = digit.resize((side, side), Image.Resampling.BICUBIC)
+    # a pen's edges: with smooth ones it would be a prepared image that was scaled up
+    picture = large.point(lambda value: 255 * (value > 128)) if side > digit.width else digit
+    picture.save(path)
     return path
 
 

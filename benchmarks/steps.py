@@ -1,6 +1,7 @@
 """Milliseconds a step, of peers that take turns: what slows the machine slows all of them."""
 
 import os
+import re
 import statistics
 import subprocess
 from pathlib import Path
@@ -20,6 +21,12 @@ def environment() -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("KERAS_")}
     ours = {"PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     return own | KERAS | ours | {"TF_CPP_MIN_LOG_LEVEL": "2"}
+
+
+def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Tell whether the processor computes in bfloat16; emulated, it takes many times as long."""
+    text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.is_file() else ""
+    return bool(re.search(r"\b(avx512_bf16|amx_bf16)\b", text))
 
 
 class Peer:
