@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist.arrays import fitting
-from mnist.errors import UserError, run
+from mnist.errors import UserError, require_output, run
 from mnist.handwriting import digit
 from mnist.handwriting.digit import Look
 from mnist.machine import processor
@@ -30,6 +30,7 @@ def main() -> None:
     paths = [path for named in options.files for path in _pictures(named)]
     for path in paths:
         photo.open_file(path)  # what is no picture is told before TensorFlow starts
+    require_output(MODEL)
     processor.prepare(reproducible="portable", device="cpu")
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
 

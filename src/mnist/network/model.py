@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mnist.arrays import archive
 from mnist.arrays.images import Images, size
-from mnist.errors import UserError
+from mnist.errors import UserError, require_output
 from mnist.machine import processor
 from mnist.network import untrusted
 from mnist.params.model import MOST_LAYERS, POOL, ModelParams
@@ -136,8 +136,7 @@ def load(path: Path) -> Trained:
 
     Only weights are taken from the file, by a network that is built here.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; run `dvc repro`")
+    require_output(path)
     try:
         saved = untrusted.read(path)
         model = build(saved.design, saved.task, seed=0)
@@ -147,7 +146,7 @@ def load(path: Path) -> Trained:
     except _MALFORMED as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"{path}: expected a Keras model, found {reason}; run `dvc repro`"
+            f"{path}: expected a Keras model, found {reason}; run `make repro`"
         ) from None
     return Trained(model, saved.task, saved.temperature)
 
