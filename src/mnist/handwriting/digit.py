@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 from mnist.errors import UserError
-from mnist.handwriting import ink, lines, prepared, shapes
+from mnist.handwriting import corners, ink, lines, prepared, shapes
 from mnist.handwriting.prepared import BOX, SIDE
 from mnist.source import photo
 
@@ -40,7 +40,7 @@ def look(path: Path) -> Look:
     if pixels is not None:
         return Look(pixels[..., np.newaxis], "")
     try:
-        found = shapes.digit(lines.remove(ink.find(colours)))
+        found = shapes.digit(lines.remove(ink.find(corners.fill(colours))))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     doubt = f"{found.beside:.0%} as much ink lies beside it" if found.beside > BESIDE else ""
