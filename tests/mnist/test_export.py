@@ -14,6 +14,7 @@ from mnist.arrays import dataset
 from mnist.errors import UserError
 from mnist.export import __main__ as exporting
 from mnist.export import comparison
+from mnist.machine import processor
 
 
 def test_won_and_lost_are_counted_and_weighed_exactly() -> None:
@@ -91,7 +92,7 @@ def test_an_export_refuses_a_test_set_of_another_size(
     dataset.save(large, project / "data/prepared/large.npz")
     monkeypatch.chdir(project)
     monkeypatch.setattr(exporting, "TEST", Path("data/prepared/large.npz"))
-    monkeypatch.setattr(exporting.processor, "prepare", lambda **_: None)
+    monkeypatch.setattr(processor, "prepare", lambda **_: None)
     monkeypatch.setattr(sys, "argv", ["export", "litert"])
     with pytest.raises(UserError, match=r"large\.npz: expected the images that .* 56 x 56 x 1 in"):
         exporting.main()

@@ -48,7 +48,7 @@ def _shrink(grey: Grey) -> tuple[Grey, float]:
     found = []
     for name in FILTERS:
         scale_up, undo = _matrices(len(grey), name)
-        pixels = np.clip(undo @ grey @ undo.T, 0, 255)
+        pixels = np.asarray(np.clip(undo @ grey @ undo.T, 0, 255), np.float32)
         remainder = np.linalg.norm(scale_up @ pixels @ scale_up.T - grey)
         found.append((pixels, float(remainder / np.linalg.norm(grey))))
     return min(found, key=lambda pair: pair[1])
