@@ -24,12 +24,12 @@ FILTERS = (Resampling.NEAREST, Resampling.BILINEAR, Resampling.BICUBIC, Resampli
 def find(colours: NDArray[np.float32]) -> NDArray[np.uint8] | None:
     """Return the pixels `[28, 28]` of a prepared image `[H, W, 3]`; None for any other image."""
     height, width, _ = colours.shape
-    if height != width or height < SIDE or np.ptp(colours, axis=2).any():
+    red, green, blue = np.moveaxis(colours, 2, 0)
+    if height != width or height < SIDE or (red != green).any() or (red != blue).any():
         return None
-    grey = colours[..., 0]
-    grey = 255 - grey if np.median(grey) > 128 else grey
-    if np.median(grey) > 0 or grey.max() <= FAINT:
-        return None
+    grey = 255 - red if 2 * np.count_nonzero(red > 128) > red.size else red
+    if 2 * np.count_nonzero(grey) > grey.size or grey.max() <= FAINT:
+        return None  # most of a prepared image is its background, of one shade
     pixels, remainder = (grey, 0.0) if height == SIDE else _shrink(grey)
     prepared = remainder <= REMAINDER and pixels.max() > FAINT and _is_centred(pixels)
     return np.rint(pixels).astype(np.uint8) if prepared else None
