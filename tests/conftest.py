@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from mnist.machine import cores
+from mnist.machine import cores, processor
 from sealed_project import Project, on
 
 # git sets GIT_DIR, GIT_INDEX_FILE and others in its hooks; the `git` of a test would follow them
@@ -18,6 +18,8 @@ for _name in subprocess.run(
     _GIT_VARIABLES, check=True, capture_output=True, text=True
 ).stdout.split():
     os.environ.pop(_name, None)
+
+processor.ignore_keras_settings(os.environ)  # before a test module imports Keras
 
 # a shared machine stalls for a second now and then, which is no fault of what is tested
 settings.register_profile(

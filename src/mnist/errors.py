@@ -3,11 +3,18 @@
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 
 class UserError(Exception):
     """A mistake of the caller or of the outside world: where, expected, found, what to do."""
+
+
+def require_output(path: Path) -> None:
+    """Raise UserError where the pipeline has not written this file yet."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; run `make repro`")
 
 
 def run(main: Callable[[], None]) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mnist import argument
 from mnist.arrays import fitting
-from mnist.errors import UserError, printable, run
+from mnist.errors import UserError, printable, require_output, run
 from mnist.handwriting import digit
 from mnist.handwriting.digit import Look
 from mnist.machine import processor
@@ -33,6 +33,7 @@ def main() -> None:
     paths = [path for named in typed for path in _pictures(named)]
     for path in paths:
         photo.open_file(path)  # what is no picture is told before TensorFlow starts
+    require_output(MODEL)
     processor.prepare(reproducible="portable", device="cpu")
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
 

@@ -86,7 +86,7 @@ def _open_idx(folder: Path, card: Card, split: Split) -> Raw:
         with path.open("rb") as file:
             head, length = file.read(idx.header(3)), os.fstat(file.fileno()).st_size
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; run `dvc repro`") from None
+        raise UserError(f"{path}: {error.strerror}; run `make repro`") from None
     numbers = labels.parse(_read(named), card, str(named))
     shape = idx.outline(head, length, 3, str(path))
     if shape[0] != len(numbers):
@@ -115,4 +115,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; run `dvc repro`") from None
+        raise UserError(f"{path}: {error.strerror}; run `make repro`") from None

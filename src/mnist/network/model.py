@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mnist import document
 from mnist.arrays import archive
 from mnist.arrays.images import Images, size
-from mnist.errors import UserError
+from mnist.errors import UserError, require_output
 from mnist.machine import cores
 from mnist.network import untrusted
 from mnist.params.model import MOST_LAYERS, POOL, ModelParams
@@ -137,8 +137,7 @@ def load(path: Path) -> Trained:
 
     Only weights are taken from the file, by a network that is built here.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; run `dvc repro`")
+    require_output(path)
     try:
         saved = untrusted.read(path)
         model = build(saved.design, saved.task, seed=0)
@@ -148,7 +147,7 @@ def load(path: Path) -> Trained:
     except _MALFORMED as error:
         reason = document.reason(error)[:200]
         raise UserError(
-            f"{path}: expected a Keras model, found {reason}; run `dvc repro`"
+            f"{path}: expected a Keras model, found {reason}; run `make repro`"
         ) from None
     return Trained(model, saved.task, saved.temperature)
 
