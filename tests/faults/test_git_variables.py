@@ -54,7 +54,7 @@ def command(tmp_path: Path) -> list[str]:
     ]
 
 
-@pytest.mark.fault(231)
+@pytest.mark.fault(135)
 @pytest.mark.parametrize("variable", ["GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"])
 def test_the_repository_that_a_variable_names_is_left_alone(
     theirs: Path, tmp_path: Path, variable: str
@@ -69,7 +69,7 @@ def test_the_repository_that_a_variable_names_is_left_alone(
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.fault(231)
+@pytest.mark.fault(135)
 def test_a_hook_before_a_push_from_a_linked_worktree_may_run_the_tests(
     theirs: Path, tmp_path: Path
 ) -> None:

@@ -64,7 +64,7 @@ READERS: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.fault(246)
+@pytest.mark.fault(149)
 @pytest.mark.parametrize("reader", READERS)
 def test_a_long_number_is_named_as_that(tmp_path: Path, reader: str) -> None:
     with pytest.raises((MnistError, ReviewError, StageError, HTTPException)) as refused:
@@ -74,7 +74,7 @@ def test_a_long_number_is_named_as_that(tmp_path: Path, reader: str) -> None:
     assert "set_int_max_str_digits" not in found
 
 
-@pytest.mark.fault(246)
+@pytest.mark.fault(149)
 def test_a_data_set_with_a_long_number_is_told(tmp_path: Path) -> None:
     path = tmp_path / "train.npz"
     with zipfile.ZipFile(path, "w") as archive:
@@ -92,7 +92,7 @@ def test_a_data_set_with_a_long_number_is_told(tmp_path: Path) -> None:
         dataset.load(path)
 
 
-@pytest.mark.fault(246)
+@pytest.mark.fault(149)
 def test_a_checkpoint_with_a_long_number_is_passed_over(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

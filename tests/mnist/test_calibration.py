@@ -47,7 +47,7 @@ def test_answers_that_are_never_wrong_have_a_finite_temperature() -> None:
     assert 0 < calibration.temperature(probabilities, np.array([0, 1, 2], np.uint16)) <= 20
 
 
-@pytest.mark.fault(252)
+@pytest.mark.fault(152)
 def test_a_small_set_that_was_read_without_an_error_leaves_the_temperature_near_one() -> None:
     """Nine pictures, all read right, made it 0.05: every answer of the model was 100 % sure."""
     sure = np.repeat(np.linspace(0.5, 0.98, 9)[:, np.newaxis], 3, axis=1)
@@ -59,7 +59,7 @@ def test_a_small_set_that_was_read_without_an_error_leaves_the_temperature_near_
     assert (shown["sure"], shown["why"]) == (False, "all others together are likelier")
 
 
-@pytest.mark.fault(252)
+@pytest.mark.fault(152)
 @pytest.mark.parametrize("count", [10, 30, 100, 300, 1000, 10_000])
 @pytest.mark.parametrize("too_sure", [0.5, 1.0, 2.0, 4.0])
 @pytest.mark.parametrize("spread", [2.0, 8.0])

@@ -215,7 +215,7 @@ def spoil_form(root: Path) -> None:
         draw(root / unicodedata.normalize(form, "café") / f"{form}.png", 600 + len(form))
 
 
-@pytest.mark.fault(240)
+@pytest.mark.fault(143)
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -237,7 +237,7 @@ def test_what_a_folder_of_pictures_may_hold_is_refused_without_waiting(
     refused(done, tmp_path / "place", message)
 
 
-@pytest.mark.fault(240)
+@pytest.mark.fault(143)
 @pytest.mark.parametrize(
     ("option", "message"),
     [
@@ -256,7 +256,7 @@ def test_options_that_make_no_data_set_are_refused(
     refused(done, tmp_path / "place", message)
 
 
-@pytest.mark.fault(240)
+@pytest.mark.fault(143)
 def test_a_path_to_drop_that_is_not_there_is_refused(pictures: Path, tmp_path: Path) -> None:
     """It may be misspelt, and then the picture would stay in."""
     drop = tmp_path / "drop.txt"
@@ -266,7 +266,7 @@ def test_a_path_to_drop_that_is_not_there_is_refused(pictures: Path, tmp_path: P
     refused(done, tmp_path / "place", message)
 
 
-@pytest.mark.fault(241)
+@pytest.mark.fault(144)
 @pytest.mark.parametrize(
     ("root", "message"),
     [
@@ -284,7 +284,7 @@ def test_from_that_names_no_folder_is_refused(tmp_path: Path, root: str, message
     refused(done, place, message)
 
 
-@pytest.mark.fault(241)
+@pytest.mark.fault(144)
 def test_a_tilde_is_the_home_folder_where_the_shell_left_it(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -293,7 +293,7 @@ def test_a_tilde_is_the_home_folder_where_the_shell_left_it(
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.fault(242)
+@pytest.mark.fault(145)
 def test_a_data_set_that_the_command_did_not_make_is_replaced_only_when_asked_for(
     pictures: Path, tmp_path: Path
 ) -> None:
@@ -318,7 +318,7 @@ def test_a_data_set_that_the_command_did_not_make_is_replaced_only_when_asked_fo
     assert "mirrors/mine: expected a new NAME, found a data set that" in done.stderr
 
 
-@pytest.mark.fault(243)
+@pytest.mark.fault(146)
 def test_file_names_are_printed_without_what_a_terminal_would_obey(
     pictures: Path, tmp_path: Path
 ) -> None:

@@ -54,12 +54,12 @@ def test_what_is_no_plain_document_is_refused_soon(content: bytes, reason: str) 
     assert time.process_time() - begin < 2
 
 
-@pytest.mark.fault(220)
+@pytest.mark.fault(126)
 def test_a_long_document_is_read() -> None:
     assert document.parse(b"#" * 2_000_000 + b"\na: 1") == {"a": 1}
 
 
-@pytest.mark.fault(220)
+@pytest.mark.fault(126)
 def test_only_aliases_make_too_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(document, "MOST_VALUES", 10)
     assert document.parse(b"[1,1,1,1,1,1,1,1,1,1,1,1]") == [1] * 12

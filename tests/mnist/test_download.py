@@ -498,7 +498,7 @@ def test_the_bundled_digits_are_those_of_their_card() -> None:
         assert len(contents[file.name]) == file.length
 
 
-@pytest.mark.fault(262)
+@pytest.mark.fault(116)
 def test_own_pictures_are_found_beside_a_dataset_mirror_that_lacks_them(tmp_path: Path) -> None:
     for name in ("archives", "mirror"):
         (tmp_path / name).mkdir()
@@ -534,7 +534,7 @@ class Ranges:
         request.wfile.write(rest[: self.cuts.pop(0)] if self.cuts else rest)
 
 
-@pytest.mark.fault(244)
+@pytest.mark.fault(147)
 @pytest.mark.parametrize("tag", ['"one"', 'W/"one"', ""])
 def test_a_body_that_breaks_off_is_resumed_where_it_broke_off(
     tmp_path: Path,
@@ -552,7 +552,7 @@ def test_a_body_that_breaks_off_is_resumed_where_it_broke_off(
     assert capsys.readouterr().err.count("; again in 0.01 s") == 7
 
 
-@pytest.mark.fault(244)
+@pytest.mark.fault(147)
 def test_a_server_that_makes_no_progress_is_given_up(
     tmp_path: Path, serve: Callable[..., Server]
 ) -> None:
@@ -561,7 +561,7 @@ def test_a_server_that_makes_no_progress_is_given_up(
     assert answer.asked == [None, "bytes=50000-", "bytes=50010-", "bytes=50020-"]
 
 
-@pytest.mark.fault(244)
+@pytest.mark.fault(147)
 def test_a_slow_hour_does_not_end_a_large_download(
     tmp_path: Path, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -580,7 +580,7 @@ def test_a_slow_hour_does_not_end_a_large_download(
     assert server.requests == 1
 
 
-@pytest.mark.fault(245)
+@pytest.mark.fault(148)
 @pytest.mark.parametrize(
     "changed",
     [
@@ -599,7 +599,7 @@ def test_what_is_not_the_rest_of_the_same_file_starts_the_download_over(
     assert answer.asked == [None, "bytes=60000-", None]
 
 
-@pytest.mark.fault(245)
+@pytest.mark.fault(148)
 @pytest.mark.parametrize("status", [200, 416])
 def test_a_file_that_was_replaced_meanwhile_starts_the_download_over(
     tmp_path: Path, serve: Callable[..., Server], status: int

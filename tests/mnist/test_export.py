@@ -79,7 +79,7 @@ def test_an_export_reads_every_test_image_as_the_model_does(
         assert {file: again[file]["sha256"] for file in files} == before
 
 
-@pytest.mark.fault(255)
+@pytest.mark.fault(155)
 def test_an_export_refuses_a_test_set_of_another_size(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

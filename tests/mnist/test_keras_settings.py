@@ -29,7 +29,7 @@ SETTINGS = {
 VARIABLES = {"KERAS_BACKEND": "jax", "KERAS_MAX_EPOCHS": "1", "KERAS_NNX_ENABLED": "true"}
 
 
-@pytest.mark.fault(250)
+@pytest.mark.fault(150)
 def test_keras_starts_with_its_defaults_whatever_the_user_has_set(tmp_path: Path) -> None:
     (tmp_path / ".keras").mkdir()
     (tmp_path / ".keras/keras.json").write_text(json.dumps(SETTINGS))
@@ -42,14 +42,14 @@ def test_keras_starts_with_its_defaults_whatever_the_user_has_set(tmp_path: Path
     assert json.loads((tmp_path / ".keras/keras.json").read_text()) == SETTINGS
 
 
-@pytest.mark.fault(250)
+@pytest.mark.fault(150)
 def test_all_variables_of_keras_are_replaced_and_no_other() -> None:
     environ = {"PATH": "/bin", "KERAS_HOME": "/home/me/.keras", **VARIABLES}
     processor.ignore_keras_settings(environ)
     assert environ == {"PATH": "/bin"} | processor.KERAS
 
 
-@pytest.mark.fault(250)
+@pytest.mark.fault(150)
 def test_the_tests_and_the_programs_of_the_benchmarks_ignore_them_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -170,7 +170,7 @@ def test_sizes_that_cannot_be_are_a_line_before_anything_starts(
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.fault(263)
+@pytest.mark.fault(117)
 @pytest.mark.parametrize(
     ("groups", "files", "expected"),
     [
@@ -203,7 +203,7 @@ def test_the_cores_are_those_of_the_machine_or_of_the_quota_rounded_up(
     assert cores.count(tmp_path) == expected
 
 
-@pytest.mark.fault(263)
+@pytest.mark.fault(117)
 def test_no_other_module_counts_cores() -> None:
     """A count that knows no quota starts 64 threads where a container has two cores."""
     root = Path(__file__).parents[2]

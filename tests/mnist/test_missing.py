@@ -31,7 +31,7 @@ def start(module: str, folder: Path, patch: pytest.MonkeyPatch, *arguments: str)
     importlib.import_module(module).main()
 
 
-@pytest.mark.fault(254)
+@pytest.mark.fault(154)
 @pytest.mark.parametrize(
     ("module", "arguments"),
     [
@@ -48,7 +48,7 @@ def test_without_a_model_a_command_says_at_once_what_makes_it(
         start(module, tmp_path, monkeypatch, *arguments)
 
 
-@pytest.mark.fault(254)
+@pytest.mark.fault(154)
 def test_an_export_without_a_test_set_says_at_once_what_makes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,7 +59,7 @@ def test_an_export_without_a_test_set_says_at_once_what_makes_it(
         start("mnist.export.__main__", tmp_path, monkeypatch, "litert")
 
 
-@pytest.mark.fault(255)
+@pytest.mark.fault(155)
 @pytest.mark.parametrize("other", [SHAPES, DIGITS._replace(classes=tuple("abcdefghij"))])
 def test_a_test_set_that_is_not_the_model_s_is_refused(other: Task) -> None:
     examples = Examples(np.zeros((2, *other.shape), np.uint8), np.zeros(2, np.uint16), other)

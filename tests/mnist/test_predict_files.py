@@ -28,7 +28,7 @@ def draw(path: Path) -> None:
     Image.new("L", (28, 28), 255).save(path)
 
 
-@pytest.mark.fault(241)
+@pytest.mark.fault(144)
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
@@ -53,7 +53,7 @@ def test_what_is_typed_is_a_path_with_a_tilde_or_is_refused(
         run(monkeypatch, typed)
 
 
-@pytest.mark.fault(240)
+@pytest.mark.fault(143)
 @pytest.mark.parametrize(
     ("name", "found"),
     [("pipe.png", "found a pipe or a device"), ("gone.png", "found a broken link")],
@@ -75,7 +75,7 @@ def test_a_folder_of_folders_has_no_picture(
         run(monkeypatch, str(tmp_path))
 
 
-@pytest.mark.fault(243)
+@pytest.mark.fault(146)
 def test_json_holds_the_name_of_a_file_and_nothing_that_a_terminal_obeys() -> None:
     names = ["a\x1b[31m\n\x9b\u202e.png", "größe.png", os.fsdecode(b"\xe9.png"), "\U000e0001"]
     text = predict._json([{"file": name} for name in names])

@@ -20,7 +20,7 @@ def images() -> NDArray[np.uint8]:  # [50, 28, 28]
     return idx.parse(files[bundled.TEST_IMAGES], dimensions=3, name="x")[::20]
 
 
-@pytest.mark.fault(251)
+@pytest.mark.fault(151)
 @pytest.mark.parametrize("side", [56, 100, 140, 280, 1120])
 @pytest.mark.parametrize("name", FILTERS)
 def test_a_prepared_image_that_was_scaled_up_has_its_own_pixels_again(
@@ -33,7 +33,7 @@ def test_a_prepared_image_that_was_scaled_up_has_its_own_pixels_again(
         assert np.corrcoef(found.ravel(), image.ravel())[0, 1] > 0.99
 
 
-@pytest.mark.fault(251)
+@pytest.mark.fault(151)
 def test_a_jpeg_of_a_prepared_image_that_was_scaled_up_is_recognised(
     images: NDArray[np.uint8],
 ) -> None:

@@ -40,7 +40,7 @@ def test_the_peers_locks_are_right() -> None:
         assert mistakes(ROOT / "benchmarks" / name) == []
 
 
-@pytest.mark.fault(256)
+@pytest.mark.fault(156)
 def test_a_part_that_does_not_exist_is_refused_with_those_that_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -50,7 +50,7 @@ def test_a_part_that_does_not_exist_is_refused_with_those_that_do(
         run.main()
 
 
-@pytest.mark.fault(256)
+@pytest.mark.fault(156)
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -71,7 +71,7 @@ def test_a_recipe_that_does_not_exist_is_refused_with_those_that_do(
     assert recipes.wanted(["fast:3", "best:2"]) == {"fast": 3, "best": 2}
 
 
-@pytest.mark.fault(256)
+@pytest.mark.fault(156)
 def test_a_processor_without_bfloat16_does_not_emulate_it_and_the_report_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

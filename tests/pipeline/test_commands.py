@@ -174,7 +174,7 @@ def test_the_bytes_that_git_holds_lie_there_with_autocrlf_and_in_a_larger_reposi
         assert (tmp_path / "there/folder" / name).read_bytes() == (here / name).read_bytes()
 
 
-@pytest.mark.fault(264)
+@pytest.mark.fault(118)
 def test_git_takes_neither_what_pip_leaves_nor_archives_of_pictures(tmp_path: Path) -> None:
     """On a branch without the data set too, where mirrors/ has no .gitignore of its own."""
     shutil.copy(ROOT / ".gitignore", tmp_path)

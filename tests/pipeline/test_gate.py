@@ -180,7 +180,7 @@ def test_a_half_good_model_keeps_its_numbers_and_fails_make_repro(clone: Path) -
     assert changes["gate.minimum_accuracy"]["new"] == 0.01
 
 
-@pytest.mark.fault(222)
+@pytest.mark.fault(128)
 def test_committed_metrics_without_their_model_pass_no_gate(tmp_path: Path) -> None:
     write(tmp_path, b'{"accuracy": 0.99}')
     (tmp_path / "models/model.keras").unlink()

@@ -180,7 +180,7 @@ def short_names() -> list[str]:
     return found[1].split() if found else []
 
 
-@pytest.mark.fault(260)
+@pytest.mark.fault(114)
 @pytest.mark.parametrize("words", [[], ["-e"]])
 def test_a_short_name_in_the_environment_reaches_no_command(place: Path, words: list[str]) -> None:
     """Conda exports HOST, WSL exports NAME, and a cluster GPU=0, which installed 7 GB."""
@@ -195,7 +195,7 @@ def test_a_short_name_in_the_environment_reaches_no_command(place: Path, words: 
     assert not [line for line in started if "retrain" in line]
 
 
-@pytest.mark.fault(260)
+@pytest.mark.fault(114)
 @pytest.mark.parametrize("value", ["0", "no", "false"])
 def test_a_switch_that_is_typed_as_off_is_off(place: Path, value: str) -> None:
     make(place, "setup", "verify", f"GPU={value}", f"RETRAIN={value}")
@@ -204,7 +204,7 @@ def test_a_switch_that_is_typed_as_off_is_off(place: Path, value: str) -> None:
     assert "serve.Dockerfile" not in (place.parent / "record").read_text()
 
 
-@pytest.mark.fault(260)
+@pytest.mark.fault(114)
 def test_the_engine_of_stages_may_be_exported_and_its_image_is_built(place: Path) -> None:
     started = make(place, "repro", STAGE_ENGINE="docker")
     assert ["docker", "image", "inspect", "the tag"] in started
@@ -214,14 +214,14 @@ def test_the_engine_of_stages_may_be_exported_and_its_image_is_built(place: Path
     assert {words[0] for words in started} == {"python"}, "what is typed comes first"
 
 
-@pytest.mark.fault(260)
+@pytest.mark.fault(114)
 def test_the_flags_of_a_build_reach_the_images_of_single_stages(place: Path) -> None:
     (place / ".venv/bin/python").write_text(STAND_IN + 'echo "<$STAGE_BUILD_FLAGS>" >>"$RECORD"\n')
     make(place, "repro", "BUILD_FLAGS=--network=host")
     assert "<--network=host>" in (place.parent / "record").read_text()
 
 
-@pytest.mark.fault(265)
+@pytest.mark.fault(119)
 def test_without_a_model_no_image_of_the_server_is_built(place: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as caught:
         make(place, "image", "SERVE=1")
@@ -242,7 +242,7 @@ def refused(place: Path, part: str, *words: str) -> list[str]:
     return [words[3] if words[0] == "python" else words[0] for words in names]
 
 
-@pytest.mark.fault(222)
+@pytest.mark.fault(128)
 def test_retrain_needs_no_outputs_and_a_damaged_one_still_fails(place: Path) -> None:
     started = make(place, "verify", "RETRAIN=1")
     assert [words[3:5] for words in started] == [
@@ -254,7 +254,7 @@ def test_retrain_needs_no_outputs_and_a_damaged_one_still_fails(place: Path) -> 
     assert make(place, "verify")[-1] == [*PYTHON, "sealed.verify"]
 
 
-@pytest.mark.fault(223)
+@pytest.mark.fault(129)
 def test_repro_checks_what_it_is_told_before_it_changes_anything(place: Path) -> None:
     words = ["repro", "RECIPE=fast", "ENGINE=docker", "DVC_FLAGS=--force"]
     assert refused(place, "sealed.ready", *words) == ["sealed.ready"]

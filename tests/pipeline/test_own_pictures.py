@@ -86,7 +86,7 @@ def make(root: Path, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.fault(262, 264)
+@pytest.mark.fault(116, 118)
 def test_a_folder_of_pictures_becomes_a_reviewed_model(clone: Path, tmp_path: Path) -> None:
     pictures = tmp_path / "my pictures"
     draw(pictures)

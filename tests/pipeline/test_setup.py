@@ -242,7 +242,7 @@ ELSEWHERE = {
 }
 
 
-@pytest.mark.fault(261)
+@pytest.mark.fault(115)
 @pytest.mark.parametrize("form", ["pip.conf", "variables"])
 def test_settings_of_pip_that_lead_elsewhere_do_not_count(project: Path, form: str) -> None:
     """Those that lead to the packages do: this index is in pip's configuration alone."""

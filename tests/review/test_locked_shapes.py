@@ -152,7 +152,7 @@ COMMANDS: dict[str, str | list[str]] = {
 }
 
 
-@pytest.mark.fault(232)
+@pytest.mark.fault(136)
 def test_blanks_that_dvc_folds_away_in_its_lock_are_no_difference(tmp_path: Path) -> None:
     """In a long command, and in a long text among the params; DVC itself sees a difference."""
     stages = {

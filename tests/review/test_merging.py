@@ -146,7 +146,7 @@ def documented() -> tuple[list[str], str]:
     return commands, re.findall("Without that `.gitattributes`, `(.*?)`", page)[0]
 
 
-@pytest.mark.fault(54, 233)
+@pytest.mark.fault(54, 137)
 @pytest.mark.parametrize("attributes", [True, False])
 def test_the_documented_merge_leads_out_of_the_conflict(
     branches: Path, tmp_path: Path, *, attributes: bool

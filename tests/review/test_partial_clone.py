@@ -40,7 +40,7 @@ def review(project: SmallProject) -> subprocess.CompletedProcess[str]:
     return command(project, "--base", "main~1", "--fail-on", "worse")
 
 
-@pytest.mark.fault(230)
+@pytest.mark.fault(134)
 @pytest.mark.parametrize("omitted", ["blob:none", "tree:0", "blob:limit=1k"])
 def test_a_partial_clone_without_its_remote_is_refused_and_the_advice_helps(
     upstream: SmallProject, omitted: str
@@ -61,13 +61,13 @@ def test_a_partial_clone_without_its_remote_is_refused_and_the_advice_helps(
     assert "of 100 test images 0 won, 19 lost" in done.stdout
 
 
-@pytest.mark.fault(230)
+@pytest.mark.fault(134)
 def test_a_partial_clone_with_its_remote_is_reviewed(upstream: SmallProject) -> None:
     done = review(clone(upstream, "--filter=blob:none"))
     assert (done.returncode, done.stderr) == (1, "review: worse than the base (--fail-on worse)\n")
 
 
-@pytest.mark.fault(230)
+@pytest.mark.fault(134)
 def test_a_damaged_repository_is_refused(upstream: SmallProject) -> None:
     shown = ["git", "rev-parse", "main~1:metrics/predictions.csv"]
     done = subprocess.run(shown, cwd=upstream.root, check=True, capture_output=True, text=True)
@@ -92,7 +92,7 @@ def test_a_file_outside_the_folder_of_the_project_is_read(upstream: SmallProject
     assert revision.read("./.keep") == b""
 
 
-@pytest.mark.fault(230)
+@pytest.mark.fault(134)
 def test_what_was_never_fetched_is_not_trained_again(
     upstream: SmallProject, tmp_path: Path
 ) -> None:
@@ -102,7 +102,7 @@ def test_what_was_never_fetched_is_not_trained_again(
         retrain.take(project.root, tmp_path / "copy")
 
 
-@pytest.mark.fault(238)
+@pytest.mark.fault(142)
 @pytest.mark.parametrize("omission", ["--filter=blob:none", "--filter=tree:0", "--depth=1"])
 def test_seeds_are_not_trained_where_dvc_would_lose_the_results(
     upstream: SmallProject, monkeypatch: pytest.MonkeyPatch, omission: str
@@ -123,7 +123,7 @@ def test_seeds_are_not_trained_where_dvc_would_lose_the_results(
     assert len(started) == 1
 
 
-@pytest.mark.fault(230)
+@pytest.mark.fault(134)
 def test_an_index_that_git_cannot_read_is_refused(upstream: SmallProject) -> None:
     """It may hold a conflict."""
     (upstream.root / ".git/index").write_text("no index")

@@ -11,7 +11,7 @@ EVIL = "a\x1b]0;owned\x07\x9b31m\u202eb"
 SHOWN = "a�]0;owned��31m�b"
 
 
-@pytest.mark.fault(243)
+@pytest.mark.fault(146)
 @pytest.mark.parametrize("agrees", [True, False])
 def test_outputs_that_differ_are_named_in_one_line_that_no_terminal_obeys(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], agrees: bool
@@ -31,7 +31,7 @@ def test_outputs_that_differ_are_named_in_one_line_that_no_terminal_obeys(
     assert (said.out or said.err) == f"verify: {SHOWN} differs\n"
 
 
-@pytest.mark.fault(243)
+@pytest.mark.fault(146)
 def test_the_page_is_named_without_what_a_terminal_obeys(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

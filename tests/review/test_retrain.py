@@ -262,7 +262,7 @@ def test_a_project_that_git_does_not_hold_is_told_with_the_reason(root: Path) ->
     assert (status, said) == (2, f"{here}status failed (there is no such program); {needs}")
 
 
-@pytest.mark.fault(231)
+@pytest.mark.fault(135)
 def test_the_copy_is_no_part_of_the_repository_that_a_hook_is_in(root: Path) -> None:
     """`make verify RETRAIN=1` before a push: a stage that asks git is not led to the clone."""
     (root / "train.py").write_text(
@@ -274,7 +274,7 @@ def test_the_copy_is_no_part_of_the_repository_that_a_hook_is_in(root: Path) -> 
     assert verify(root, **places)[0] == 0
 
 
-@pytest.mark.fault(236)
+@pytest.mark.fault(140)
 def test_a_temporary_folder_in_which_no_program_may_run_is_named(root: Path) -> None:
     (root / "run").write_text(f"#!{sys.executable}\n{TRAIN}")
     (root / "run").chmod(0o755)

@@ -319,7 +319,7 @@ def test_one_number_in_two_notations_is_no_change(project: SmallProject) -> None
     assert "The same: params, stages, data, code, environment, platform." in review(project)
 
 
-@pytest.mark.fault(234)
+@pytest.mark.fault(138)
 def test_the_same_model_with_another_threshold_is_no_matter_of_seeds(
     project: SmallProject,
 ) -> None:
@@ -339,7 +339,7 @@ def test_the_same_model_with_another_threshold_is_no_matter_of_seeds(
     assert "two trained models" not in page
 
 
-@pytest.mark.fault(234)
+@pytest.mark.fault(138)
 def test_the_name_of_a_file_stays_as_it_is(tmp_path: Path) -> None:
     """Two files have one key, and a third is a number alone; keys are words, names are not."""
     project = SmallProject(tmp_path)

@@ -242,7 +242,7 @@ def test_a_path_that_dvc_cannot_write_is_refused_before_its_queue_waits_for_ever
     assert (done.returncode, done.stderr) == (2, said + "move the project\n")
 
 
-@pytest.mark.fault(231)
+@pytest.mark.fault(135)
 def test_an_experiment_is_not_led_to_the_repository_that_a_hook_is_in(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -267,7 +267,7 @@ def recorded(tmp_path: Path) -> SmallProject:
     return project
 
 
-@pytest.mark.fault(235)
+@pytest.mark.fault(139)
 def test_a_record_of_more_seeds_is_not_replaced(recorded: SmallProject) -> None:
     before = (recorded.root / "metrics/spread.json").read_text()
     done = command(recorded, 2)
@@ -279,7 +279,7 @@ def test_a_record_of_more_seeds_is_not_replaced(recorded: SmallProject) -> None:
     assert (recorded.root / "metrics/spread.json").read_text() == before
 
 
-@pytest.mark.fault(235)
+@pytest.mark.fault(139)
 @pytest.mark.parametrize(
     ("seeds", "steps", "output"),
     [(2, 8, "metrics/spread.json"), (2, 9, "other.json"), (5, 9, "metrics/spread.json")],

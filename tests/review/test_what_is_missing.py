@@ -28,7 +28,7 @@ def project(tmp_path: Path) -> SmallProject:
     return project
 
 
-@pytest.mark.fault(237)
+@pytest.mark.fault(141)
 def test_an_archive_without_git_is_checked_and_what_needs_git_says_so(
     project: SmallProject,
 ) -> None:
@@ -47,7 +47,7 @@ def test_an_archive_without_git_is_checked_and_what_needs_git_says_so(
     assert said.endswith("; it needs a clone of the project, with a commit\n")
 
 
-@pytest.mark.fault(237)
+@pytest.mark.fault(141)
 def test_a_clone_that_has_the_base_at_its_remote_alone_names_it(
     project: SmallProject, tmp_path: Path
 ) -> None:
@@ -67,7 +67,7 @@ def test_a_clone_that_has_the_base_at_its_remote_alone_names_it(
     assert said.endswith("`git fetch --all` brings the others\n")
 
 
-@pytest.mark.fault(237)
+@pytest.mark.fault(141)
 def test_a_command_of_dvc_can_be_pasted_where_no_environment_is_active(
     project: SmallProject,
 ) -> None:

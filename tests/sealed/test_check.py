@@ -523,7 +523,7 @@ def test_a_spoilt_dvc_yaml_ends_in_a_line(project: Project, text: str) -> None:
         project.every()
 
 
-@pytest.mark.fault(226)
+@pytest.mark.fault(132)
 def test_a_setting_that_stands_in_meta_itself_is_a_hint(project: Project) -> None:
     meta = {"gpu": True, "owner": "me", "sealed": {"network": True}}
     project.stages(copy={"cmd": "true", "meta": meta}, bare={"cmd": "true", "meta": {"gpu": 1}})

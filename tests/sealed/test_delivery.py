@@ -70,7 +70,7 @@ def killed(step: int, run: Callable[[], None], monkeypatch: pytest.MonkeyPatch) 
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
 
 
-@pytest.mark.fault(210)
+@pytest.mark.fault(120)
 @pytest.mark.parametrize("step", range(STEPS))
 def test_a_kill_while_outs_are_published_loses_neither_the_old_nor_the_new(
     tmp_path: Path, stage: Stage, step: int, monkeypatch: pytest.MonkeyPatch
@@ -83,7 +83,7 @@ def test_a_kill_while_outs_are_published_loses_neither_the_old_nor_the_new(
     assert read(project) in (OLD, NEW)
 
 
-@pytest.mark.fault(210)
+@pytest.mark.fault(120)
 @pytest.mark.parametrize("step", range(4))
 def test_a_kill_while_that_is_put_right_loses_nothing_either(
     tmp_path: Path, stage: Stage, step: int, monkeypatch: pytest.MonkeyPatch
@@ -100,7 +100,7 @@ def test_a_kill_while_that_is_put_right_loses_nothing_either(
     assert read(project) == OLD
 
 
-@pytest.mark.fault(210)
+@pytest.mark.fault(120)
 @pytest.mark.parametrize("failing", [*OUTS])
 def test_where_an_out_cannot_be_published_all_old_ones_are_back(
     tmp_path: Path, stage: Stage, failing: str, monkeypatch: pytest.MonkeyPatch
@@ -120,7 +120,7 @@ def test_where_an_out_cannot_be_published_all_old_ones_are_back(
     assert read(project) == OLD
 
 
-@pytest.mark.fault(210)
+@pytest.mark.fault(120)
 def test_what_a_run_that_is_still_going_on_has_beside_an_out_is_left_alone(
     tmp_path: Path, stage: Stage
 ) -> None:
@@ -133,7 +133,7 @@ def test_what_a_run_that_is_still_going_on_has_beside_an_out_is_left_alone(
     assert read(tmp_path / "project") == before
 
 
-@pytest.mark.fault(210)
+@pytest.mark.fault(120)
 def test_the_next_run_of_a_stage_finds_its_persistent_out_where_only_the_old_one_is_left(
     project: Project,
 ) -> None:

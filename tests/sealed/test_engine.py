@@ -274,7 +274,7 @@ def test_the_lock_of_the_gpu_comes_first_where_there_is_one(
     assert found.locks == ["requirements.lock", "requirements-gpu.lock"]
 
 
-@pytest.mark.fault(221)
+@pytest.mark.fault(127)
 def test_the_image_of_the_project_around_is_named_and_unknown_words_are_refused(
     declared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -161,7 +161,7 @@ def test_an_image_is_taken_by_its_name_and_never_pulled(project: Project, asked:
     assert failed.returncode == 2
 
 
-@pytest.mark.fault(261)
+@pytest.mark.fault(115)
 def test_settings_of_pip_that_lead_elsewhere_do_not_count(index: Path, tmp_path: Path) -> None:
     digest = wheel(index, "1")
     (lock := tmp_path / "own.lock").write_text(f"its-own==1 --hash=sha256:{digest}\n")

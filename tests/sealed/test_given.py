@@ -36,7 +36,7 @@ FORMS += ["file:{}/a%20mirror", "file://localhost{}/a%20mirror/"]
 OTHERS = ["src", "a mirror", "./src", "../x", "~/a mirror", "~", ".", "s3://data", "{}/none"]
 
 
-@pytest.mark.fault(213)
+@pytest.mark.fault(123)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("form", [*FORMS, *OTHERS])
 def test_a_value_reaches_the_stage_as_it_is(home: Path, form: str, engine: Engine) -> None:
@@ -48,7 +48,7 @@ def test_a_value_reaches_the_stage_as_it_is(home: Path, form: str, engine: Engin
     assert not any("/src" in word for word in argv if f"MIRROR={value}" != word)
 
 
-@pytest.mark.fault(213)
+@pytest.mark.fault(123)
 @pytest.mark.parametrize("value", ["/", "/usr", "/tmp", "/bin/sh", "file:///"])  # noqa: S108
 def test_what_a_container_needs_of_its_own_is_not_mounted_over(home: Path, value: str) -> None:
     argv, seen = built(ENGINES[0], home, value)
@@ -62,7 +62,7 @@ def test_what_names_no_absolute_path_that_is_there_is_none(value: str) -> None:
     assert given.path(value) is None
 
 
-@pytest.mark.fault(213)
+@pytest.mark.fault(123)
 @pytest.mark.parametrize("value", ["~/a mirror", "in.txt"])
 def test_the_mirror_of_a_data_set_may_be_relative_for_this_project_s_launcher(
     project: Project, home: Path, value: str

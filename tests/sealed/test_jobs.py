@@ -241,7 +241,7 @@ def test_a_dvc_that_is_no_python_program_is_told(tmp_path: Path) -> None:
         repro._python_of(str(tmp_path / "dvc"))
 
 
-@pytest.mark.fault(224)
+@pytest.mark.fault(130)
 @pytest.mark.parametrize("words", [["repro"], ["repro", "--jobs", "2"], ["exp", "run"]])
 def test_outputs_stay_ignored_by_git_where_a_later_stage_fails(
     tmp_path: Path, words: list[str]

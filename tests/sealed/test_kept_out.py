@@ -203,7 +203,7 @@ def test_the_table_has_no_cell_that_is_not_tried() -> None:
     }
 
 
-@pytest.mark.fault(225)
+@pytest.mark.fault(131)
 def test_what_a_stage_caches_no_other_stage_reads(project: Project) -> None:
     """On the host a stage finds its own cache again; it is the only one that does."""
     code = """
@@ -224,7 +224,7 @@ def test_what_a_stage_caches_no_other_stage_reads(project: Project) -> None:
     assert project.read("two-a1b2.txt") == "[]"
 
 
-@pytest.mark.fault(226)
+@pytest.mark.fault(132)
 def test_a_stage_warns_of_a_setting_that_nobody_reads(project: Project) -> None:
     done = project.stage("copy", meta={"checkpoints": True}).run("copy")
     line = "`meta: {checkpoints: ...}` has no effect; write `meta: {sealed: {checkpoints: ...}}`"

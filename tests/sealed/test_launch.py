@@ -263,7 +263,7 @@ def test_a_room_that_does_not_fit_says_what_to_do(project: Project, small_disk: 
     assert not [*small_disk.glob("rooms/*"), *small_disk.glob("*/rooms/*")]
 
 
-@pytest.mark.fault(221)
+@pytest.mark.fault(127)
 def test_it_starts_in_any_folder_and_refuses_unknown_words(project: Project) -> None:
     project.stage("copy")
     (project.root / "sub/deep").mkdir(parents=True)

@@ -47,7 +47,7 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engines:
     return engines
 
 
-@pytest.mark.fault(212)
+@pytest.mark.fault(122)
 def test_an_engine_that_hangs_stops_no_stage_and_is_waited_for_once(
     tmp_path: Path, docker: Engines
 ) -> None:
@@ -64,7 +64,7 @@ def test_an_engine_that_hangs_stops_no_stage_and_is_waited_for_once(
     assert [folder.exists() for folder in [*folders, plain]] == [True, True, False]
 
 
-@pytest.mark.fault(212)
+@pytest.mark.fault(122)
 @pytest.mark.usefixtures("docker")
 @pytest.mark.parametrize("engine", [b"", b"rm", b"\xff", b"docker"])
 def test_what_names_no_engine_or_no_container_goes(tmp_path: Path, engine: bytes) -> None:
@@ -84,7 +84,7 @@ class Hostile:
 NOTES = [b"", b"\x80\x04.", b"[]", b"{}", b"[" * 100_000, b'{"stage": 1, "project": 5}', b"\xff"]
 
 
-@pytest.mark.fault(212)
+@pytest.mark.fault(122)
 @pytest.mark.parametrize("note", [*NOTES, pickle.dumps(Hostile())])
 def test_a_note_that_cannot_be_read_is_ignored(
     tmp_path: Path, note: bytes, monkeypatch: pytest.MonkeyPatch
@@ -96,7 +96,7 @@ def test_a_note_that_cannot_be_read_is_ignored(
     assert not (tmp_path / "pwned").exists()
 
 
-@pytest.mark.fault(212)
+@pytest.mark.fault(122)
 @pytest.mark.parametrize("note", [*NOTES, b'{"stage": ["dvc.yaml"], "outs": []}'])
 def test_a_note_of_checkpoints_that_cannot_be_read_is_ignored(tmp_path: Path, note: bytes) -> None:
     path = tmp_path / ".dvc/tmp/checkpoints/copy/0123.published"

@@ -13,7 +13,7 @@ from sealed.errors import StageError
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.fault(223)
+@pytest.mark.fault(129)
 @pytest.mark.parametrize(
     ("engine", "reason"),
     [
@@ -33,7 +33,7 @@ def test_an_engine_that_cannot_be_had_is_refused(
     assert str(refused.value) == reason
 
 
-@pytest.mark.fault(223)
+@pytest.mark.fault(129)
 def test_an_engine_that_does_not_answer_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,7 +49,7 @@ def test_what_can_be_had_is_taken(engine: str) -> None:
     ready.require(["--force", "train"], {"STAGE_ENGINE": engine})
 
 
-@pytest.mark.fault(223)
+@pytest.mark.fault(129)
 def test_arguments_that_dvc_does_not_know_are_refused() -> None:
     command = [sys.executable, "-m", "sealed.ready", "--forec"]
     done = subprocess.run(
@@ -61,7 +61,7 @@ def test_arguments_that_dvc_does_not_know_are_refused() -> None:
     assert done.stderr.splitlines()[-1] == said
 
 
-@pytest.mark.fault(223)
+@pytest.mark.fault(129)
 def test_sealed_repro_checks_the_engine_before_dvc_starts(tmp_path: Path) -> None:
     made = Foreign(tmp_path / "project").write("out.txt", "precious")
     made.write("dvc.yaml", "stages: {a: {cmd: echo > out.txt, outs: [out.txt]}}")

@@ -50,7 +50,7 @@ def cluster(folder: Path, hidden: str, seconds: float, code: str = "0:0") -> Non
         engines.program(name, "")
 
 
-@pytest.mark.fault(215)
+@pytest.mark.fault(125)
 @pytest.mark.parametrize(
     "hidden", ["slurm/status", "room/made", "room/made/out.txt", "slurm/out slurm/err"]
 )
@@ -64,7 +64,7 @@ def test_what_a_job_has_written_is_waited_for(
     assert (result.stdout, "warned" in result.stderr) == ("said\n", True)
 
 
-@pytest.mark.fault(215)
+@pytest.mark.fault(125)
 def test_what_is_not_seen_in_time_is_told(project: Project, tmp_path: Path) -> None:
     cluster(tmp_path, "room/made", 30)
     result = project.run("make", STAGE_LATENCY="0.5")
@@ -73,7 +73,7 @@ def test_what_is_not_seen_in_time_is_told(project: Project, tmp_path: Path) -> N
     assert expected in result.stderr
 
 
-@pytest.mark.fault(215)
+@pytest.mark.fault(125)
 def test_a_stage_that_fails_is_not_waited_for(project: Project, tmp_path: Path) -> None:
     """It has noted that it wrote nothing."""
     cluster(tmp_path, "nothing", 0, "1:0")

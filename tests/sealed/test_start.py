@@ -56,13 +56,13 @@ def start(folder: Path, number: str, *command: str) -> subprocess.CompletedProce
     )
 
 
-@pytest.mark.fault(214)
+@pytest.mark.fault(124)
 def test_a_launcher_that_is_killed_while_it_starts_a_stage_leaves_none(tmp_path: Path) -> None:
     done = start(tmp_path, "SIGKILL", "echo", "the stage runs")
     assert (done.returncode, done.stdout) == (-9, "")
 
 
-@pytest.mark.fault(214)
+@pytest.mark.fault(124)
 def test_a_launcher_that_is_stopped_while_it_starts_a_stage_ends_it(tmp_path: Path) -> None:
     done = start(tmp_path, "SIGTERM", "sleep", "5")
     assert done.stdout == "nothing is left 143\n", done.stderr

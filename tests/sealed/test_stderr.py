@@ -19,7 +19,7 @@ STARTS = {
 }
 
 
-@pytest.mark.fault(211)
+@pytest.mark.fault(121)
 @pytest.mark.parametrize(
     ("start", "closed"),
     [*((start, "") for start in STARTS), ("the launcher", "2>&-")],  # with that DVC itself fails

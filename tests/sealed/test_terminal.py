@@ -12,12 +12,12 @@ EVIL = "a\x1b]0;owned\x07\x9b31m\u202e\nb"
 SHOWN = "a�]0;owned��31m� b"
 
 
-@pytest.mark.fault(243)
+@pytest.mark.fault(146)
 def test_a_reason_is_one_line_that_no_terminal_obeys() -> None:
     assert str(StageError(f"{EVIL}: no such file")) == f"{SHOWN}: no such file"
 
 
-@pytest.mark.fault(243)
+@pytest.mark.fault(146)
 def test_a_violation_is_one_line_that_no_terminal_obeys() -> None:
     violation = Violation(READ, "train", EVIL, "declare it")
     assert str(violation) == f"dvc.yaml:1: train: {READ}: {SHOWN}: declare it"
@@ -25,7 +25,7 @@ def test_a_violation_is_one_line_that_no_terminal_obeys() -> None:
         assert text.isprintable()
 
 
-@pytest.mark.fault(243)
+@pytest.mark.fault(146)
 def test_verify_names_a_stray_file_in_one_line_that_no_terminal_obeys(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -37,7 +37,7 @@ def test_verify_names_a_stray_file_in_one_line_that_no_terminal_obeys(
     assert capsys.readouterr().err == f"verify: {SHOWN}: expected no such file\n"
 
 
-@pytest.mark.fault(243)
+@pytest.mark.fault(146)
 def test_a_line_about_a_stage_is_one_line_that_no_terminal_obeys(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -462,7 +462,7 @@ def test_a_dvc_file_that_is_not_dvcs_is_refused_in_a_line(
     assert refused in refusal(tracking)
 
 
-@pytest.mark.fault(220)
+@pytest.mark.fault(126)
 def test_a_dvc_lock_of_any_length_is_read(project: Path) -> None:
     path = project / "dvc.lock"
     stages = "".join(f"  s{n}: {{cmd: {'x' * 10_000}}}\n" for n in range(130))
@@ -476,7 +476,7 @@ def test_a_dvc_lock_of_any_length_is_read(project: Path) -> None:
     ]
 
 
-@pytest.mark.fault(221)
+@pytest.mark.fault(127)
 def test_help_and_unknown_words_verify_nothing(project: Path) -> None:
     shown = run(project, "--help")
     assert (shown.returncode, "outputs," in shown.stdout) == (0, False)
@@ -486,7 +486,7 @@ def test_help_and_unknown_words_verify_nothing(project: Path) -> None:
     assert "unrecognized arguments: typo" in refused.stderr
 
 
-@pytest.mark.fault(221)
+@pytest.mark.fault(127)
 def test_it_verifies_the_project_around_the_current_folder(project: Path) -> None:
     assert run(project / "folder").stdout == run(project).stdout
     append(project / "m")
@@ -497,7 +497,7 @@ def test_it_verifies_the_project_around_the_current_folder(project: Path) -> Non
     assert "expected a DVC project here or above, found none" in outside.stderr
 
 
-@pytest.mark.fault(222)
+@pytest.mark.fault(128)
 @pytest.mark.parametrize(("makefile", "fix"), [("", "dvc"), ("repro: setup\npull:\n", "make")])
 def test_a_clone_in_which_nothing_ran_is_told_in_a_line(
     project: Path, makefile: str, fix: str
@@ -515,7 +515,7 @@ def test_a_clone_in_which_nothing_ran_is_told_in_a_line(
     )
 
 
-@pytest.mark.fault(222)
+@pytest.mark.fault(128)
 def test_missing_outputs_may_be_allowed_and_the_others_are_read(project: Path) -> None:
     for path in ("folder", ".dvc/cache"):
         shutil.rmtree(project / path)
