@@ -1,6 +1,5 @@
 # The project's commands; `make help` lists them.
 SHELL := /bin/bash
-PYTHON ?= python3
 RUN := .venv/bin/python -P -m
 # DVC unpickles what lies in its site cache (CVE-2025-69872): keep that private to you.
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site-cache
@@ -22,11 +21,22 @@ endif
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev setup-remote repro worker gate verify pull push image tag review report locked spread dataset predict serve export check format test test-all bench lock
 
-# What a person types reaches a recipe through the environment alone, unread: pasted in, a folder, a
-# branch or a file with the name `$(date)` would run.
+# Only what is typed after `make` counts. Others export these names for themselves: conda's compilers export
+# HOST, WSL exports NAME, a cluster GPU=0. The value reaches a recipe through the environment alone and make
+# never expands it: pasted into the recipe, a folder or branch with the name `$(date)` would run.
 TYPED := BASE BUILD_FLAGS DATASET_FLAGS DVC_FLAGS ENGINE FORMAT FROM GPU HOST IMAGE JOBS LOCK NAME PARTS PORT PYTHON RECIPE RECIPES RETRAIN REVIEW_FLAGS SEEDS SERVE
-$(foreach name,$(TYPED),$(eval override $(name) := $$(value $(name))))
-export $(foreach name,$(TYPED),$(if $(value $(name)),$(name)))
+define typed
+ifeq ($(origin $(1)),command line)
+override $(1) := $$(value $(1))
+export $(1)
+else
+override undefine $(1)
+endif
+endef
+$(foreach name,$(TYPED),$(eval $(call typed,$(name))))
+# switches that are typed as off
+$(foreach name,GPU RETRAIN SERVE,$(if $(filter 0 no false,$(value $(name))),$(eval override undefine $(name))))
+export override PYTHON := $(or $(value PYTHON),python3)
 # $(call split,NAME): the words of a variable, quoted ones whole, as the array `words`
 split = lines=$$(xargs -r printf '%s\n' <<<"$$$(1)") && words=() && \
 	{ [ -z "$$lines" ] || mapfile -t words <<<"$$lines"; }
@@ -34,6 +44,9 @@ split = lines=$$(xargs -r printf '%s\n' <<<"$$$(1)") && words=() && \
 # where the stages run: docker, podman, bwrap, host or slurm; unset, stages/run chooses and says why
 ifdef ENGINE
 export STAGE_ENGINE := $(value ENGINE)
+endif
+ifdef BUILD_FLAGS
+export STAGE_BUILD_FLAGS := $(value BUILD_FLAGS)
 endif
 
 help: ## List the targets
@@ -50,10 +63,11 @@ setup-remote: ## Install DVC with SSH and S3 into .venv-remote: it takes other p
 
 repro: setup ## Run what changed: all four stages the first time [RECIPE=tutorial ENGINE=docker DVC_FLAGS=--pull]
 	@$(private)
-	@case "$$ENGINE" in docker | podman) \
-		"$$ENGINE" image inspect "$$($(tag))" >/dev/null 2>&1 || "$(MAKE)" image ;; esac
+	@$(call split,DVC_FLAGS) && PYTHONPATH=src $(RUN) sealed.ready "$${words[@]}"
 	@[ -z "$$RECIPE" ] || stages/recipe "$$RECIPE"
 	@$(mnist).params
+	@case "$$STAGE_ENGINE" in docker | podman) \
+		"$$STAGE_ENGINE" image inspect "$$($(tag))" >/dev/null 2>&1 || "$(MAKE)" image ;; esac
 	@$(call split,DVC_FLAGS) && $(RUN) dvc repro "$${words[@]}"
 	@$(mnist).gate
 private = install -d -m 700 -- "$$DVC_SITE_CACHE_DIR"
@@ -61,14 +75,16 @@ private = install -d -m 700 -- "$$DVC_SITE_CACHE_DIR"
 worker: setup ## Train beside a `make repro` elsewhere, which publishes: a cluster is in TF_CONFIG, or Slurm's step
 	@stages/run --peer train
 
-gate: setup ## Does the model reach gate.minimum_accuracy? Judges the metrics that lie there
+gate: setup ## Does the model that is here reach gate.minimum_accuracy?
 	@$(mnist).gate
 
 verify: setup ## Are all outputs, here and in the cache, what dvc.lock and .dvc files say? [RETRAIN=1: train again too]
 	@$(private)
-	@$(verify)
 ifdef RETRAIN
-	@$(review) retrain --portable-unless train.reproducible=machine --needs-flag avx2
+	@$(verify) --allow-missing; outputs=$$?; \
+	$(review) retrain --portable-unless train.reproducible=machine --needs-flag avx2 && exit $$outputs
+else
+	@$(verify)
 endif
 
 pull: setup setup-remote ## Bring what dvc.lock and .dvc files name from the DVC remote, a folder, SSH or S3, and read all of it again
@@ -85,14 +101,16 @@ remote = .venv-remote/bin/python -P -m dvc
 
 image: setup ## Build the image that stages run in; with SERVE=1 the server's [LOCK=... BASE=... BUILD_FLAGS=... ENGINE=podman]
 ifdef SERVE
-	@builder=docker && { [ "$$ENGINE" != podman ] || builder=podman; } && $(call split,BUILD_FLAGS) && \
+	@[ -f models/model.keras ] || { \
+		echo "models/model.keras: expected a trained model, found no file; run \`make repro\`" >&2; exit 2; }
+	@builder=docker && { [ "$$STAGE_ENGINE" != podman ] || builder=podman; } && $(call split,STAGE_BUILD_FLAGS) && \
 	export LOCK=requirements.lock stages="$$(LOCK=requirements.lock; $(tag))" && \
 	{ $$builder image inspect "$$stages" >/dev/null 2>&1 || "$(MAKE)" image SERVE=; } && \
 	md5="$$(md5sum <models/model.keras | cut -d' ' -f1)" && name="localhost/serve:$${md5::16}" && \
 	$$builder build --file serve.Dockerfile --tag "$$name" --build-arg STAGES="$$stages" \
 		--build-arg MODEL_MD5="$$md5" "$${words[@]}" . && echo "$$name"
 else
-	@builder=docker && { [ "$$ENGINE" != podman ] || builder=podman; } && $(call split,BUILD_FLAGS) && \
+	@builder=docker && { [ "$$STAGE_ENGINE" != podman ] || builder=podman; } && $(call split,STAGE_BUILD_FLAGS) && \
 	$$builder build --tag "$$($(tag))" --build-arg LOCK="$${LOCK:-$$($(lock))}" \
 		$${BASE:+--build-arg BASE="$$BASE"} "$${words[@]}" .
 endif
@@ -155,7 +173,7 @@ test-all: setup-dev ## All tests
 side_by_side = -n logical --maxprocesses 4 --dist loadfile
 
 bench: setup .venv-bench/torch ## This against its peers, in one run; with RECIPES=fast:10 recipes over seeds
-	@$(call split,$(if $(RECIPES),RECIPES,PARTS)) && \
+	@unset $$(git rev-parse --local-env-vars) && $(call split,$(if $(RECIPES),RECIPES,PARTS)) && \
 	.venv/bin/python benchmarks/$(if $(RECIPES),recipes,run).py "$${words[@]}"
 
 .venv-bench/torch: benchmarks/requirements.lock

@@ -96,11 +96,24 @@ def _stage(folder: Path, name: str) -> None:
     subprocess.run(["stages/run", name], cwd=folder, env=env, check=True, capture_output=True)
 
 
+def wanted(words: list[str]) -> dict[str, int]:
+    """Return recipe -> number of seeds, of words like `fast:10`; exit with what is expected."""
+    known = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
+    for word in words:
+        name, _, count = word.partition(":")
+        if name not in known or not count.isdecimal() or int(count) < 2:
+            sys.exit(
+                f"RECIPES: expected NAME:SEEDS ..., with 2 seeds or more, found {word}; "
+                f"recipes: {', '.join(known)}"
+            )
+    return {name: int(count) for name, _, count in (word.partition(":") for word in words)}
+
+
 def main() -> None:
     """Measure the recipes named; the rest of results.json stays."""
-    wanted = {name: int(n) for name, _, n in (word.partition(":") for word in sys.argv[1:])}
+    seeds = wanted(sys.argv[1:])
     with tempfile.TemporaryDirectory() as temporary:
-        found = run(wanted, {name: Path(temporary) / name for name in wanted})
+        found = run(seeds, {name: Path(temporary) / name for name in seeds})
     path = HERE / "results.json"
     results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     results.setdefault("recipes", {}).update(found)

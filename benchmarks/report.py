@@ -8,6 +8,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 HERE = Path(__file__).parent
+NO_BFLOAT16 = (
+    "this processor has no instructions for bfloat16 (avx512_bf16, amx_bf16), so what computes in "
+    "bfloat16 is left out"
+)
 SGEMM_GFLOP = 10 * 2 * 2048**3 / 1e9 / 100  # of a hundredth of a turn of peers/sgemm.py
 
 
@@ -36,16 +40,20 @@ def steps(found: dict[str, Any]) -> str:
             lines.append("| " + " | ".join(map(str, cells)) + " |")
     rate = SGEMM_GFLOP / found["sgemm"]["median"] * 1000
     lines.append(f"\nsgemm here: {rate:.0f} GFLOP/s, so {limit:.1f} ms a step would be its limit.")
+    if not any("bfloat16" in name for name in found):
+        lines.append(f"\nNot measured: {NO_BFLOAT16}.")
     return "\n".join(lines)
 
 
 def scaling(found: dict[str, Any]) -> str:
     """Write the table of batches and threads."""
-    lines = ["| | float32, ms a step | bfloat16, ms a step |", "|---|---|---|"]
-    lines += [
-        f"| {name} | {value['median']:.1f} | {found['bfloat16'][name]['median']:.1f} |"
-        for name, value in found["float32"].items()
-    ]
+    precisions = [f"{precision}, ms a step" for precision in found]
+    lines = ["| | " + " | ".join(precisions) + " |", "|---" * (1 + len(found)) + "|"]
+    for name in found["float32"]:
+        medians = [f"{values[name]['median']:.1f}" for values in found.values()]
+        lines.append("| " + " | ".join([name, *medians]) + " |")
+    if "bfloat16" not in found:
+        lines.append(f"\nNot measured: {NO_BFLOAT16}.")
     return "\n".join(lines)
 
 

@@ -7,7 +7,6 @@ JSON; medians of the rounds, and ours in the unit of Flask's.
 
 import contextlib
 import json
-import os
 import socket
 import statistics
 import subprocess
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from steps import HERE, OURS, ROOT
+from steps import HERE, OURS, ROOT, environment
 
 FLASK = ROOT / ".venv-bench/flask"  # pip install --target, of benchmarks/flask.lock
 CALLERS = 32
@@ -38,7 +37,7 @@ def server(name: str) -> Iterator[tuple[int, float]]:
     own = ["-m", "mnist.serving", f"--port={port}"]
     command = own if name == "ours" else [str(HERE / "peers/flask_keras.py"), str(port)]
     paths = f"{ROOT / 'src'}:{FLASK}"
-    env = os.environ | {"PYTHONPATH": paths, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    env = environment() | {"PYTHONPATH": paths, "TF_CPP_MIN_LOG_LEVEL": "3"}
     env["CUDA_VISIBLE_DEVICES"] = "-1"
     start = time.monotonic()
     process = subprocess.Popen(
@@ -64,11 +63,14 @@ def _open(port: int) -> bool:
 
 
 def _picture(side: int) -> Path:
-    """Save a digit of the test set, dark on white, with paper around it."""
+    """Save a digit of the test set, dark on white, with paper around it; a large one as drawn."""
     with np.load(ROOT / "data/prepared/test.npz") as test:
         digit = Image.fromarray(255 - test["images"][3, ..., 0])
     path = Path(tempfile.gettempdir()) / f"digit-{side}.png"
-    digit.resize((side, side), Image.Resampling.BICUBIC).save(path)
+    large = digit.resize((side, side), Image.Resampling.BICUBIC)
+    # a pen's edges: with smooth ones it would be a prepared image that was scaled up
+    picture = large.point(lambda value: 255 * (value > 128)) if side > digit.width else digit
+    picture.save(path)
     return path
 
 

@@ -1,6 +1,7 @@
 """Milliseconds a step, of peers that take turns: what slows the machine slows all of them."""
 
 import os
+import re
 import statistics
 import subprocess
 from pathlib import Path
@@ -12,6 +13,20 @@ ROOT = HERE.parent
 CHUNK = 100  # steps a turn, as in peers/turns.py
 OURS = ROOT / ".venv/bin/python"
 TORCH = ROOT / ".venv-bench/bin/python"
+KERAS = {"KERAS_BACKEND": "tensorflow", "KERAS_HOME": os.devnull}  # as in mnist.machine.processor
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a program: quiet, and without the user's own Keras settings."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("KERAS_")}
+    ours = {"PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return own | KERAS | ours | {"TF_CPP_MIN_LOG_LEVEL": "2"}
+
+
+def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Tell whether the processor computes in bfloat16; emulated, it takes many times as long."""
+    text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.is_file() else ""
+    return bool(re.search(r"\b(avx512_bf16|amx_bf16)\b", text))
 
 
 class Peer:
@@ -22,12 +37,10 @@ class Peer:
 
         It compiles and warms up until the first turn.
         """
-        env = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-        env["TF_CPP_MIN_LOG_LEVEL"] = "2"
         bound = ["taskset", "--cpu-list", cores] if cores else []
         self.process = subprocess.Popen(
             [*bound, str(python), str(HERE / "peers" / script), *arguments],
-            env=env,
+            env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

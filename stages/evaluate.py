@@ -36,6 +36,7 @@ def main() -> None:
 
     test = dataset.load(TEST)
     network, task, temperature = model.load(MODEL)
+    dataset.require_task(test, task, TEST, MODEL)
     probabilities = model.predictor(network)(test.images)
     evaluation = metrics.evaluate(probabilities, test.labels, task.classes, params.confidence)
     evaluation |= calibration.summarize(probabilities, test.labels, temperature)

@@ -1,6 +1,7 @@
 """Bring the data set `fetch.dataset` into data/raw/, its files exactly as published.
 
-DATASET_MIRROR, a folder or URL with `<data set>/<file>.gz`, is tried before the public mirrors.
+DATASET_MIRROR, a folder or URL with `<data set>/<file>.gz`, is tried before the public mirrors. So
+are the archives of your own pictures, which lie in mirrors/: stages/run sets DATASET_ARCHIVES.
 Where the data comes from changes no result, so it is no parameter.
 """
 
@@ -26,7 +27,7 @@ def main() -> None:
         for file in chosen.files:
             download.write(file, iter([contents[file.name]]), RAW)
     else:
-        places = mirror.places(chosen, os.environ.get(mirror.VARIABLE))
+        places = mirror.places(chosen, *map(os.environ.get, mirror.VARIABLES))
         if chosen.archive:
             archived.fetch(chosen.archive, chosen.files, places, RAW)
         else:

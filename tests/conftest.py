@@ -1,13 +1,25 @@
 """What all tests keep to, and what those of sealed stages share."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from mnist.machine import cores, processor
 from sealed_project import Project, on
+
+# git sets GIT_DIR, GIT_INDEX_FILE and others in its hooks; the `git` of a test would follow them
+# into the repository of whoever runs the tests
+_GIT_VARIABLES = ("git", "rev-parse", "--local-env-vars")
+for _name in subprocess.run(
+    _GIT_VARIABLES, check=True, capture_output=True, text=True
+).stdout.split():
+    os.environ.pop(_name, None)
+
+processor.ignore_keras_settings(os.environ)  # before a test module imports Keras
 
 # a shared machine stalls for a second now and then, which is no fault of what is tested
 settings.register_profile(
@@ -19,6 +31,12 @@ settings.load_profile("shared")
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name bytes by their argument: gzip's hold the time, and workers must agree on the names."""
     return argname if isinstance(val, bytes) else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Start no more workers than the quota of a container has cores (`-n logical`)."""
+    return cores.count()
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from functools import cache as once
 from pathlib import Path
 from typing import BinaryIO
 
+from dvcproject import document
 from dvcproject.content import Content, Read, agrees, content
 from dvcproject.declared import resolution
 from dvcproject.errors import ProjectError
@@ -48,7 +49,9 @@ def members(folder: Output, cache: Path) -> list[Output]:
     try:
         entries = [(entry["relpath"], entry["md5"]) for entry in json.loads(path.read_bytes())]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ProjectError(f"{path}: expected a list of files, found {error!r:.80}") from None
+        raise ProjectError(
+            f"{path}: expected a list of files, found {document.reason(error):.80}"
+        ) from None
     found = []
     for name, md5 in entries:
         if not isinstance(name, str) or not isinstance(md5, str) or not MD5.fullmatch(md5):

@@ -30,7 +30,9 @@ def parse(content: bytes, name: str) -> dict[str, Any]:
     try:
         found = reads(content)
     except (ValueError, SyntaxError, RecursionError) as error:
-        raise ProjectError(f"{name}: expected plain {kind}, found {error}") from None
+        raise ProjectError(
+            f"{name}: expected plain {kind}, found {document.reason(error)}"
+        ) from None
     if not isinstance(found, dict):
         raise ProjectError(f"{name}: expected `key: value`, found {type(found).__name__}")
     return found
@@ -134,3 +136,14 @@ def differing(before: Any, after: Any, key: str = "") -> Iterator[str]:
             yield from differing(*pair, f"{key}[{index}]")
     elif type(before) is not type(after) or (before != after and repr(before) != repr(after)):
         yield key  # NaN is not equal to itself
+
+
+def plain(value: Any) -> Any:
+    """Return params as JSON can hold them: a date, say, as a text; what differs still does."""
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, set | frozenset):
+        return sorted(map(repr, value))
+    return value if isinstance(value, str | int | float | None) else repr(value)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import posixpath
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 
 from dvcproject.declared import resolution
 from dvcproject.errors import ProjectError
-from dvcproject.git import git, listed
+from dvcproject.git import ask, listed
 from dvcproject.stages import File, file_of
 
 MOST = 256_000_000  # bytes of a file that is read as a whole
@@ -105,24 +106,42 @@ def _conflicts(root: Path) -> tuple[str, ...]:
 
 
 def committed(root: Path, commit: str, name: str) -> Revision:
-    """Return the files of a commit, called `name`."""
+    """Return the files of a commit, called `name`. Raises ProjectError if git lacks one."""
+    names = _objects(root, name, commit)
 
     @cache
     def content(path: str) -> bytes | None:
-        if "\0" in path:
+        found = posixpath.normpath(path)
+        outside = _outside(root, commit, name, found) if found.startswith("../") else None
+        object_name = outside or names.get(found)
+        if object_name is None:
             return None
-        shown = git(root, "cat-file", "blob", f"{commit}:./{path}")
-        return None if shown.returncode else shown.stdout
+        where = f"{name}: {path}: git does not have its content"
+        return ask(root, where, "cat-file", "blob", object_name)
 
     def read(path: str) -> BinaryIO | None:
         found = content(path)
         return None if found is None else io.BytesIO(found)
 
-    @cache
-    def files() -> list[str]:
-        return listed(root, "ls-tree", "-r", "-z", "--name-only", commit)
-
     def below(folder: str) -> list[str]:
-        return [path for path in files() if path.startswith(f"{folder}/")]
+        return [path for path in names if path.startswith(f"{folder}/")]
 
     return Revision(name, read, (), below, _declared(root, commit, name))
+
+
+def _objects(root: Path, name: str, *arguments: str) -> dict[str, str]:
+    """Return path -> name of git's object of the files of a commit, those below `root` alone."""
+    where = f"{name}: git cannot list its files"
+    listing = ask(root, where, "ls-tree", "-r", "-z", *arguments)
+    entries = (line.split("\t", 1) for line in listing.decode(errors="replace").split("\0") if line)
+    found = ((path, *fields.split()) for fields, path in entries)
+    return {path: object_name for path, _, kind, object_name in found if kind == "blob"}
+
+
+def _outside(root: Path, commit: str, name: str, path: str) -> str | None:
+    """Return the name of git's object of a file outside `root`; None where there is none."""
+    prefix = ask(root, f"{name}: {path}", "rev-parse", "--show-prefix").decode().rstrip("\n")
+    whole = posixpath.normpath(posixpath.join(prefix, path))
+    if whole.startswith("../"):  # outside the repository too
+        return None
+    return _objects(root, name, "--full-tree", commit, "--", whole).get(whole)

@@ -3,11 +3,18 @@
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 
 class UserError(Exception):
     """A mistake of the caller or of the outside world: where, expected, found, what to do."""
+
+
+def require_output(path: Path) -> None:
+    """Raise UserError where the pipeline has not written this file yet."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; run `make repro`")
 
 
 def run(main: Callable[[], None]) -> None:
@@ -32,7 +39,13 @@ def run(main: Callable[[], None]) -> None:
         _end("interrupted", 130)
 
 
-def _end(line: str, status: int = 2) -> NoReturn:
-    shown = (sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in line)
-    print("".join(shown), file=sys.stderr)
+def printable(text: object) -> str:
+    """Return a text as one line without the characters that a terminal obeys."""
+    return "".join(
+        sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(text)
+    )
+
+
+def _end(lines: str, status: int = 2) -> NoReturn:
+    print("\n".join(map(printable, lines.split("\n"))), file=sys.stderr)
     sys.exit(status)

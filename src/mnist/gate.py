@@ -7,34 +7,45 @@ import json
 import sys
 from pathlib import Path
 
+from mnist import document
 from mnist.errors import UserError, run
 from mnist.params import read
 from mnist.params.gate import GateParams
 
+MODEL = Path("models/model.keras")
 EVALUATION = Path("metrics/evaluation.json")
+
+
+def require_model(path: Path = MODEL) -> None:
+    """Raise UserError where no model is here: the metrics are then those that git has."""
+    if not path.exists():
+        raise UserError(
+            f"{path}: expected the model that {EVALUATION} is of, found no such file; run "
+            "`make repro`, or `make pull` if a DVC remote has it"
+        )
 
 
 def accuracy(path: Path = EVALUATION) -> float:
     """Read the accuracy on the test set, 0 to 1. Raises UserError where there is none."""
     try:
         found = json.loads(path.read_bytes())
-        value = found["accuracy"] if isinstance(found, dict) else None
+        value = found.get("accuracy") if isinstance(found, dict) else None
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run `dvc repro`") from None
-    except (OSError, ValueError, KeyError, RecursionError) as error:
-        reason = " ".join(f"{type(error).__name__} {error}".split())
-        raise UserError(_unfit(path, reason)) from None
+        raise UserError(f"{path}: no such file; run `make repro`") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(_unfit(path, document.reason(error))) from None
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
         raise UserError(_unfit(path, f"{value!r:.80}"))
     return value
 
 
 def _unfit(path: Path, found: str) -> str:
-    return f"{path}: expected an `accuracy` of 0 to 1, found {found}; delete it, run `dvc repro`"
+    return f"{path}: expected an `accuracy` of 0 to 1, found {found}; delete it, run `make repro`"
 
 
 def main() -> None:
     """Say in a line whether the model passes."""
+    require_model()
     least, found = read("gate", GateParams).minimum_accuracy, accuracy()
     if found < least:
         print(

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist import argument
 from mnist.arrays import fitting
-from mnist.errors import UserError, run
+from mnist.errors import UserError, printable, require_output, run
 from mnist.handwriting import digit
 from mnist.handwriting.digit import Look
 from mnist.machine import processor
@@ -17,6 +18,7 @@ from mnist.source import photo
 from mnist.task import INK, Task
 
 MODEL = Path("models/model.keras")
+EXAMPLE = "make predict IMAGE=~/new.jpg"
 SURE = 0.5  # probability: below, all other classes together are likelier
 LIKELIEST = 3  # classes that are told
 
@@ -24,12 +26,14 @@ LIKELIEST = 3  # classes that are told
 def main() -> None:
     """Print a line a picture; refuse them all where one is none, before anything is printed."""
     parser = argparse.ArgumentParser(prog="python -m mnist.predict", description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="or a folder")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="or a folder")
     parser.add_argument("--json", action="store_true", help="all probabilities, as JSON")
     options = parser.parse_args()
-    paths = [path for named in options.files for path in _pictures(named)]
+    typed = [argument.path(file, "IMAGE", EXAMPLE) for file in options.files]
+    paths = [path for named in typed for path in _pictures(named)]
     for path in paths:
         photo.open_file(path)  # what is no picture is told before TensorFlow starts
+    require_output(MODEL)
     processor.prepare(reproducible="portable", device="cpu")
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
 
@@ -43,9 +47,9 @@ def main() -> None:
         for path, one in zip(paths, seen, strict=True)
     ]
     if options.json:
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        print(_json(told))
     else:
-        print(*map(_line, told), sep="\n")
+        print(*(printable(_line(one)) for one in told), sep="\n")
 
 
 def look(path: Path, task: Task) -> Look:
@@ -69,10 +73,18 @@ def _seen(path: Path, task: Task) -> Look | str:
 def _pictures(named: Path) -> list[Path]:
     if not named.is_dir():
         return [named]
-    found = sorted(path for path in named.iterdir() if path.is_file() and path.name[0] != ".")
+    found = [path for path in photo.entries(named) if not path.is_dir()]
     if not found:
-        raise UserError(f"{named}: expected a picture or a folder of them, found an empty folder")
+        raise UserError(f"{named}: expected a picture or a folder of them, found none in it")
     return found
+
+
+def _json(told: list[dict[str, Any]]) -> str:
+    """Write JSON that people can read and no terminal obeys."""
+    text = json.dumps(told, indent=2, ensure_ascii=False)
+    return "".join(
+        sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text
+    )
 
 
 def likeliest(row: NDArray[np.float32], task: Task, doubt: str = "") -> dict[str, Any]:

@@ -35,6 +35,11 @@ def words(task: Task) -> dict[str, Any]:
     return {"classes": list(task.classes), "photo": task.photo}
 
 
+def is_class_name(name: str) -> bool:
+    """Return whether a class may be called so."""
+    return bool(name.strip()) and name.isprintable() and len(name) <= LONGEST
+
+
 def require(task: Task) -> Task:
     """Return a task. Raises ValueError, with what was found, for one that cannot be."""
     height, width, channels = task.shape
@@ -43,7 +48,7 @@ def require(task: Task) -> Task:
     if len(task.classes) not in COUNTS:
         raise ValueError(f"{len(task.classes)} classes")
     for name in task.classes:
-        if not name.strip() or not name.isprintable() or len(name) > LONGEST:
+        if not is_class_name(name):
             raise ValueError(f"a class called {name[:LONGEST]!r}")
     if len(set(task.classes)) < len(task.classes):
         raise ValueError("two classes of one name")

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from dvcproject.git import WHOLE, git, is_shallow, reason, resolve
+from dvcproject.git import WHOLE, ask, git, is_shallow, reason, resolve
 from dvcproject.revision import Revision, committed
 from review.errors import UserError
+
+HISTORY = "base: git cannot list the commits since the branch left it"
 
 
 def base(root: Path, name: str, *, tip: bool) -> tuple[Revision, str]:
@@ -14,12 +16,15 @@ def base(root: Path, name: str, *, tip: bool) -> tuple[Revision, str]:
     """
     commit = resolve(root, name)
     plain = committed(root, commit, f"{name} ({commit[:7]})")
-    if git(root, "merge-base", "--is-ancestor", commit, "HEAD").returncode == 0:
+    held = git(root, "merge-base", "--is-ancestor", commit, "HEAD")
+    if held.returncode == 0:
         return plain, ""  # all that the base has, HEAD has too
+    if held.returncode > 1:
+        raise UserError(f"base: no merge base of HEAD and {name!r}: {reason(held)}")
     if tip:
         return plain, f"Compared with the tip of {name}, {commit[:7]}, which HEAD does not hold."
     found = _merge_base(root, name, commit)
-    ahead = git(root, "rev-list", "--count", f"{found}..{commit}").stdout.decode().strip()
+    ahead = ask(root, HISTORY, "rev-list", "--count", f"{found}..{commit}").decode().strip()
     note = (
         f"Compared with {found[:7]}, where this branch left {name}. The tip of {name}, "
         f"{commit[:7]}, is {ahead} commit{'' if ahead == '1' else 's'} further: "
@@ -55,5 +60,5 @@ def _is_cut_off(root: Path, commit: str) -> bool:
         return False
     path = git(root, "rev-parse", "--git-path", "shallow").stdout.decode().strip()
     ends = set((root / path).read_text(encoding="utf-8").split())
-    between = git(root, "rev-list", f"HEAD...{commit}").stdout.decode().split()
+    between = ask(root, HISTORY, "rev-list", f"HEAD...{commit}").decode().split()
     return not ends.isdisjoint(between)

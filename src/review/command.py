@@ -1,6 +1,8 @@
 """A command that a person or CI runs: one line for what went wrong, files whole or not at all."""
 
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,11 +28,22 @@ def _told(main: Callable[[], None]) -> None:
         main()
         sys.stdout.flush()
     except UserError as error:
-        raise UserError(printable(error)) from None
+        raise UserError(_pasteable(printable(error))) from None
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(_pasteable(str(error))) from None
     except OSError as error:
         _close_stdout()  # what it still holds would fail again at exit
         where = "standard output" if error.filename is None else str(error.filename)
         raise UserError(printable(f"{where}: {error.strerror or error}")) from None
+
+
+def _pasteable(message: str) -> str:
+    """Return a message whose commands can be pasted: with the path of DVC where PATH has none."""
+    dvc = Path(sys.executable).with_name("dvc")
+    if shutil.which("dvc") or not dvc.exists():
+        return message
+    path = dvc.relative_to(Path.cwd()) if dvc.is_relative_to(Path.cwd()) else dvc
+    return message.replace("`dvc ", f"`{shlex.quote(str(path))} ")
 
 
 def _close_stdout() -> None:

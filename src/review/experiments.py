@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dvcproject.git import environment_elsewhere
 from review.errors import UserError
 
 LOOK_SECONDS = 30  # between two looks whether DVC's queue has workers
@@ -17,6 +18,15 @@ NO_WORKER = "Worker status: 0 active, 0 idle"
 LIVE = {"Running", "Queued"}
 STATES = LIVE | {"Failed", "Success", "Unknown"}
 ROUNDS = 5  # of taking back: workers go on meanwhile, what is killed takes a while to end
+_RUN_ALL = ("exp", "run", "--run-all")
+# At its end DVC lists the experiments that ran, but the list is always empty: leave it out.
+WITHOUT_LIST = """\
+import sys
+from dvc.cli import main
+from dvc.repo.experiments import Experiments
+Experiments._log_reproduced = lambda *_: None
+sys.exit(main(sys.argv[1:]))
+"""
 INTERRUPTED = (
     "spread: interrupted; what it had queued was taken back, nothing was written; "
     "if `dvc queue status` still shows what runs, `dvc queue stop --kill` ends all of it"
@@ -97,8 +107,8 @@ def _take_back(name: str) -> None:
 
 def _run_all(jobs: int) -> None:
     """Have DVC run its queue. Raises UserError where the workers of that are gone."""
-    words = _words("exp", "run", "--run-all", "--jobs", str(jobs))
-    with subprocess.Popen(words, env=_env()) as dvc:  # noqa: S603
+    words = [sys.executable, "-P", "-c", WITHOUT_LIST, *_RUN_ALL, "--jobs", str(jobs)]
+    with subprocess.Popen(words, env=environment()) as dvc:  # noqa: S603
         try:
             said = _watch(dvc)
         finally:
@@ -145,10 +155,10 @@ def _status() -> str:
 
 def _dvc(*arguments: str, capture: bool = False) -> str:
     """Run DVC to its end, Ctrl-C or not: it has other params in the workspace while it queues."""
-    out = subprocess.PIPE if capture else None
+    out, words = subprocess.PIPE if capture else None, _words(*arguments)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        done = subprocess.run(_words(*arguments), env=_env(), stdout=out, text=True, check=False)  # noqa: S603
+        done = subprocess.run(words, env=environment(), stdout=out, text=True, check=False)  # noqa: S603
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     if done.returncode:
@@ -160,6 +170,9 @@ def _words(*arguments: str) -> list[str]:
     return [str(Path(sys.executable).with_name("dvc")), *arguments]
 
 
-def _env() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Return the environment of DVC, which runs experiments in repositories of their own."""
     programs = Path(sys.executable).parent  # DVC's queue starts `dvc`
-    return os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    return environment_elsewhere() | {
+        "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    }

@@ -8,8 +8,9 @@ import argparse
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from dvcproject import folder, tracked
+from dvcproject import document, folder, tracked
 from dvcproject.revision import Revision, workspace
 from review.errors import UserError
 from review.quoting import printable
@@ -36,11 +37,24 @@ def differences(revision: Revision) -> list[str]:
         if name not in recorded:
             found.append(f"{name}: not in dvc.lock")
             continue
-        if stage.command != recorded[name].command:
+        if not _is_same_command(stage.command, recorded[name].command):
             found.append(f"{name}: the command changed")
         found += [f"{name}: {line}" for line in _params(stage, recorded[name], revision)]
         found += [f"{name}: {line}" for line in _files(stage, recorded[name], revision, kept, made)]
     return found + claims.contradictions(revision)
+
+
+def _is_same_command(now: list[str], then: list[str]) -> bool:
+    """Tell whether DVC records the command `now` as `then`."""
+    if not _differ_in_blanks(now, then):
+        return now == then
+    forms = [now[0], now] if len(now) == 1 else [now]  # a text, or a list of one text
+    keys = ("stages", "stage", "cmd")
+    return any(document.as_dvc_writes(form, *keys) in (then, then[0]) for form in forms)
+
+
+def _differ_in_blanks(now: Any, then: Any) -> bool:
+    return bool(now != then and str(now).split() == str(then).split())
 
 
 def _params(stage: Declared, locked: Recorded, revision: Revision) -> Iterator[str]:
@@ -52,10 +66,13 @@ def _params(stage: Declared, locked: Recorded, revision: Revision) -> Iterator[s
         now = {} if keys is None else documents.params(revision, path)
         names = {*(keys or now), *then}
         was = flatten({name: then.get(name) for name in names})
-        is_ = flatten({name: value(now, str(name)) for name in names})
+        values = {name: value(now, str(name)) for name in names}
+        is_ = flatten(values)
+        if any(_differ_in_blanks(is_[key], was.get(key)) for key in is_):
+            is_ = flatten(document.as_dvc_writes(values, "stages", "stage", "params", path))
         for key in sorted(was.keys() | is_.keys()):
             if was.get(key) != is_.get(key):
-                before, after = (printable(values.get(key)) for values in (was, is_))
+                before, after = (printable(side.get(key)) for side in (was, is_))
                 yield f"{key}: {before} in dvc.lock, {after} in {path}"
 
 
@@ -118,7 +135,7 @@ def require(revision: Revision) -> None:
         advice = f" (`dvc unfreeze {' '.join(frozen)}` first: frozen)" if frozen else ""
         raise UserError(
             f"{revision.name}: dvc.lock is not that of these files ({_list(found, '; ')}); "
-            f"run `dvc repro`{advice} and commit params.yaml, dvc.lock and metrics/ together"
+            f"run `dvc repro`{advice} and commit all that it changed, which `git status` lists"
         )
 
 

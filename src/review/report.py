@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from review import command, diff, page
+from review.quoting import printable
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -17,4 +18,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     text = page.write(diff.make(options))
     command.write(text, options.output)
-    print(f"{options.output}: {len(text) / 1000:.0f} kB, self-contained")
+    print(printable(f"{options.output}: {len(text) / 1000:.0f} kB, self-contained"))

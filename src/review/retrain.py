@@ -16,8 +16,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dvcproject.git import ask, environment_elsewhere
 from dvcproject.revision import workspace
 from review.errors import UserError
+from review.quoting import printable
 from review.record import pipeline, predictions, provenance, readings, recipe, sources
 from review.record.pipeline import Declared
 from review.record.predictions import Predictions
@@ -58,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ):
         prefix = _git(root, "rev-parse", "--show-prefix").decode(errors="replace").strip("\n")
         names = ", ".join(entry[3:].removeprefix(prefix) for entry in edited.split("\0")[:-1])
-        print(f"verify: HEAD is verified, without what is not committed: {names}", file=sys.stderr)
+        line = f"verify: HEAD is verified, without what is not committed: {names}"
+        print(printable(line), file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         copy = Path(folder) / "copy"
         take(root, copy)
@@ -66,9 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         reproduce(copy, root / ".venv")
         after = snapshot(copy, promise)
     try:
-        print("verify: " + judge(before, after, promise))
+        print(printable(f"verify: {judge(before, after, promise)}"))
     except DifferentBytesError as found:
-        print(found, file=sys.stderr)
+        print(printable(found), file=sys.stderr)
         sys.exit(1)
 
 
@@ -77,7 +80,9 @@ def take(root: Path, copy: Path) -> None:
 
     No clone: that would be of the whole repository, of which the project may be one folder.
     """
-    archive = _git(root, "archive", "--format=tar", "HEAD")
+    commit = _git(root, "rev-parse", "--verify", "HEAD^{commit}").decode().strip()
+    where = f"verify: RETRAIN=1 runs what git holds of {root}: git archive failed"
+    archive = ask(root, where, "archive", "--format=tar", commit)
     copy.mkdir()
     command = ["tar", "--extract", "--file=-"]
     subprocess.run(command, cwd=copy, input=archive, check=True)  # noqa: S603
@@ -91,9 +96,20 @@ def reproduce(copy: Path, environment: Path) -> None:
     site = copy / ".dvc/tmp/site-cache"
     site.mkdir(mode=0o700, parents=True)
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
-    variables = os.environ | {"DVC_SITE_CACHE_DIR": str(site)}
+    variables = environment_elsewhere() | {"DVC_SITE_CACHE_DIR": str(site)}
     if subprocess.run(command, cwd=copy, env=variables, check=False).returncode:  # noqa: S603
-        raise UserError("verify: the pipeline failed in a clean copy; its own message is above")
+        failed = "verify: the pipeline failed in a clean copy; its own message is above"
+        raise UserError(failed + _no_programs(copy))
+
+
+def _no_programs(folder: Path) -> str:
+    """Say that no program may run in a folder, where that is so; TMPDIR decided where it lies."""
+    if not os.statvfs(folder).f_flag & os.ST_NOEXEC:
+        return ""
+    return (
+        f". The copy is in {tempfile.gettempdir()}, where no program may run (mounted noexec): if "
+        "that is the reason, run `export TMPDIR=/var/tmp`, or name another folder, and try again"
+    )
 
 
 def snapshot(root: Path, promise: Promise = Promise()) -> Snapshot:  # noqa: B008  # a constant
@@ -208,5 +224,6 @@ def _git(root: Path, *arguments: str) -> bytes:
     except subprocess.CalledProcessError as failed:
         reason = " ".join(failed.stderr.decode(errors="replace").split())
     raise UserError(
-        f"verify: RETRAIN=1 runs what git holds of {root}: git {arguments[0]} failed ({reason})"
+        f"verify: RETRAIN=1 runs what git holds of {root}: git {arguments[0]} failed ({reason}); "
+        "it needs a clone of the project, with a commit"
     )

@@ -19,8 +19,6 @@ def main() -> int:
     try:
         if words[:1] and words[0] in OF_DVC:  # what follows is DVC's to read
             repro.run(words)
-        if words[:1] == ["verify"]:
-            return verify.main()
         options = _parser().parse_args(words)
         return int(options.run(options))
     except ProjectError as reason:
@@ -41,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     check.add(commands)
     learn.add(commands)
-    commands.add_parser("verify", help="is every output what dvc.lock and .dvc files say?")
+    verify.add(commands)
     for name, command in OF_DVC.items():
         commands.add_parser(name, help=f"`{command}` with every stage sealed", add_help=False)
     return parser

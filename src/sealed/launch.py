@@ -1,10 +1,11 @@
-"""Run a command of one stage, sealed: `python -m sealed.launch NAME`, in the folder of dvc.yaml.
+"""Run a command of one stage, sealed: `python -m sealed.launch NAME`, anywhere in the project.
 
 `--peer NAME` runs it beside another run of the same stage that publishes, and publishes nothing.
 
 Exit status: 0; that of the stage; 2 where the stage was refused; 128 + n for signal n.
 """
 
+import argparse
 import errno
 import fcntl
 import os
@@ -12,7 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -20,10 +21,13 @@ from typing import NoReturn
 from dvcproject import address
 from dvcproject.address import Address
 from dvcproject.errors import ProjectError
-from sealed import caller
+from dvcproject.quoting import printable
+from dvcproject.root import find
+from sealed import caller, settings, stderr
 from sealed.caller import Process
 from sealed.engines import command, engine, process
 from sealed.engines.engine import Engine
+from sealed.engines.process import SIGNALS
 from sealed.errors import SIGNALLED, StageError
 from sealed.jobs.turn import TURN
 from sealed.rooms import checkpoints, delivery, inputs, inspection, place, restoration, room
@@ -33,7 +37,6 @@ from sealed.violation import EDITED, Finding
 from sealed.watch import audit, told
 
 PEER = "--peer"
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Code = Callable[[], list[Finding]]  # what `sealed check` says of the stage, looked up once
 
 
@@ -47,13 +50,16 @@ def launch(of: Address, words: str | None = None, *, publishes: bool = True) -> 
         if not stage.sealed and words is not None:
             _become_a_plain_shell(words, of)
         delivery.require_reachable(stage, of.root)
+        if publishes:
+            delivery.recover(stage, of.root, place.known(of.root, os.environ))
         checkpoints.sweep(of.root)
         chosen = engine.choose(stage, of.root, os.environ)
         rooms = place.rooms(of.root, os.environ, hidden=chosen.hides, shared=chosen.is_job)
         starter = caller.find()
-        terms = room.Terms(rooms, engine.discard, binding=chosen.hides)
+        leftovers = engine.Leftovers(partial(say, of))
+        terms = room.Terms(rooms, leftovers.discard, binding=chosen.hides)
         with _telling(stage, of), room.opened(stage, of.root, terms, starter) as bare:
-            kept = checkpoints.opened(stage, bare, chosen.image, of.root) if publishes else None
+            kept = _checkpoints(stage, bare, chosen, of) if publishes else None
             turn, seen = _turn(stage, words, bare), command.seen(chosen, bare)
             made = bare._replace(turn=turn, kept=kept, seen=seen, peer=not publishes)
             if made.done == 0:
@@ -69,6 +75,10 @@ def launch(of: Address, words: str | None = None, *, publishes: bool = True) -> 
                 _say_what_it_did_without(last_words, stage, made, of, code)
             elif starter:
                 room.keep(made, stage, starter)
+
+
+def _checkpoints(stage: Stage, made: Room, chosen: Engine, of: Address) -> Path | None:
+    return checkpoints.opened(stage, made, chosen.image, of.root, os.environ)
 
 
 def _become_a_plain_shell(words: str, of: Address) -> NoReturn:
@@ -98,6 +108,8 @@ def _turn(stage: Stage, words: str | None, made: Room) -> str:
 
 def _say_what_is_special(stage: Stage, chosen: Engine, of: Address) -> None:
     say(of, str(chosen))
+    for key in stage.misplaced:
+        say(of, f"warning: {stage.file}: {stage.name}: {settings.explained(key)}")
     found = [out for out in stage.persistent if (of.root / out).exists()]
     if found:
         say(of, f"{', '.join(found)}: `persist`, so it finds what its last run left there")
@@ -170,7 +182,7 @@ def _telling(stage: Stage, of: Address) -> Iterator[None]:
 def _publish(stage: Stage, made: Room, of: Address, starter: Process | None) -> None:
     """Put the outs into the workspace, if they are whole and it still holds what they are of."""
     checkpoints.note(stage, made)
-    with delivery.delivered(made, stage, of.root, place.known(of.root, os.environ)) as put:
+    with delivery.delivered(made, stage, of.root) as put:
         if TURN in os.environ:  # until DVC, which has it open too, has recorded the stage
             fcntl.flock(int(os.environ[TURN]), fcntl.LOCK_EX)
             caller.require(starter)  # it may have been killed, which gave the turn away
@@ -182,6 +194,7 @@ def _publish(stage: Stage, made: Room, of: Address, starter: Process | None) -> 
             raise StageError(line, found=[_edited(*one.partition(": ")) for one in found])
         _ignore_signals()  # publishing takes milliseconds, and is whole or not at all
         put()
+    restoration.note(stage, of.root)
     checkpoints.discard_others(made)
 
 
@@ -192,20 +205,23 @@ def _edited(path: str, _: str, key: str) -> Finding:
 
 @contextmanager
 def _restoring(of: Address) -> Iterator[None]:
-    """On failure bring back the outs that DVC has deleted, where it is DVC that runs the stage."""
+    """On failure bring back the outs that DVC has deleted, where it is DVC that runs the stage.
+
+    What could not be is added to the reason, which comes first.
+    """
     try:
         yield
-    except BaseException:
+    except BaseException as reason:
         _ignore_signals()
         if "DVC_STAGE" in os.environ:
             for line in restoration.restore(of):
-                say(of, line)
+                reason.add_note(line)
         raise
 
 
 def say(of: Address | str, line: str) -> None:
     """Say a line about a stage, on stderr."""
-    print(f"sealed {of}: {line}", file=sys.stderr, flush=True)
+    print(printable(f"sealed {of}: {line}"), file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -237,24 +253,34 @@ def _ignore_signals() -> None:
 
 
 def ended(of: Address | str, run: Callable[[], None]) -> int:
-    """Run; say in one line what went wrong, and return the exit status."""
+    """Run; say what went wrong, what could not be brought back last; return the exit status."""
     try:
         run()
-    except ProjectError as reason:
-        say(of, str(reason))
-        return reason.status
-    except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        say(of, f"{error}{'; free some space and run it again' if full else ''}")
-        return 2
+    except (ProjectError, OSError) as reason:
+        for line in [_why(reason), *getattr(reason, "__notes__", [])]:
+            say(of, line)
+        return reason.status if isinstance(reason, ProjectError) else 2
     return 0
+
+
+def _why(reason: ProjectError | OSError) -> str:
+    full = isinstance(reason, OSError) and reason.errno in {errno.ENOSPC, errno.EDQUOT}
+    return f"{reason}{'; free some space and run it again' if full else ''}"
 
 
 def main() -> int:
     """Launch the stage that the command line names."""
-    peer = sys.argv[1:2] == [PEER]
-    of = address.of_name(sys.argv[1 + peer] if sys.argv[1 + peer :] else "", Path.cwd())
-    return ended(of, lambda: launch(of, publishes=not peer))
+    stderr.forgive()
+    parser = argparse.ArgumentParser(prog="sealed.launch", description="Run one stage, sealed.")
+    parser.add_argument("stage", metavar="STAGE", help="its name in dvc.yaml")
+    parser.add_argument(PEER, action="store_true", help="publish nothing: another run does")
+    options = parser.parse_args()
+
+    def run() -> None:
+        of = address.of_name(options.stage, find(Path.cwd()))
+        launch(of, publishes=not options.peer)
+
+    return ended(options.stage, run)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Run DVC so that each stage is sealed: `python -m sealed.repro repro [what dvc repro takes]`.
 
-It becomes `dvc`, with SHELL set to the launcher; dvc.yaml and dvc.lock stay as they are. With
+It becomes `dvc`, with SHELL set to the launcher; dvc.yaml and dvc.lock stay as they are. DVC keeps
+its .gitignore entries where a stage fails. With
 `--violations FILE` what is wrong with the stages is in that file in the end, a line of JSON each;
 with `--jobs N` stages whose inputs are ready run side by side, N at most.
 """
@@ -16,6 +17,7 @@ from typing import NoReturn
 
 from dvcproject import root
 from dvcproject.errors import ProjectError
+from sealed.engines import engine
 from sealed.errors import StageError
 from sealed.watch import told
 
@@ -34,9 +36,9 @@ def run(words: list[str]) -> NoReturn:
     if dvc is None:
         raise StageError("dvc: not on PATH; install it, or activate the environment that has it")
     ours, words = _parser(words).parse_known_args(words)
-    argv = [dvc, *words]
-    if getattr(ours, "jobs", None) is not None:
-        argv = _side_by_side(argv, ours.jobs)
+    argv = _changed([dvc, *words], getattr(ours, "jobs", None))
+    if words[:1] == ["repro"] or words[:2] == ["exp", "run"]:
+        engine.require(os.environ)  # before DVC deletes the outputs of a stage
     if ours.violations is not None:
         _begin(ours.violations)
     os.environ["SHELL"] = str(launcher())
@@ -58,10 +60,13 @@ def _begin(file: str) -> None:
     told.begin(file)
 
 
-def _side_by_side(argv: list[str], count: str) -> list[str]:
-    """Return what runs DVC's command with several stages at once. Raises StageError."""
-    if not (count.isdecimal() and int(count)):
-        raise StageError(f"--jobs: expected how many stages at once, 1 or more, found {count!r}")
+def _changed(argv: list[str], jobs: str | None) -> list[str]:
+    """Return what runs DVC's command as `sealed.jobs` changes it. Raises StageError."""
+    if jobs is None and b"dvc.cli" not in Path(argv[0]).read_bytes()[:1024]:
+        return argv  # not the program that pip installs: it may do more than start DVC
+    count = "0" if jobs is None else jobs
+    if jobs is not None and not (jobs.isdecimal() and int(jobs)):
+        raise StageError(f"--jobs: expected how many stages at once, 1 or more, found {jobs!r}")
     return [_python_of(argv[0]), str(Path(__file__).with_name("jobs")), count, *argv]
 
 

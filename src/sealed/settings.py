@@ -13,6 +13,7 @@ class Settings(NamedTuple):
 
     network: bool = False
     environment: tuple[str, ...] = ()  # names of variables that the stage sees where they are set
+    resources: tuple[str, ...] = ()  # more such names, of what changes no result: memory, a node
     peers: tuple[str, ...] = ()  # ... and where one is, others run it too, over the network
     read_only: tuple[str, ...] = ()  # absolute paths outside the project, `~` too: it may read them
     gpu: bool = False  # may ask for one; it runs without where there is none
@@ -42,6 +43,18 @@ def read(where: str, meta: Any) -> Settings:
             "delete it, or correct its name"
         )
     return Settings(**{key: _value(where, key, kinds[key], entry[key]) for key in entry})
+
+
+def misplaced(meta: Any) -> tuple[str, ...]:
+    """Return our keys that stand directly in a stage's `meta`, where nobody reads them."""
+    if not isinstance(meta, dict):
+        return ()
+    return tuple(key for key in Settings.__annotations__ if key in meta)
+
+
+def explained(key: str) -> str:
+    """Return what to do about such a key."""
+    return f"`meta: {{{key}: ...}}` has no effect; write `meta: {{sealed: {{{key}: ...}}}}`"
 
 
 def _value(where: str, key: str, kind: Any, value: Any) -> Any:

@@ -8,7 +8,7 @@ import os
 import sys
 
 from dvcproject import address
-from sealed import launch
+from sealed import launch, stderr
 
 SH = "/bin/sh"
 
@@ -20,6 +20,7 @@ def main() -> int:
     if not asked or not {"DVC_STAGE", "DVC_ROOT"} & os.environ.keys():
         os.environ["SHELL"] = SH
         os.execv(SH, [SH, *words])  # noqa: S606
+    stderr.forgive()
     name = os.environ.get("DVC_STAGE", words[1])
     return launch.ended(name, lambda: launch.launch(address.of_command(os.environ), words[1]))
 

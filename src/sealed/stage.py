@@ -32,6 +32,7 @@ class Stage(NamedTuple):
     outside: tuple[str, ...] = ()  # deps elsewhere on this machine: `/...` or `../...`
     remote: tuple[str, ...] = ()  # deps and outs that are URLs
     settings: Settings = NONE
+    misplaced: tuple[str, ...] = ()  # our settings that stand in `meta` itself, without effect
     sealed: bool = True
     peered: bool = False  # others run it at the same time, and they talk over the network
 
@@ -43,7 +44,7 @@ class Stage(NamedTuple):
     @property
     def slug(self) -> str:
         """Its address as the name of a file."""
-        return re.sub(r"[^\w.@-]", "-", self.address)
+        return slug(self.address)
 
     @property
     def script(self) -> str:
@@ -69,8 +70,9 @@ class Stage(NamedTuple):
     @property
     def environment(self) -> tuple[str, ...]:
         """Names of variables that it sees where they are set."""
-        own = self.settings.environment + self.settings.peers
-        return own + NETWORK_VARIABLES * self.network
+        own = self.settings
+        names = own.environment + own.resources + own.peers
+        return names + NETWORK_VARIABLES * self.network
 
     @property
     def gpu(self) -> bool:
@@ -134,6 +136,7 @@ def of(found: dict[str, Any]) -> Stage:
         persistent=tuple(path for path in local if outs[path]["persist"]),
         outside=tuple(path for path in deps if leaves(path)),
         remote=tuple(path for path in [*found["deps"], *outs] if is_url(path)),
+        misplaced=settings.misplaced(found["meta"]) if sealed else (),
         sealed=sealed,
         settings=read._replace(records=tuple(records)),
     )
@@ -157,3 +160,8 @@ def _require_sealable(stage: Stage) -> None:
 def _record(path: str, file: str, name: str, wdir: str) -> str:
     """Return a record's path in the project; like an out's it is written from the stage's wdir."""
     return str(PurePosixPath(wdir) / inside(file, name, "meta.sealed.records", path))
+
+
+def slug(address: str) -> str:
+    """Return the address of a stage as the name of a file."""
+    return re.sub(r"[^\w.@-]", "-", address)

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
+from dvcproject.quoting import printable
+
 READ: Final = "undeclared read"
 WRITE: Final = "undeclared write"
 CHANGED: Final = "input changed"
@@ -15,6 +17,7 @@ MODULE: Final = "module undeclared"
 NETWORK: Final = "network refused"
 DEP_MISSING: Final = "dep missing"
 DEP_UNUSED: Final = "dep unused"
+SETTING: Final = "setting ignored"
 Kind = Literal[
     "undeclared read",
     "undeclared write",
@@ -27,6 +30,7 @@ Kind = Literal[
     "network refused",
     "dep missing",
     "dep unused",
+    "setting ignored",
 ]
 
 
@@ -55,7 +59,8 @@ class Violation(NamedTuple):
     def __str__(self) -> str:
         """Return it in a line."""
         kind = f"hint: {self.kind}" if self.hint else self.kind
-        return f"{self.file}:{self.line}: {self.stage}: {kind}: {self.path}: {self.reason}"
+        where = f"{self.file}:{self.line}: {self.stage}"
+        return printable(f"{where}: {kind}: {self.path}: {self.reason}")
 
 
 def as_json(found: Iterable[Violation]) -> str:
@@ -74,7 +79,7 @@ def as_github(violation: Violation) -> str:
     title = _escaped(f"{violation.kind} in {violation.stage}", ",:")
     text = _escaped(f"{violation.path}: {violation.reason}")
     file = _escaped(violation.file, ",:")
-    return f"::{level} file={file},line={violation.line},title={title}::{text}"
+    return printable(f"::{level} file={file},line={violation.line},title={title}::{text}")
 
 
 def _escaped(text: str, more: str = "") -> str:

@@ -173,3 +173,158 @@ def test_what_is_dropped_is_left_out(pictures: Path, tmp_path: Path) -> None:
     spoil_broken(pictures)
     (tmp_path / "drop.txt").write_text("zebra/broken.png\n")
     assert make(tmp_path, pictures, f"--drop={tmp_path / 'drop.txt'}").returncode == 0
+
+
+def refused(done: "subprocess.CompletedProcess[str]", place: Path, *messages: str) -> None:
+    """Check that a command was refused in at most a few lines, and that it wrote nothing."""
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    for message in messages:
+        assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 6
+    assert not list(place.iterdir())
+
+
+def spoil_pipe(root: Path) -> None:
+    os.mkfifo(root / "zebra/pipe.png")
+
+
+def spoil_link(root: Path) -> None:
+    (root / "zebra/gone.png").symlink_to("nowhere.png")
+
+
+def spoil_loop(root: Path) -> None:
+    (root / "zebra/all").symlink_to("..")
+
+
+def spoil_mutual_loop(root: Path) -> None:
+    (root / "zebra/other").symlink_to("../über all")
+    (root / "über all/other").symlink_to("../zebra")
+
+
+def spoil_newline(root: Path) -> None:
+    (root / "zebra").rename(root / "ze\nbra")
+
+
+def spoil_bytes(root: Path) -> None:
+    (root / "zebra/Bild 12 é.png").rename(root / "zebra" / os.fsdecode(b"\xe9.png"))
+
+
+def spoil_form(root: Path) -> None:
+    for form in ("NFC", "NFD"):
+        draw(root / unicodedata.normalize(form, "café") / f"{form}.png", 600 + len(form))
+
+
+@pytest.mark.fault(143)
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (spoil_pipe, "zebra/pipe.png: expected an image, PNG or JPEG, found a pipe or a device"),
+        (spoil_link, "zebra/gone.png: expected an image, PNG or JPEG, found a broken link"),
+        (spoil_loop, "zebra/all: expected pictures, found a link to a folder above it; remove"),
+        (spoil_mutual_loop, "zebra/other/other: expected pictures, found a link to a folder above"),
+        (spoil_newline, "ze\N{REPLACEMENT CHARACTER}bra: expected a class name of 1 to 100 print"),
+        (spoil_bytes, r"zebra/?.png: expected a file name in UTF-8, found b'\xe9.png'; rename it"),
+        (spoil_form, "in another Unicode form; put the pictures of both into one folder"),
+    ],
+)
+def test_what_a_folder_of_pictures_may_hold_is_refused_without_waiting(
+    pictures: Path, tmp_path: Path, spoil: Callable[[Path], None], message: str
+) -> None:
+    spoil(pictures)
+    done = make(tmp_path / "place", pictures)
+    message = message.replace("?", "\N{REPLACEMENT CHARACTER}")
+    refused(done, tmp_path / "place", message)
+
+
+@pytest.mark.fault(143)
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--test-one-in=1", "--test-one-in: expected a whole number, 2 or more, found '1'"),
+        ("--test-one-in=-2", "--test-one-in: expected a whole number, 2 or more, found '-2'"),
+        ("--seed=-1", "--seed: expected a whole number, 0 or more, found '-1'"),
+        ("--seed=a", "--seed: expected a whole number, 0 or more, found 'a'"),
+        ("--drop={}/zebra/Bild 12 é.png", "é.png: expected a text file with one path per line"),
+        ("--drop={}/nowhere", "nowhere: No such file or directory"),
+    ],
+)
+def test_options_that_make_no_data_set_are_refused(
+    pictures: Path, tmp_path: Path, option: str, message: str
+) -> None:
+    done = make(tmp_path / "place", pictures, option.format(pictures))
+    refused(done, tmp_path / "place", message)
+
+
+@pytest.mark.fault(143)
+def test_a_path_to_drop_that_is_not_there_is_refused(pictures: Path, tmp_path: Path) -> None:
+    """It may be misspelt, and then the picture would stay in."""
+    drop = tmp_path / "drop.txt"
+    drop.write_text("zebra/Bild 12 é.png\nzebra/typo.png\n", encoding="utf-8")
+    done = make(tmp_path / "place", pictures, f"--drop={drop}")
+    message = f"--drop: expected paths below {pictures}, found zebra/typo.png, which is not there"
+    refused(done, tmp_path / "place", message)
+
+
+@pytest.mark.fault(144)
+@pytest.mark.parametrize(
+    ("root", "message"),
+    [
+        ("", "FROM: expected a path, found nothing; for example `make dataset FROM=~/pictures "),
+        ("~nobody-here/x", "FROM: expected a path, found ~nobody-here/x: no such user"),
+        ("~/nowhere", "/nowhere: expected a folder of pictures, found none"),
+    ],
+)
+def test_from_that_names_no_folder_is_refused(tmp_path: Path, root: str, message: str) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    env = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
+    argv = [sys.executable, "-m", "mnist.collection", "--", root, "mine"]
+    done = subprocess.run(argv, cwd=place, env=env, check=False, capture_output=True, text=True)
+    refused(done, place, message)
+
+
+@pytest.mark.fault(144)
+def test_a_tilde_is_the_home_folder_where_the_shell_left_it(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    done = make(tmp_path / "place", Path("~") / pictures.relative_to(tmp_path))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.fault(145)
+def test_a_data_set_that_the_command_did_not_make_is_replaced_only_when_asked_for(
+    pictures: Path, tmp_path: Path
+) -> None:
+    described = tmp_path / "datasets/mine.yaml"
+    described.parent.mkdir()
+    shutil.copy(SOURCE.parent / "datasets/mnist.yaml", described)
+    before = described.read_bytes()
+    done = make(tmp_path, pictures)
+    assert done.returncode == 2
+    assert "datasets/mine.yaml: expected a new NAME, found a data set that" in done.stderr
+    assert "DATASET_FLAGS=--replace" in done.stderr
+    assert described.read_bytes() == before
+    assert not (tmp_path / "mirrors").exists()
+    assert make(tmp_path, pictures, "--replace").returncode == 0
+    made = described.read_bytes()
+    shutil.rmtree(pictures / "zebra")
+    assert make(tmp_path, pictures).returncode == 0, "its own data set is made anew"
+    assert described.read_bytes() != made
+    described.unlink()
+    done = make(tmp_path, pictures)
+    assert done.returncode == 2, "the archives may be of another branch"
+    assert "mirrors/mine: expected a new NAME, found a data set that" in done.stderr
+
+
+@pytest.mark.fault(146)
+def test_file_names_are_printed_without_what_a_terminal_would_obey(
+    pictures: Path, tmp_path: Path
+) -> None:
+    for name in ("a\x1b[31m.png", "b\n.png"):
+        shutil.copy(pictures / "zebra/Bild 12 é.png", pictures / "zebra" / name)
+    said = make(tmp_path, pictures).stdout
+    assert "zebra/a\N{REPLACEMENT CHARACTER}[31m.png, " in said
+    assert "zebra/b\N{REPLACEMENT CHARACTER}.png" in said
+    assert "\x1b" not in said

@@ -156,7 +156,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(b"PK\3\4 not a zip")
     with pytest.raises(UserError, match=r"x\.npz: expected uint8 .*, found File is not a zip file"):
         dataset.load(tmp_path / "x.npz")
-    with pytest.raises(UserError, match=r"y\.npz: no such file; run `dvc repro`"):
+    with pytest.raises(UserError, match=r"y\.npz: no such file; run `make repro`"):
         dataset.load(tmp_path / "y.npz")
     with zipfile.ZipFile(tmp_path / "z.npz", "w", zipfile.ZIP_DEFLATED) as packed:
         for name in dataset.MEMBERS:

@@ -37,19 +37,31 @@ def test_a_value_is_what_dvc_takes_it_for(text: str) -> None:
         (b"a: [1", "did not find expected ',' or ']'|expected ',' or ']'"),
         (b"a: 1\n---\nb: 1", "expected a single document"),
         (b"\xff\xfe", "can't decode byte 0xff"),
-        (b"a: " + b"9" * 5000, "Exceeds the limit"),
+        (b"a: " + b"9" * 5000, "a whole number of more than 4300 characters$"),
         (b"a: 2020-13-45", "month must be in 1..12"),
         (b"a: \x00", "unacceptable character"),
         (BOMB.encode(), "more than 1000000 values once its aliases are written out"),
         (b"[" * 100_000, "more than 100 levels"),
         (b"[" * 150 + b"]" * 150, "more than 100 levels"),
         (b"&a [*a]", "more than 100 levels"),
-        (b"x" * 1_000_001, "more than 1000000 bytes"),
     ],
 )
 def test_what_is_no_plain_document_is_refused_soon(content: bytes, reason: str) -> None:
-    begin = time.monotonic()
+    begin = time.process_time()
     with pytest.raises(ValueError, match=reason) as refused:
         document.parse(content)
     assert "\n" not in str(refused.value)
-    assert time.monotonic() - begin < 20
+    assert time.process_time() - begin < 2
+
+
+@pytest.mark.fault(126)
+def test_a_long_document_is_read() -> None:
+    assert document.parse(b"#" * 2_000_000 + b"\na: 1") == {"a": 1}
+
+
+@pytest.mark.fault(126)
+def test_only_aliases_make_too_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document, "MOST_VALUES", 10)
+    assert document.parse(b"[1,1,1,1,1,1,1,1,1,1,1,1]") == [1] * 12
+    with pytest.raises(ValueError, match=r"more than \d+ values once its aliases are written out"):
+        document.parse(b"a: &a [1,1,1,1,1,1,1,1,1]\nb: [*a,*a,*a,*a,*a,*a]")

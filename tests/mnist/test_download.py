@@ -112,7 +112,7 @@ class Server:
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
-    monkeypatch.setattr(download, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(transfer, "PAUSES", (0.01, 0.01, 0.01))
     monkeypatch.setattr(transfer, "TIMEOUTS", (9, 9))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     servers: list[Server] = []
@@ -234,7 +234,7 @@ def test_certificates_of_an_own_authority_are_those_of_ssl_cert_file(
     server = serve(body(PACKED), certificate=certificate)
     for known in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.delenv(known, raising=False)
-    monkeypatch.setattr(download, "PAUSES", (60.0,))  # none of it is mended by another attempt
+    monkeypatch.setattr(transfer, "PAUSES", (60.0,))  # none of it is mended by another attempt
     refused(out, server, "CERTIFICATE_VERIFY_FAILED.*; name the file .* in SSL_CERT_FILE")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nowhere.pem"))
     refused(out, server, "invalid path: .*nowhere.pem")
@@ -415,7 +415,7 @@ def test_a_file_of_a_mirror_that_is_none_does_not_hang(tmp_path: Path, kind: str
 
 @pytest.mark.fault(51)
 @pytest.mark.parametrize("part", ["head", "body"])
-def test_who_drips_is_cut_off_at_the_deadline(
+def test_who_drips_is_left_for_the_next_mirror(
     tmp_path: Path, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     """A byte before each time-out: TIMEOUTS alone would wait for hours."""
@@ -424,26 +424,28 @@ def test_who_drips_is_cut_off_at_the_deadline(
         if part == "body":
             request.send_response(200)
             request.end_headers()
-        for _ in range(200):
-            request.wfile.write(b"H")
+        for byte in PACKED[:200]:
+            request.wfile.write(bytes([byte]) if part == "body" else b"H")
             time.sleep(0.05)
 
-    monkeypatch.setattr(transfer, "DEADLINE", 0.5)
+    monkeypatch.setattr(transfer, "WINDOW", 0.3)
+    slow = r"digits.gz: expected 1000 bytes per second, found \d+ bytes in 0.3 s"
     started = time.monotonic()
-    refused(tmp_path, serve(drip), "digits.gz: not finished after 0.5 s")
+    refused(tmp_path, serve(drip), slow)
     assert time.monotonic() - started < 8  # of the ten that it would take
+    fetch(tmp_path, serve(drip), serve(body(PACKED)))
 
 
 @pytest.mark.fault(51)
-def test_a_file_system_that_does_not_answer_is_left_at_the_deadline(
+def test_a_file_system_that_does_not_answer_is_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A pipe that nobody writes to stands for it: to read from either blocks in the kernel."""
     reading, writing = os.pipe()
-    monkeypatch.setattr(transfer, "DEADLINE", 0.3)
+    monkeypatch.setattr(transfer, "WINDOW", 0.3)
     with os.fdopen(reading, "rb") as file, os.fdopen(writing, "wb"):
-        chunks = transfer._in_time(iter(lambda: file.read1(9), b""))
-        with pytest.raises(transfer.UnfitError, match=r"not finished after 0\.3 s"):
+        chunks = transfer._timely(iter(lambda: file.read1(9), b""))
+        with pytest.raises(transfer.InterruptedTransferError, match=r"found 0 bytes in 0\.3 s"):
             next(chunks)
 
 
@@ -494,3 +496,134 @@ def test_the_bundled_digits_are_those_of_their_card() -> None:
     for file in card.read("mnist-5k", CARDS).files:
         assert hashlib.sha256(contents[file.name]).hexdigest() == file.sha256
         assert len(contents[file.name]) == file.length
+
+
+@pytest.mark.fault(116)
+def test_own_pictures_are_found_beside_a_dataset_mirror_that_lacks_them(tmp_path: Path) -> None:
+    for name in ("archives", "mirror"):
+        (tmp_path / name).mkdir()
+    own = [str(tmp_path / "archives"), str(tmp_path / "mirror")]
+    assert mirror.places(DIGITS, *own)[:2] == [tmp_path / "archives", tmp_path / "mirror"]
+    assert mirror.places(DIGITS, None, own[1])[0] == tmp_path / "mirror"
+
+
+class Ranges:
+    """Answers with a part of its content, cut off after so many bytes, as a real server does."""
+
+    def __init__(self, content: bytes, *cuts: int, tag: str = '"one"') -> None:
+        self.content, self.cuts, self.tag = content, list(cuts), tag
+        self.changed: dict[str, str] = {}  # headers of a part
+        self.asked: list[str | None] = []
+
+    def __call__(self, request: BaseHTTPRequestHandler) -> None:
+        asked = request.headers["Range"]
+        self.asked.append(asked)
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        if asked and request.headers["If-Range"] not in {None, self.tag}:
+            start, asked = 0, None
+        rest = self.content[start:]
+        end = len(self.content) - 1
+        headers = {"Content-Length": str(len(rest)), "Accept-Ranges": "bytes"}
+        headers |= {"ETag": self.tag} if self.tag else {}
+        if asked:
+            headers |= {"Content-Range": f"bytes {start}-{end}/{end + 1}"} | self.changed
+        request.send_response(206 if asked else 200)
+        for key, value in headers.items():
+            request.send_header(key, value)
+        request.end_headers()
+        request.wfile.write(rest[: self.cuts.pop(0)] if self.cuts else rest)
+
+
+@pytest.mark.fault(147)
+@pytest.mark.parametrize("tag", ['"one"', 'W/"one"', ""])
+def test_a_body_that_breaks_off_is_resumed_where_it_broke_off(
+    tmp_path: Path,
+    serve: Callable[..., Server],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tag: str,
+) -> None:
+    """Progress counts: more breaks than there are attempts without any."""
+    monkeypatch.setattr(transfer, "PROGRESS", 1000)
+    answer = Ranges(PACKED, *[50_000] * 7, tag=tag)
+    server = serve(answer)
+    fetch(tmp_path, server)
+    assert answer.asked == [None, *(f"bytes={50_000 * count}-" for count in range(1, 8))]
+    assert capsys.readouterr().err.count("; again in 0.01 s") == 7
+
+
+@pytest.mark.fault(147)
+def test_a_server_that_makes_no_progress_is_given_up(
+    tmp_path: Path, serve: Callable[..., Server]
+) -> None:
+    answer = Ranges(PACKED, 50_000, *[10] * 99)
+    refused(tmp_path, serve(answer), "IncompleteRead")
+    assert answer.asked == [None, "bytes=50000-", "bytes=50010-", "bytes=50020-"]
+
+
+@pytest.mark.fault(147)
+def test_a_slow_hour_does_not_end_a_large_download(
+    tmp_path: Path, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no limit on the whole: only a rate below the least one counts."""
+    monkeypatch.setattr(transfer, "WINDOW", 0.05)
+
+    def slow(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.end_headers()
+        for start in range(0, len(PACKED), 20_000):
+            request.wfile.write(PACKED[start : start + 20_000])
+            time.sleep(0.02)
+
+    server = serve(slow)
+    fetch(tmp_path, server)
+    assert server.requests == 1
+
+
+@pytest.mark.fault(148)
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"Content-Range": "bytes 0-9/10"},
+        {"Content-Range": f"bytes 60000-{len(PACKED)}/{len(PACKED) + 1}"},
+        {"ETag": '"two"'},
+        {"Content-Range": ""},
+    ],
+)
+def test_what_is_not_the_rest_of_the_same_file_starts_the_download_over(
+    tmp_path: Path, serve: Callable[..., Server], changed: dict[str, str]
+) -> None:
+    answer = Ranges(PACKED, 60_000)
+    answer.changed = changed
+    fetch(tmp_path, serve(answer))
+    assert answer.asked == [None, "bytes=60000-", None]
+
+
+@pytest.mark.fault(148)
+@pytest.mark.parametrize("status", [200, 416])
+def test_a_file_that_was_replaced_meanwhile_starts_the_download_over(
+    tmp_path: Path, serve: Callable[..., Server], status: int
+) -> None:
+    old = Ranges(gzip.compress(CONTENT[::-1]), 60_000, tag='"old"')
+    new = Ranges(PACKED, tag='"new"')
+    fetch(tmp_path, serve(old, new if status == 200 else body(b"", status=416), new))
+    assert new.asked == (["bytes=60000-", None] if status == 200 else [None])
+
+
+def test_a_download_takes_one_thread_and_leaves_none(
+    tmp_path: Path, serve: Callable[..., Server]
+) -> None:
+    before = set(threading.enumerate())
+
+    def readers() -> set[threading.Thread]:
+        return {one for one in threading.enumerate() if "_take" in one.name} - before
+
+    taken: set[threading.Thread] = set()
+    for _ in transfer.read(f"{serve(body(PACKED)).url}/x", bound=10**9, pauses=iter(())):
+        taken |= readers()
+    assert len(taken) == 1
+    refused(tmp_path, serve(body(bytes(400_000))), "expected gzip, found")
+    until = time.monotonic() + 9
+    while readers() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not readers()

@@ -10,7 +10,11 @@ import pytest
 from scipy import stats
 
 import servers
+from mnist.arrays import dataset
+from mnist.errors import UserError
+from mnist.export import __main__ as exporting
 from mnist.export import comparison
+from mnist.machine import processor
 
 
 def test_won_and_lost_are_counted_and_weighed_exactly() -> None:
@@ -73,3 +77,22 @@ def test_an_export_reads_every_test_image_as_the_model_does(
         assert export(project, name).returncode == 0
         again = json.loads((project / f"exports/{name}.json").read_text())
         assert {file: again[file]["sha256"] for file in files} == before
+
+
+@pytest.mark.fault(155)
+def test_an_export_refuses_a_test_set_of_another_size(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, test = servers.digits()
+    large = test._replace(
+        images=test.images[:20].repeat(2, axis=1).repeat(2, axis=2),
+        labels=test.labels[:20],
+        task=test.task._replace(shape=(56, 56, 1)),
+    )
+    dataset.save(large, project / "data/prepared/large.npz")
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(exporting, "TEST", Path("data/prepared/large.npz"))
+    monkeypatch.setattr(processor, "prepare", lambda **_: None)
+    monkeypatch.setattr(sys, "argv", ["export", "litert"])
+    with pytest.raises(UserError, match=r"large\.npz: expected the images that .* 56 x 56 x 1 in"):
+        exporting.main()

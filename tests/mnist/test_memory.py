@@ -1,6 +1,8 @@
 """A training that cannot be is refused with the figure, before TensorFlow starts."""
 
 import math
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ from ruamel.yaml import YAML
 
 from mnist import document
 from mnist.errors import UserError
-from mnist.machine import memory
+from mnist.machine import cores, memory
 from mnist.network import model
 from mnist.params import read
 from mnist.params.model import ModelParams
@@ -166,3 +168,46 @@ def test_sizes_that_cannot_be_are_a_line_before_anything_starts(
     assert line.startswith("params.yaml: ")
     assert message in line
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.fault(117)
+@pytest.mark.parametrize(
+    ("groups", "files", "expected"),
+    [
+        ("0::/a/b\n", {"a/b/cpu.max": "max 100000\n", "a/cpu.max": "250000 100000\n"}, 3),
+        ("0::/\n", {"cpu.max": "50000 100000\n"}, 1),
+        ("0::/\n", {"cpu.max": "900000 100000\n"}, 8),
+        ("0::/\n", {"cpu.max": "max 100000\n"}, 8),
+        (
+            "4:cpu,cpuacct:/docker/x\n0::/\n",
+            {"cpu/cpu.cfs_quota_us": "200000\n", "cpu/cpu.cfs_period_us": "100000\n"},
+            2,
+        ),
+        ("1:cpu:/\n", {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 8),
+        ("0::/a\n", {}, 8),
+        ("", {}, 8),
+    ],
+)
+def test_the_cores_are_those_of_the_machine_or_of_the_quota_rounded_up(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    groups: str,
+    files: dict[str, str],
+    expected: int,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {*range(8)})
+    below = {f"sys/fs/cgroup/{path}": text for path, text in files.items()}
+    for path, text in {"proc/self/cgroup": groups, **below}.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    assert cores.count(tmp_path) == expected
+
+
+@pytest.mark.fault(117)
+def test_no_other_module_counts_cores() -> None:
+    """A count that knows no quota starts 64 threads where a container has two cores."""
+    root = Path(__file__).parents[2]
+    files = [path for top in ("src/mnist", "stages") for path in (root / top).rglob("*.py")]
+    counting = re.compile(r"cpu_count|sched_getaffinity|PoolExecutor\(\)")
+    found = [path.name for path in files if counting.search(path.read_text(encoding="utf-8"))]
+    assert found == ["cores.py"]

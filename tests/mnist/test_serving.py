@@ -24,7 +24,7 @@ import photographs
 import servers
 from mnist import predict
 from mnist.arrays.dataset import Examples
-from mnist.machine import processor
+from mnist.machine import cores
 from mnist.serving import limits, preparing
 from mnist.serving.batching import Batcher
 from mnist.serving.neighbours import Neighbours
@@ -255,7 +255,7 @@ main()
 """
     monkeypatch.setenv("PYTHONPATH", str(servers.SOURCE))
     monkeypatch.setattr(preparing, "COMMAND", (sys.executable, "-P", "-c", code))
-    monkeypatch.setattr(processor, "cores", lambda: 1)
+    monkeypatch.setattr(cores, "count", lambda: 1)
     monkeypatch.setattr(limits, "PICTURE_SECONDS", 3)
     monkeypatch.setattr(limits, "START_SECONDS", 20)
 

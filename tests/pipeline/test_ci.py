@@ -22,16 +22,6 @@ PULLED = [".ci/remote pull", "make repro"]
 IN_ORDER = ["check", "locked", "repro", "report", "review"]
 
 
-def test_no_variable_of_a_workflow_is_one_that_make_reads() -> None:
-    """BASE, say, is what a review compares with, and what `make repro` builds the image on."""
-    [typed] = re.findall(r"^TYPED := (.*)", (PROJECT / "Makefile").read_text(), re.M)
-    jobs = GITHUB["jobs"].values()
-    scopes = [GITHUB, *jobs, *STEPS]
-    names = {name for scope in scopes for name in scope.get("env", {})}
-    names |= GITLAB["pipeline"]["variables"].keys()
-    assert names.isdisjoint(typed.split())
-
-
 def targets(scripts: list[str]) -> list[str]:
     return [found[1] for script in scripts for found in re.finditer(r"^make (\w+)", script, re.M)]
 

@@ -172,3 +172,18 @@ def test_the_bytes_that_git_holds_lie_there_with_autocrlf_and_in_a_larger_reposi
     subprocess.run([*git, "clone", "-q", here.parent, tmp_path / "there"], check=True)
     for name in (".gitattributes", "unix", "windows"):
         assert (tmp_path / "there/folder" / name).read_bytes() == (here / name).read_bytes()
+
+
+@pytest.mark.fault(118)
+def test_git_takes_neither_what_pip_leaves_nor_archives_of_pictures(tmp_path: Path) -> None:
+    """On a branch without the data set too, where mirrors/ has no .gitignore of its own."""
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    left = ["src/sealed/build/lib/x.py", "src/review/review_of_classes.egg-info/PKG-INFO"]
+    for path in (*left, "mirrors/mine/train.zip", "mirrors/mine.dvc", "mirrors/.gitignore"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    command = ["git", "add", "--all", "--dry-run"]
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    added = {line.split("'")[1] for line in done.stdout.splitlines()}
+    assert added == {".gitignore", "mirrors/mine.dvc", "mirrors/.gitignore"}

@@ -171,7 +171,7 @@ def test_two_containers_of_compose_train_the_bytes_of_one(clone: Path) -> None:
 
 def test_the_stage_sees_what_the_examples_and_slurm_set() -> None:
     settings = STAGES["train"]["meta"]["sealed"]
-    seen = {*settings["peers"], *settings["environment"]}
+    seen = {*settings["peers"], *settings["resources"]}
     assert {"TF_CONFIG", "WORKERS_TIMEOUT"} <= seen
     read = re.findall(r"SLURM\w+", (PROJECT / "src/mnist/machine/cluster.py").read_text("utf-8"))
     assert set(read) <= seen

@@ -29,6 +29,8 @@ def gate(root: Path, least: float = 0.9) -> tuple[int, str, str]:
 
 
 def write(root: Path, content: bytes) -> None:
+    (root / "models").mkdir()
+    (root / "models/model.keras").touch()
     (root / "metrics").mkdir()
     (root / "metrics/evaluation.json").write_bytes(content)
 
@@ -55,8 +57,8 @@ def test_a_model_below_the_gate_is_told_with_both_numbers(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b"", "JSONDecodeError Expecting value"),
-        (b'{"accuracy": 0.97', "JSONDecodeError Expecting ',' delimiter"),
+        (b"", "Expecting value"),
+        (b'{"accuracy": 0.97', "Expecting ',' delimiter"),
         (b'{"accuracy": NaN}', "nan"),
         (b'{"accuracy": Infinity}', "inf"),
         (b'{"accuracy": "0.97"}', "'0.97'"),
@@ -64,11 +66,14 @@ def test_a_model_below_the_gate_is_told_with_both_numbers(tmp_path: Path) -> Non
         (b'{"accuracy": 1.5}', "1.5"),
         (b'{"accuracy": null}', "None"),
         (b'{"accuracy": 1e999}', "inf"),
-        (b'{"accuracy": ' + b"9" * 5000 + b"}", "ValueError Exceeds the limit"),
-        (b"{}", "KeyError 'accuracy'"),
+        (
+            b'{"accuracy": ' + b"9" * 5000 + b"}",
+            "a whole number of more than 4300 characters; delete",
+        ),
+        (b"{}", "None"),
         (b"[0.97]", "None"),
-        (b"\xff", "UnicodeDecodeError"),
-        (b"[" * 100_000, "RecursionError"),
+        (b"\xff", "'utf-8' codec can't decode byte 0xff"),
+        (b"[" * 100_000, "too many levels"),
     ],
 )
 def test_what_cannot_be_judged_is_neither_good_nor_bad(
@@ -84,7 +89,9 @@ def test_what_cannot_be_judged_is_neither_good_nor_bad(
 
 @pytest.mark.fault(43)
 def test_a_missing_evaluation_is_told(tmp_path: Path) -> None:
-    line = "metrics/evaluation.json: no such file; run `dvc repro`\n"
+    write(tmp_path, b"")
+    (tmp_path / "metrics/evaluation.json").unlink()
+    line = "metrics/evaluation.json: no such file; run `make repro`\n"
     assert gate(tmp_path) == (2, "", line)
 
 
@@ -171,3 +178,14 @@ def test_a_half_good_model_keeps_its_numbers_and_fails_make_repro(clone: Path) -
     assert (done.returncode, done.stderr) == (0, "")
     changes = json.loads(dvc(clone, "params", "diff", "--json"))["params.yaml"]
     assert changes["gate.minimum_accuracy"]["new"] == 0.01
+
+
+@pytest.mark.fault(128)
+def test_committed_metrics_without_their_model_pass_no_gate(tmp_path: Path) -> None:
+    write(tmp_path, b'{"accuracy": 0.99}')
+    (tmp_path / "models/model.keras").unlink()
+    line = (
+        "models/model.keras: expected the model that metrics/evaluation.json is of, found no such "
+        "file; run `make repro`, or `make pull` if a DVC remote has it\n"
+    )
+    assert gate(tmp_path) == (2, "", line)

@@ -1,5 +1,6 @@
 """What a person types reaches the commands as it was typed, and no shell reads it."""
 
+import re
 import shutil
 import stat
 import subprocess
@@ -18,6 +19,7 @@ case "$*" in
 -c*) echo 3.11 ;;
 *"sealed.engines.image tag"*) echo "the tag" ;;
 *"sealed.engines.image lock"*) echo "a lock" ;;
+*"$REFUSED"*) [ -z "$REFUSED" ] || exit 2 ;;
 esac
 """
 PYTHON = ["python", "-P", "-m"]
@@ -92,7 +94,9 @@ def test_what_is_typed_is_one_argument(
     if target == "image":
         assert [words for words in started if f"{name}={typed}" in words], started
     (place.parent / "record").unlink()
-    assert make(place, target, **{name: typed}) == started, "from the environment it is the same"
+    untyped = make(place, target)
+    (place.parent / "record").unlink()
+    assert make(place, target, **{name: typed}) == untyped, "the environment is not asked"
 
 
 @pytest.mark.fault(56)
@@ -169,3 +173,92 @@ def test_the_lock_of_the_gpu_is_installed_where_it_is_asked_for(place: Path) -> 
     lock = ["--require-hashes", "-r", "requirements-gpu.lock"]
     assert [*install, *lock] in make(place, "setup", "GPU=$(shell touch pwned)1")
     assert (place / ".venv/requirements-gpu.lock").read_text() == "tensorflow[and-cuda]"
+
+
+def short_names() -> list[str]:
+    found = re.search(r"^TYPED := (.*)", (ROOT / "Makefile").read_text(), re.M)
+    return found[1].split() if found else []
+
+
+@pytest.mark.fault(114)
+@pytest.mark.parametrize("words", [[], ["-e"]])
+def test_a_short_name_in_the_environment_reaches_no_command(place: Path, words: list[str]) -> None:
+    """Conda exports HOST, WSL exports NAME, and a cluster GPU=0, which installed 7 GB."""
+    (place / ".venv/bin/python").write_text(STAND_IN + '{ env -0; printf "\\n\\0"; } >>"$RECORD"\n')
+    shutil.copy(place / ".venv/bin/python", place.parent / "bin/uv")
+    (place / "requirements-gpu.lock").write_text("tensorflow[and-cuda]")
+    exported = dict.fromkeys(short_names(), "from-outside")
+    for target in ("repro", "verify", "review", "spread", "serve", "predict", "dataset"):
+        started = make(place, *words, target, **exported)
+        assert "from-outside" not in str(started), target
+    assert not (place / ".venv/requirements-gpu.lock").exists()
+    assert not [line for line in started if "retrain" in line]
+
+
+@pytest.mark.fault(114)
+@pytest.mark.parametrize("value", ["0", "no", "false"])
+def test_a_switch_that_is_typed_as_off_is_off(place: Path, value: str) -> None:
+    make(place, "setup", "verify", f"GPU={value}", f"RETRAIN={value}")
+    assert "retrain" not in (place.parent / "record").read_text()
+    assert make(place, "image", f"SERVE={value}")[-1][-1] == "."
+    assert "serve.Dockerfile" not in (place.parent / "record").read_text()
+
+
+@pytest.mark.fault(114)
+def test_the_engine_of_stages_may_be_exported_and_its_image_is_built(place: Path) -> None:
+    started = make(place, "repro", STAGE_ENGINE="docker")
+    assert ["docker", "image", "inspect", "the tag"] in started
+    assert [words for words in started if words[:2] == ["docker", "build"]]
+    (place.parent / "record").unlink()
+    started = make(place, "repro", "ENGINE=host", STAGE_ENGINE="docker")
+    assert {words[0] for words in started} == {"python"}, "what is typed comes first"
+
+
+@pytest.mark.fault(114)
+def test_the_flags_of_a_build_reach_the_images_of_single_stages(place: Path) -> None:
+    (place / ".venv/bin/python").write_text(STAND_IN + 'echo "<$STAGE_BUILD_FLAGS>" >>"$RECORD"\n')
+    make(place, "repro", "BUILD_FLAGS=--network=host")
+    assert "<--network=host>" in (place.parent / "record").read_text()
+
+
+@pytest.mark.fault(119)
+def test_without_a_model_no_image_of_the_server_is_built(place: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        make(place, "image", "SERVE=1")
+    line = "models/model.keras: expected a trained model, found no file; run `make repro`\n"
+    assert caught.value.stderr.startswith(line)
+    assert "docker" not in (place.parent / "record").read_text()
+    (place / "models").mkdir()
+    (place / "models/model.keras").touch()
+    assert "serve.Dockerfile" in str(make(place, "image", "SERVE=1"))
+
+
+def refused(place: Path, part: str, *words: str) -> list[str]:
+    """Run make with a program that ends with 2; return which modules and programs it started."""
+    with pytest.raises(subprocess.CalledProcessError):
+        make(place, *words, REFUSED=part)
+    started = (place.parent / "record").read_text().split("\0\n\0")[:-1]
+    names = [line.split("\0") for line in started if "\0-c\0" not in line]
+    return [words[3] if words[0] == "python" else words[0] for words in names]
+
+
+@pytest.mark.fault(128)
+def test_retrain_needs_no_outputs_and_a_damaged_one_still_fails(place: Path) -> None:
+    started = make(place, "verify", "RETRAIN=1")
+    assert [words[3:5] for words in started] == [
+        ["sealed.verify", "--allow-missing"],
+        ["review", "retrain"],
+    ]
+    (place.parent / "record").unlink()
+    assert refused(place, "sealed.verify", "verify", "RETRAIN=1") == ["sealed.verify", "review"]
+    assert make(place, "verify")[-1] == [*PYTHON, "sealed.verify"]
+
+
+@pytest.mark.fault(129)
+def test_repro_checks_what_it_is_told_before_it_changes_anything(place: Path) -> None:
+    words = ["repro", "RECIPE=fast", "ENGINE=docker", "DVC_FLAGS=--force"]
+    assert refused(place, "sealed.ready", *words) == ["sealed.ready"]
+    (place.parent / "record").unlink()
+    started = [words[3] if words[0] == "python" else words[0] for words in make(place, *words)]
+    order = ["sealed.ready", "recipe", "mnist.params", "docker", "dvc", "mnist.gate"]
+    assert [name for name in dict.fromkeys(started) if name in order] == order

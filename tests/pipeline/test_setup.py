@@ -201,12 +201,62 @@ def test_where_pip_is_told_of_an_index_uv_does_not_read_it_is_pip_that_installs(
 @pytest.mark.fault(49)
 def test_uv_installs_where_pip_is_told_nothing(project: Path) -> None:
     environment(project, "--without-pip")
-    uv = put(project.parent / "bin/uv", UV)
-    assert setup(project, PATH=f"{uv.parent}:{os.environ['PATH']}") == (0, "")
-    assert "-r some.lock" in uv.with_name("uv.started").read_text()
+    uv = put(project.parent / "bin/uv", UV + 'env >>"$0.started"\n')
+    settings = {"UV_CONSTRAINT": "other.txt", "UV_OVERRIDE": "other.txt", "UV_OFFLINE": "1"}
+    assert setup(project, PATH=f"{uv.parent}:{os.environ['PATH']}", **settings) == (0, "")
+    started = uv.with_name("uv.started").read_text()
+    assert "-r some.lock" in started
+    assert "other.txt" not in started
+    assert "UV_OFFLINE=1" in started
 
 
 def test_no_constraint_of_uv_has_no_hash() -> None:
     """With one in pyproject.toml uv refuses every lock: it wants a hash of each requirement."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         assert "uv" not in tomllib.load(file)["tool"]
+
+
+def offer(folder: Path) -> str:
+    """Put a package into a folder; return the line of a lock that names it."""
+    wheel = folder / "small-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("small.py", "")
+        archive.writestr(
+            "small-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: small\nVersion: 1\n"
+        )
+        archive.writestr("small-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("small-1.dist-info/RECORD", "")
+    return f"small==1 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+
+
+ELSEWHERE = {
+    "user": "true",
+    "target": "{}/elsewhere",
+    "prefix": "{}/elsewhere",
+    "root": "{}/elsewhere",
+    "constraint": "{}/other.txt",
+    "requirement": "{}/other.txt",
+    "require-virtualenv": "true",
+    "dry-run": "true",
+    "python": "/usr/bin/python3",
+}
+
+
+@pytest.mark.fault(115)
+@pytest.mark.parametrize("form", ["pip.conf", "variables"])
+def test_settings_of_pip_that_lead_elsewhere_do_not_count(project: Path, form: str) -> None:
+    """Those that lead to the packages do: this index is in pip's configuration alone."""
+    (project / "some.lock").write_text(offer(project.parent))
+    (project.parent / "other.txt").write_text("small<1\n")
+    settings = {key: value.format(project.parent) for key, value in ELSEWHERE.items()}
+    settings |= {"find-links": str(project.parent), "no-index": "true"}
+    if form == "pip.conf":
+        lines = [f"{key} = {value}\n" for key, value in settings.items()]
+        conf = put(project.parent / "pip.conf", "".join(["[global]\n", *lines]))
+        done = setup(project, PIP_CONFIG_FILE=str(conf))
+    else:
+        names = {f"PIP_{key.replace('-', '_').upper()}": value for key, value in settings.items()}
+        done = setup(project, **names)
+    assert done == (0, "")
+    subprocess.run([project / ".venv/bin/python", "-c", "import small"], check=True)
+    assert not (project.parent / "elsewhere").exists()

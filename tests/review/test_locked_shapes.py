@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from any_project import AnyProject
 from dvcproject.revision import committed, workspace
@@ -139,3 +140,34 @@ def test_a_folder_that_is_gone_and_a_project_inside_are_told_apart(root: Path) -
     assert locked.differences(workspace(root)) == []
     shutil.rmtree(root / "code")
     assert locked.differences(workspace(root)) == ["folder: code: missing"]
+
+
+LONG = "--first=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa  --second=bbb  c"
+COMMANDS: dict[str, str | list[str]] = {
+    "text": f"echo {LONG} > text",
+    "longer": f"echo {LONG}     {'d' * 60}  e > longer",
+    "list": [f"echo {LONG} > list"],
+    "two": ["true", f"echo {LONG} > two"],
+    "lines": f"echo {LONG} > lines\necho   {LONG}\n",
+}
+
+
+@pytest.mark.fault(136)
+def test_blanks_that_dvc_folds_away_in_its_lock_are_no_difference(tmp_path: Path) -> None:
+    """In a long command, and in a long text among the params; DVC itself sees a difference."""
+    stages = {
+        name: {"cmd": cmd, "params": ["note", "deep"], "outs": [name]}
+        for name, cmd in COMMANDS.items()
+    }
+    params = {"note": LONG, "deep": {"notes": ["short", f"x {LONG}"]}}
+    write = {"dvc.yaml": {"stages": stages}, "params.yaml": params}
+    files = {path: yaml.safe_dump(content, width=10**6) for path, content in write.items()}
+    project = AnyProject(tmp_path, files | {".dvcignore": ""})
+    project.repro()
+    assert "changed command" in dvc(tmp_path, "status")
+    assert locked.differences(workspace(tmp_path)) == []
+    for path, text in files.items():
+        project.write(path, text.replace("--second=bbb  c", "--second=bbb   c"))
+        found = locked.differences(workspace(tmp_path))
+        assert {line.partition(":")[0] for line in found} == COMMANDS.keys(), path
+        project.write(path, text)

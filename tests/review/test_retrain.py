@@ -258,4 +258,38 @@ def test_a_project_that_git_does_not_hold_is_told_with_the_reason(root: Path) ->
     assert (status, len(said.splitlines())) == (2, 1)
     assert f"{here}status failed (fatal: not a git repository" in said
     status, said = verify(root, PATH=str(root))
-    assert (status, said) == (2, f"{here}status failed (there is no such program)")
+    needs = "it needs a clone of the project, with a commit"
+    assert (status, said) == (2, f"{here}status failed (there is no such program); {needs}")
+
+
+@pytest.mark.fault(135)
+def test_the_copy_is_no_part_of_the_repository_that_a_hook_is_in(root: Path) -> None:
+    """`make verify RETRAIN=1` before a push: a stage that asks git is not led to the clone."""
+    (root / "train.py").write_text(
+        f"{TRAIN}assert not {{'GIT_DIR', 'GIT_INDEX_FILE'}} & {{*os.environ}}\n"
+    )
+    run(root, sys.executable, "-m", "dvc", "repro", "-q")
+    commit(root)
+    places = {"GIT_DIR": str(root / ".git"), "GIT_INDEX_FILE": str(root / ".git/index")}
+    assert verify(root, **places)[0] == 0
+
+
+@pytest.mark.fault(140)
+def test_a_temporary_folder_in_which_no_program_may_run_is_named(root: Path) -> None:
+    (root / "run").write_text(f"#!{sys.executable}\n{TRAIN}")
+    (root / "run").chmod(0o755)
+    (root / "dvc.yaml").write_text(PIPELINE.replace("python3 train.py", "./run"))
+    run(root, sys.executable, "-m", "dvc", "repro", "-q")
+    commit(root)
+    folder = root.parent / "temporary"
+    folder.mkdir()
+    mount = 'mount -t tmpfs -o noexec none "$TMPDIR" && exec "$@"'
+    argv = ("unshare", "--mount", *(() if os.geteuid() == 0 else ("--map-root-user",)))
+    review = (sys.executable, "-m", "review", "retrain", *CHOICES)
+    done = run(root, *argv, "sh", "-c", mount, "sh", *review, check=False, TMPDIR=str(folder))
+    assert done.returncode == 2
+    assert "Permission denied" in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert f"The copy is in {folder}, where no program may run (mounted noexec)" in last
+    assert "`export TMPDIR=/var/tmp`" in last
+    assert verify(root)[0] == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib.image
 import pytest
+import yaml
 
 import measured
 from dvcproject.errors import ProjectError
@@ -192,6 +193,8 @@ def test_a_spread_of_another_metric_is_held_against_that(
 def test_a_stale_spread_is_not_used(project: SmallProject) -> None:
     other = {"params_digest": digest({"train.steps": 7}, "train.seed"), "sd": 1, "n": 5}
     project.write_json("metrics/spread.json", other)
+    project.params["train"]["seed"] = 2
+    project.repro(wrong=set(range(10)))
     assert "is stale, it belongs to other params: not used; `make spread`" in review(project)
 
 
@@ -314,3 +317,47 @@ def test_one_number_in_two_notations_is_no_change(project: SmallProject) -> None
     params = (project.root / "params.yaml").read_text()
     project.write("params.yaml", params.replace("5.0e-05", "0.00005"))
     assert "The same: params, stages, data, code, environment, platform." in review(project)
+
+
+@pytest.mark.fault(138)
+def test_the_same_model_with_another_threshold_is_no_matter_of_seeds(
+    project: SmallProject,
+) -> None:
+    belongs = {"param": "train.seed", "params_digest": project.digest(), "sd": 0.1, "n": 5}
+    project.write_json("metrics/spread.json", belongs)
+    project.params["evaluate"]["confidence"] = 0.9
+    project.repro(wrong={8, 9})
+    text = review(project)
+    assert (
+        "Both sides have the same model, models/model.keras: a difference does not come from "
+        "training or its seeds."
+    ) in text
+    for words in ("two trained models", "seed gives another", "By seed alone"):
+        assert words not in text
+    page = pages.write(verdict.make(project.root, "main", IMAGES))
+    assert "Both sides have the same model" in page
+    assert "two trained models" not in page
+
+
+@pytest.mark.fault(138)
+def test_the_name_of_a_file_stays_as_it_is(tmp_path: Path) -> None:
+    """Two files have one key, and a third is a number alone; keys are words, names are not."""
+    project = SmallProject(tmp_path)
+    text = (tmp_path / "dvc.yaml").read_text()
+    more = "".join(f"      - more_{name}: {{cache: false}}\n" for name in ("a.json", "b.yaml"))
+    project.write("more_a.json", '{"log_loss": 0.5, "f_score": 0.25}')
+    project.write("more_b.yaml", "0.75\n")
+    stages = text.replace(
+        "    metrics: [metrics/evaluation.json: {cache: false}]\n",
+        f"    metrics:\n      - metrics/evaluation.json: {{cache: false}}\n{more}",
+    )
+    project.write("dvc.yaml", stages)
+    project.repro(wrong={1})
+    lock = yaml.safe_load((tmp_path / "dvc.lock").read_text())
+    outs = [project.record(name) for name in ("more_a.json", "more_b.yaml")]
+    lock["stages"]["evaluate"]["outs"] += outs
+    project.write("dvc.lock", yaml.safe_dump(lock))
+    project.commit()
+    found = review(project).replace("`", "")
+    for row in ("| more_a.json: log loss | 0.5", "| f score | 0.25", "| more_b.yaml | 0.75"):
+        assert row in found, row

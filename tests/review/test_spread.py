@@ -1,6 +1,7 @@
 """What seeds alone do: one real DVC experiment a seed, and whose spread it is."""
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -117,6 +118,7 @@ def started(project: SmallProject, seeds: int, *words: str) -> subprocess.Popen[
         "PYTHONPATH": str(SOURCE),
         "DVC_SITE_CACHE_DIR": str(project.root / ".dvc/site"),
         "RUNS": str(runs(project)),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     heard = ("env", "--default-signal=INT")  # which a job in the background has ignored
     spread = [sys.executable, "-m", "review", "spread", "--seeds", str(seeds)]
@@ -139,6 +141,7 @@ def test_each_seed_is_an_experiment_that_dvc_lists(project: SmallProject) -> Non
     done = command(project, 3)
     assert done.returncode == 0, done.stderr
     assert "accuracy 0.9020 ± 0.0010 (sd of 3 seeds)" in done.stdout
+    assert "Ran experiment" not in done.stdout
     found = json.loads((project.root / "metrics/spread.json").read_text())
     assert found["value_of_seed"] == {"1": 0.901, "2": 0.902, "3": 0.903}
     assert found["params_digest"] == digest({"train.steps": 9}, "train.seed")
@@ -237,3 +240,60 @@ def test_a_path_that_dvc_cannot_write_is_refused_before_its_queue_waits_for_ever
     done = command(project, 2)
     said = f"spread: DVC's queue needs a path of ASCII characters, found {project.root}; "
     assert (done.returncode, done.stderr) == (2, said + "move the project\n")
+
+
+@pytest.mark.fault(135)
+def test_an_experiment_is_not_led_to_the_repository_that_a_hook_is_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """DVC runs it in a folder of its own, which is another repository."""
+    monkeypatch.setenv("GIT_DIR", "/elsewhere/.git")
+    monkeypatch.setenv("GIT_INDEX_FILE", "/elsewhere/.git/index")
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "me")
+    found = experiments.environment()
+    assert not {"GIT_DIR", "GIT_INDEX_FILE"} & found.keys()
+    assert found["GIT_AUTHOR_NAME"] == "me"
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> SmallProject:
+    """Write a project and the record of five seeds of its recipe, without DVC."""
+    project = SmallProject(tmp_path)
+    project.write("dvc.yaml", PIPELINE)
+    project.write("params.yaml", "train:\n  steps: 9\n  seed: 1\n")
+    of_seeds = {seed: 0.9 + seed / 1000 for seed in range(1, 6)}
+    record = spread.summarize(of_seeds, {"train.steps": 9}, "train.seed", "accuracy")
+    project.write_json("metrics/spread.json", record)
+    return project
+
+
+@pytest.mark.fault(139)
+def test_a_record_of_more_seeds_is_not_replaced(recorded: SmallProject) -> None:
+    before = (recorded.root / "metrics/spread.json").read_text()
+    done = command(recorded, 2)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "spread: metrics/spread.json: expected 5 seeds or more, as in the record there, found 2; "
+        "ask for as many, name another file with --output, or run `rm metrics/spread.json`\n"
+    )
+    assert (recorded.root / "metrics/spread.json").read_text() == before
+
+
+@pytest.mark.fault(139)
+@pytest.mark.parametrize(
+    ("seeds", "steps", "output"),
+    [(2, 8, "metrics/spread.json"), (2, 9, "other.json"), (5, 9, "metrics/spread.json")],
+)
+def test_a_record_of_other_params_is_replaced_with_a_message(
+    recorded: SmallProject, monkeypatch: pytest.MonkeyPatch, seeds: int, steps: int, output: str
+) -> None:
+    recorded.write("params.yaml", f"train:\n  steps: {steps}\n  seed: 1\n")
+    monkeypatch.chdir(recorded.root)
+    found = dict.fromkeys(range(1, seeds + 1), 0.9)
+    monkeypatch.setattr(spread, "run_experiments", lambda *_: found)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        spread.main(["--seeds", str(seeds), "--output", output, *CHOICES])
+    said = "metrics/spread.json: the record of 5 seeds of other params, or of another metric, will"
+    assert (said in printed.getvalue()) == (steps == 8)
+    assert json.loads((recorded.root / output).read_text())["n"] == seeds

@@ -200,3 +200,10 @@ def project(root: Path, pipeline: str) -> Revision:
 def test_a_stage_that_is_none_is_refused_by_name(tmp_path: Path, stages: str, message: str) -> None:
     with pytest.raises(ProjectError, match=rf"^workspace: (dvc\.yaml: )?{message}"):
         pipeline.declared(project(tmp_path, f"stages: {stages}"))
+
+
+@pytest.mark.fault(126)
+def test_a_dvc_lock_of_any_length_is_compared(root: Path) -> None:
+    with (root / "dvc.lock").open("a") as file:
+        file.write(f"# {'x' * 2_000_000}\n")
+    assert locked.differences(workspace(root)) == []

@@ -521,3 +521,17 @@ def test_a_spoilt_dvc_yaml_ends_in_a_line(project: Project, text: str) -> None:
     project.put({"dvc.yaml": text})
     with pytest.raises(StageError, match="DVC cannot read the project: "):
         project.every()
+
+
+@pytest.mark.fault(132)
+def test_a_setting_that_stands_in_meta_itself_is_a_hint(project: Project) -> None:
+    meta = {"gpu": True, "owner": "me", "sealed": {"network": True}}
+    project.stages(copy={"cmd": "true", "meta": meta}, bare={"cmd": "true", "meta": {"gpu": 1}})
+    [one, two] = violations.check(project.root)[1]
+    assert str(one) == (
+        "dvc.yaml:2: copy: hint: setting ignored: dvc.yaml:meta.gpu: "
+        "`meta: {gpu: ...}` has no effect; write `meta: {sealed: {gpu: ...}}`"
+    )
+    assert (two.stage, two.repair) == ("bare", "")
+    project.stages(copy={"cmd": "true", "meta": {"gpu": True, "sealed": False}})
+    assert violations.check(project.root)[1] == []

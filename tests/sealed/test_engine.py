@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -271,3 +272,19 @@ def test_the_lock_of_the_gpu_comes_first_where_there_is_one(
     assert found.locks == ["requirements-gpu.lock", "requirements.lock"]
     monkeypatch.setattr(gpu, "present", lambda: False)
     assert found.locks == ["requirements.lock", "requirements-gpu.lock"]
+
+
+@pytest.mark.fault(127)
+def test_the_image_of_the_project_around_is_named_and_unknown_words_are_refused(
+    declared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (declared / ".dvc").mkdir()
+    (declared / "sub").mkdir()
+    monkeypatch.chdir(declared / "sub")
+    monkeypatch.setattr(sys, "argv", ["image", "tag"])
+    assert image.main() == 0
+    assert capsys.readouterr().out.strip() == image.tags(declared)[0]
+    monkeypatch.setattr(sys, "argv", ["image", "tga"])
+    with pytest.raises(SystemExit):
+        image.main()
+    assert "invalid choice: 'tga'" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import textwrap
 
 import pytest
+import yaml
 
 from dvcproject import document
 from sealed.check import entry
@@ -134,3 +135,39 @@ def test_what_cannot_be_edited_in_place_is_refused(name: str, reason: str) -> No
     before = "stages:\n  each: {foreach: [1], do: {cmd: run}}\n  odd: {cmd: run, deps: a}\n"
     with pytest.raises(StageError, match=reason):
         entry.extended(before, name, ["new"])
+
+
+SHARED = """\
+stages:
+  x:
+    cmd: x
+    deps: &deps
+    - a.py
+  y:
+    cmd: y
+    deps: *deps
+"""
+
+
+@pytest.mark.fault(133)
+@pytest.mark.parametrize(("name", "other"), [("x", "y"), ("y", "x")])
+def test_a_list_that_an_anchor_shares_is_the_others_no_more(name: str, other: str) -> None:
+    stages = yaml.safe_load(entry.extended(SHARED, name, ["b.py"]))["stages"]
+    assert (stages[name]["deps"], stages[other]["deps"]) == (["a.py", "b.py"], ["a.py"])
+
+
+@pytest.mark.fault(133)
+def test_params_of_a_file_that_an_anchor_shares_are_the_others_no_more() -> None:
+    text = "stages:\n  x: {cmd: x, params: &p [{o.yaml: [a]}]}\n  y: {cmd: y, params: *p}\n"
+    stages = yaml.safe_load(entry.extended(text, "x", params={"o.yaml": ["b"]}))["stages"]
+    assert stages["x"]["params"] == [{"o.yaml": ["a", "b"]}]
+    assert stages["y"]["params"] == [{"o.yaml": ["a"]}]
+
+
+@pytest.mark.fault(133)
+def test_an_entry_that_another_one_merges_is_refused_and_the_merging_one_is_not() -> None:
+    text = "stages:\n  x: &x\n    cmd: x\n    deps: [a.py]\n  y:\n    <<: *x\n    cmd: y\n"
+    with pytest.raises(StageError, match="x: shares its deps with another stage through a YAML"):
+        entry.extended(text, "x", ["b.py"])
+    stages = yaml.safe_load(entry.extended(text, "y", ["b.py"]))["stages"]
+    assert (stages["x"]["deps"], stages["y"]["deps"]) == (["a.py"], ["a.py", "b.py"])

@@ -1,6 +1,7 @@
 """A stage's own environment: a Python made of its lock, an image, an image built of a folder."""
 
 import base64
+import os
 import subprocess
 import zipfile
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sealed.engines import image
+from sealed.engines import environment, image
 from sealed_project import Project, require_image
 
 SAYS = "import its_own; open('out.txt', 'w').write(its_own.VERSION)"
@@ -158,3 +159,17 @@ def test_an_image_is_taken_by_its_name_and_never_pulled(project: Project, asked:
     failed = project.stage("say", code, meta={"sealed": {"image": "localhost/none:1"}}).run("say")
     assert "docker: image localhost/none:1 is not here" in failed.stderr
     assert failed.returncode == 2
+
+
+@pytest.mark.fault(115)
+def test_settings_of_pip_that_lead_elsewhere_do_not_count(index: Path, tmp_path: Path) -> None:
+    digest = wheel(index, "1")
+    (lock := tmp_path / "own.lock").write_text(f"its-own==1 --hash=sha256:{digest}\n")
+    (other := tmp_path / "other.txt").write_text("its-own<1\n")
+    elsewhere = {"user": "true", "dry-run": "true", "constraint": other, "requirement": other}
+    elsewhere |= dict.fromkeys(("target", "prefix", "root"), tmp_path / "elsewhere")
+    conf = tmp_path / "pip.conf"
+    conf.write_text("[global]\n" + "".join(f"{key} = {elsewhere[key]}\n" for key in elsewhere))
+    python = environment.python(lock, os.environ | {"PIP_CONFIG_FILE": str(conf)})
+    subprocess.run([python, "-c", "import its_own"], check=True)
+    assert not (tmp_path / "elsewhere").exists()

@@ -1,4 +1,4 @@
-"""A path in a variable is found as the caller means it, and given to the stage in full."""
+"""A stage sees the value of a declared variable as it is; a path in it is mounted at its place."""
 
 from pathlib import Path
 
@@ -7,38 +7,68 @@ import pytest
 import made
 from sealed.engines import command, given
 from sealed.engines.engine import Engine
+from sealed_project import Project
+
+ENGINES = [Engine("docker", "image", ""), Engine("bwrap", "", ""), Engine("host", "", "")]
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "a mirror").mkdir()
+    (tmp_path / "src").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-FORMS = ["{}/a mirror", "a mirror", "./a mirror/", "~/a mirror", "file://{}/a%20mirror"]
-FORMS += ["file:{}/a%20mirror", "file://localhost{}/a%20mirror/"]
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_a_dataset_mirror_in_any_form_is_mounted_and_named_by_its_whole_path(
-    home: Path, form: str
-) -> None:
+def built(engine: Engine, home: Path, value: str) -> tuple[list[str], str | None]:
+    """Return the command line of a stage, and the value of its variable as it sees it."""
     stage = made.stage("fetch", network=True, environment=("MIRROR",))
-    room = made.room(home / "room")
-    environ = {"MIRROR": form.format(home)}
-    whole = f"{home}/a mirror"
-    argv, _ = command.build(Engine("docker", "image", ""), stage, room, environ)
-    assert f"MIRROR={whole}" in argv
-    assert f"type=bind,source={whole},target={whole},readonly" in argv
-    _, variables = command.build(Engine("host", "", ""), stage, room, environ)
-    assert variables["MIRROR"] == whole
+    argv, variables = command.build(engine, stage, made.room(home / "room"), {"MIRROR": value})
+    if engine.image:
+        given = [word for word in argv if word.startswith("MIRROR=")]
+        return argv, given[0].removeprefix("MIRROR=")
+    return argv, variables.get("MIRROR")
 
 
-@pytest.mark.parametrize(
-    "value", ["http://host/data", "s3://data", "file://host/data", "file:///", "~/x", "x" * 5000]
-)
-def test_what_names_nothing_that_is_there_is_passed_on_as_it_is(value: str) -> None:
+FORMS = ["{}/a mirror", "{}/a mirror/", "{}/src/../a mirror", "file://{}/a%20mirror"]
+FORMS += ["file:{}/a%20mirror", "file://localhost{}/a%20mirror/"]
+OTHERS = ["src", "a mirror", "./src", "../x", "~/a mirror", "~", ".", "s3://data", "{}/none"]
+
+
+@pytest.mark.fault(123)
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("form", [*FORMS, *OTHERS])
+def test_a_value_reaches_the_stage_as_it_is(home: Path, form: str, engine: Engine) -> None:
+    value = form.format(home)
+    argv, seen = built(engine, home, value)
+    assert seen == value
+    mounted = f"type=bind,source={home}/a mirror,target={home}/a mirror,readonly"
+    assert (mounted in argv) == bool(form in FORMS and engine.image)
+    assert not any("/src" in word for word in argv if f"MIRROR={value}" != word)
+
+
+@pytest.mark.fault(123)
+@pytest.mark.parametrize("value", ["/", "/usr", "/tmp", "/bin/sh", "file:///"])  # noqa: S108
+def test_what_a_container_needs_of_its_own_is_not_mounted_over(home: Path, value: str) -> None:
+    argv, seen = built(ENGINES[0], home, value)
+    assert seen == value
+    assert not any(f"source={given.path(value)}," in word for word in argv)
+
+
+@pytest.mark.parametrize("value", ["http://host/data", "file://host/data", "~/x", "x" * 5000])
+def test_what_names_no_absolute_path_that_is_there_is_none(value: str) -> None:
     """NO_PROXY, say, may be longer than the name of a file can be."""
-    assert given.path(value) == (Path("/") if value == "file:///" else None)
+    assert given.path(value) is None
+
+
+@pytest.mark.fault(123)
+@pytest.mark.parametrize("value", ["~/a mirror", "in.txt"])
+def test_the_mirror_of_a_data_set_may_be_relative_for_this_project_s_launcher(
+    project: Project, home: Path, value: str
+) -> None:
+    code = "import os; open('out.txt', 'w').write(os.environ['DATASET_MIRROR'])"
+    project.stage("look", code, meta={"sealed": {"environment": ["DATASET_MIRROR"]}})
+    assert project.run("look", DATASET_MIRROR=value).returncode == 0
+    whole = home / "a mirror" if "~" in value else project.root / value
+    assert project.read("out.txt") == str(whole)

@@ -3,6 +3,7 @@
 import random
 import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -238,3 +239,25 @@ def test_a_dvc_that_is_no_python_program_is_told(tmp_path: Path) -> None:
     (tmp_path / "dvc").write_text("#!/bin/bash\nexec docker run dvc\n")
     with pytest.raises(StageError, match="dvc: expected a Python program; install `dvc` with pip"):
         repro._python_of(str(tmp_path / "dvc"))
+
+
+@pytest.mark.fault(130)
+@pytest.mark.parametrize("words", [["repro"], ["repro", "--jobs", "2"], ["exp", "run"]])
+def test_outputs_stay_ignored_by_git_where_a_later_stage_fails(
+    tmp_path: Path, words: list[str]
+) -> None:
+    """DVC takes its entries back, and `git add .` then adds the data (treeverse/dvc#11091)."""
+    made = Pipeline(tmp_path / "project")
+    made.stage("a", "echo a > a.txt").stage("b", "cat missing", "a.txt")
+    root = made.project.root
+    git = ["git", "-C", str(root), "-c", "user.name=me", "-c", "user.email=me@here"]
+    (root / ".dvc/config").write_text("[core]\n    analytics = false\n")
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
+        subprocess.run([*git, *command], check=True)
+    for _ in range(2):  # run, and taken from the run cache
+        done = made.project.sealed(*words)
+        assert "failed to reproduce 'b'" in done.stderr, done.stderr
+        assert made.project.read(".gitignore") == "/a.txt\n"
+        (root / ".gitignore").unlink()
+        (root / "a.txt").unlink()
+        (root / "dvc.lock").unlink(missing_ok=True)

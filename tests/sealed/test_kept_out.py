@@ -201,3 +201,32 @@ def test_the_table_has_no_cell_that_is_not_tried() -> None:
     assert cells().keys() == {
         (row, engine) for row in ROWS.values() for engine in ("host", "bwrap", "docker")
     }
+
+
+@pytest.mark.fault(131)
+def test_what_a_stage_caches_no_other_stage_reads(project: Project) -> None:
+    """On the host a stage finds its own cache again; it is the only one that does."""
+    code = """
+    import os
+    from pathlib import Path
+    cache = Path(os.environ['XDG_CACHE_HOME'])
+    found = sorted(str(path.relative_to(cache)) for path in cache.rglob('*'))
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / '{0}').touch()
+    Path('{0}.txt').write_text(str(found))
+    """
+    for name in ("one", "two-a1b2"):
+        project.stage(name, code.format(name), outs=[f"{name}.txt"])
+    for found in ("[]", "['one']"):
+        assert project.run("one").returncode == 0
+        assert project.read("one.txt") == found
+    assert project.run("two-a1b2").returncode == 0
+    assert project.read("two-a1b2.txt") == "[]"
+
+
+@pytest.mark.fault(132)
+def test_a_stage_warns_of_a_setting_that_nobody_reads(project: Project) -> None:
+    done = project.stage("copy", meta={"checkpoints": True}).run("copy")
+    line = "`meta: {checkpoints: ...}` has no effect; write `meta: {sealed: {checkpoints: ...}}`"
+    assert done.returncode == 0
+    assert f"sealed copy: warning: dvc.yaml: copy: {line}\n" in done.stderr

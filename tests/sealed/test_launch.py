@@ -127,8 +127,8 @@ def test_a_signal_that_python_loses_ends_the_stage_all_the_same(
                 process._wait(child, None)
         finally:
             child.kill()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, launch.SIGNALS)
-            for number in launch.SIGNALS:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, process.SIGNALS)
+            for number in process.SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.signal(signal.SIGTERM, before)
@@ -261,3 +261,31 @@ def test_a_room_that_does_not_fit_says_what_to_do(project: Project, small_disk: 
     assert "; free some space and run it again" in result.stderr
     assert project.rooms() == []
     assert not [*small_disk.glob("rooms/*"), *small_disk.glob("*/rooms/*")]
+
+
+@pytest.mark.fault(127)
+def test_it_starts_in_any_folder_and_refuses_unknown_words(project: Project) -> None:
+    project.stage("copy")
+    (project.root / "sub/deep").mkdir(parents=True)
+    command = [sys.executable, "-m", "sealed.launch"]
+    environ = project.environment(PYTHONPATH=str(project.root / "src"))
+
+    def launched(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *words],
+            cwd=project.root / "sub/deep",
+            env=environ,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+
+    for words, reason in (
+        ([], "the following arguments are required: STAGE"),
+        (["copy", "typo"], "unrecognized arguments: typo"),
+        (["--pear", "copy"], "unrecognized arguments: --pear"),
+    ):
+        done = launched(*words)
+        assert (done.returncode, reason in done.stderr) == (2, True), done.stderr
+    done = launched("copy")
+    assert (done.returncode, project.read("out.txt")) == (0, "hello!"), done.stderr

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import made
+from sealed.engines import command
+from sealed.engines.engine import Engine
 from sealed_project import Project
 
 TELLS = "import sys\nopen('out.txt', 'w').write(sys.prefix)\n"
@@ -105,3 +108,26 @@ def test_the_environment_of_the_project_comes_first(bare: Project, elsewhere: Pa
     assert result.returncode == 0, result.stderr
     assert bare.read("out.txt") == str(bare.root / ".venv")
     assert "on the host (STAGE_ENGINE=host)" in result.stderr
+
+
+NEEDS = """#!/bin/sh
+[ "$LD_LIBRARY_PATH" = /opt/python/lib ] || {
+    echo "python: error while loading shared libraries: libpython3.11.so.1.0" >&2; exit 127; }
+"""
+
+
+@pytest.mark.fault(71)
+@pytest.mark.parametrize("needed", [True, False])
+@pytest.mark.parametrize("engine", ["host", "bwrap"])
+def test_a_python_that_needs_the_path_of_its_libraries_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, *, needed: bool
+) -> None:
+    """Environment modules put a Python on PATH and its libraries into LD_LIBRARY_PATH."""
+    python = tmp_path / "python"
+    python.write_text(NEEDS if needed else "#!/bin/sh\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    environ = {"LD_LIBRARY_PATH": "/opt/python/lib", "PATH": os.defpath}
+    room = made.room(tmp_path)
+    _, seen = command.build(Engine(engine, "", ""), made.stage("train"), room, environ)
+    assert seen.get("LD_LIBRARY_PATH") == ("/opt/python/lib" if needed else None)

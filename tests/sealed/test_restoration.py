@@ -130,6 +130,7 @@ def test_what_cannot_be_brought_back_is_said_in_one_line(made: Project, how: str
         "dvc.lock names; run `dvc pull make`"
     )
     assert line in result.stderr
+    assert "sealed make: stages/make.py failed with exit status 1" in result.stderr.split(line)[0]
     assert not [path for path in made.root.iterdir() if path.name.startswith(".m")]
 
 
@@ -159,3 +160,15 @@ def test_a_cache_elsewhere_is_found(made: Project, tmp_path: Path) -> None:
     made.dvc("config", "cache.dir", str(tmp_path / "elsewhere"))
     made.stage("make", FAILS, **OUTS).dvc("repro")
     assert outs(made) == MADE
+
+
+@pytest.mark.fault(41)
+def test_where_the_stage_has_never_run_nothing_is_missed(made: Project) -> None:
+    """In a fresh clone DVC takes nothing away, and the reason is all that the user needs."""
+    for folder in (".dvc/tmp", ".dvc/cache", "made"):
+        shutil.rmtree(made.root / folder)
+    (made.root / "model").unlink()
+    result = made.stage("make", FAILS, **OUTS).dvc("repro")
+    assert "sealed make: stages/make.py failed with exit status 1" in result.stderr
+    assert "not there" not in result.stderr
+    assert outs(made) == {"n.json": b"hellon"}

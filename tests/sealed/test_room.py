@@ -324,11 +324,11 @@ def test_a_room_that_waits_is_taken_up_before_another_launcher_may_look(
     looked: list[object] = []
     go_on = room._go_on
 
-    def meanwhile(folder: Path) -> room.Room:
+    def meanwhile(found: room.Room) -> room.Room:
         with pytest.raises(BlockingIOError):
             room._lock(tmp_path, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as another launcher does
-        looked.append(folder)
-        return go_on(folder)
+        looked.append(found.folder)
+        return go_on(found)
 
     monkeypatch.setattr(room, "gone", lambda _: False)
     monkeypatch.setattr(room, "_go_on", meanwhile)

@@ -5,10 +5,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import made
+from sealed.rooms import checkpoints
 from sealed_project import Project
 
 PIPELINE = """
@@ -137,3 +141,46 @@ def test_a_run_with_other_inputs_finds_nothing(project: Path, changed: str) -> N
     assert start(project).wait() == 0
     assert (project / "out").read_text() == "went on from the mark"
     assert len(marks(project)) == 1  # what the other inputs left went with the success
+
+
+@pytest.fixture
+def of(tmp_path: Path) -> Callable[..., Path]:
+    """Return what names the checkpoint folder of a stage: of these fields, in this environment."""
+    sandbox = made.room(tmp_path)
+
+    def folder(environ: dict[str, str], **fields: Any) -> Path:
+        stage = made.stage("train", checkpoints=True, environment=("RATE",), resources=("MEMORY",))
+        found = checkpoints.opened(stage._replace(**fields), sandbox, "", tmp_path, environ)
+        assert found
+        return found
+
+    return folder
+
+
+@pytest.mark.fault(31)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"commands": ("python train.py --rate 0.9",)},
+        {"commands": ("python train.py", "python train.py")},
+        {"wdir": "sub"},
+    ],
+)
+def test_another_command_finds_nothing(of: Callable[..., Path], fields: dict[str, Any]) -> None:
+    """It would go on from a state of the other one, and dvc.lock would name the new one."""
+    before = {"commands": ("python train.py --rate 0.1",)}
+    assert of({}, **before) == of({}, **before)
+    assert of({}, **before) != of({}, **before | fields)
+
+
+@pytest.mark.fault(31)
+def test_another_value_of_a_declared_variable_finds_nothing(of: Callable[..., Path]) -> None:
+    assert of({"RATE": "1"}) == of({"RATE": "1", "UNDECLARED": "2"})
+    assert len({of({}), of({"RATE": "1"}), of({"RATE": "2"})}) == 3
+
+
+def test_a_variable_that_changes_no_result_does_not_lose_the_checkpoints(
+    of: Callable[..., Path],
+) -> None:
+    """A training that was killed for want of memory goes on with more of it, in another job."""
+    assert of({"RATE": "1", "MEMORY": "4g"}) == of({"RATE": "1", "MEMORY": "8g"})

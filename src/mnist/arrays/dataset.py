@@ -9,7 +9,7 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist import task
+from mnist import document, task
 from mnist.arrays import archive, images, npy
 from mnist.arrays.images import Images
 from mnist.errors import UserError
@@ -56,13 +56,28 @@ def load(path: Path) -> Examples:
         found = Examples(pixels, labels, task.parse(pixels.shape[1:], words))
         require_labels(found)
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; run `dvc repro`") from None
+        raise UserError(f"{path}: no such file; run `make repro`") from None
     except (OSError, ValueError) as error:
         raise UserError(
             f"{path}: expected uint8 `images` [N, H, W, C], uint16 `labels` [N] and their classes, "
-            f"found {error}; delete it and run `dvc repro`"
+            f"found {document.reason(error)}; delete it and run `make repro`"
         ) from None
     return found
+
+
+def require_task(examples: Examples, wanted: Task, path: Path, model: Path) -> None:
+    """Raise UserError where a model is for images of another shape, or for other classes."""
+    found = examples.task
+    if (found.shape, found.classes) != (wanted.shape, wanted.classes):
+        raise UserError(
+            f"{path}: expected the images that {model} is for, {_describe(wanted)}; "
+            f"found {_describe(found)}; run `make repro`"
+        )
+
+
+def _describe(shown: Task) -> str:
+    names = ", ".join(shown.classes[:3])
+    return f"{npy.by(shown.shape)} in {len(shown.classes)} classes ({names} ...)"
 
 
 def _stored(path: Path, opened: ZipFile) -> Images:

@@ -14,6 +14,7 @@ from mnist.arrays import fitting, images
 from mnist.arrays.dataset import Examples
 from mnist.arrays.images import Images, Rows, Unread
 from mnist.errors import UserError
+from mnist.machine import cores
 from mnist.params.preprocess import PreprocessParams
 from mnist.source import cifar, idx, labels, photo
 from mnist.source.card import Card, Split
@@ -63,7 +64,7 @@ def _decode(
         found[place] = fitting.one(picture, params.shape, params.fit)
 
     try:
-        with photo.silent(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        with photo.silent(), ThreadPoolExecutor(cores.count()) as pool:
             list(pool.map(decode, range(len(rows))))
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: expected an archive of CLASS/NAME, found {error}") from None
@@ -85,7 +86,7 @@ def _open_idx(folder: Path, card: Card, split: Split) -> Raw:
         with path.open("rb") as file:
             head, length = file.read(idx.header(3)), os.fstat(file.fileno()).st_size
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; run `dvc repro`") from None
+        raise UserError(f"{path}: {error.strerror}; run `make repro`") from None
     numbers = labels.parse(_read(named), card, str(named))
     shape = idx.outline(head, length, 3, str(path))
     if shape[0] != len(numbers):
@@ -114,4 +115,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; run `dvc repro`") from None
+        raise UserError(f"{path}: {error.strerror}; run `make repro`") from None

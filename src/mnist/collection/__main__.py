@@ -5,63 +5,118 @@ Writes mirrors/NAME/train.zip and test.zip, and datasets/NAME.yaml, the card tha
 
 import argparse
 import re
+import tempfile
 from collections import Counter
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from mnist import argument
 from mnist.collection import divide, folder, pack
 from mnist.collection.folder import Picture
-from mnist.errors import UserError, run
-from mnist.source.card import CARDS, Card
+from mnist.errors import UserError, printable, run
+from mnist.source.card import CARDS, Card, read
 
 MIRRORS = Path("mirrors")
+EXAMPLE = "make dataset FROM=~/pictures NAME=mine"
+UNSAID = "not said"
 
 
 def main() -> None:
-    """Write the archives, then the card; say what is in them."""
+    """Write the archives and the card, all or nothing; say what is in them."""
     options = _options()
+    root = argument.path(options.folder, "FROM", EXAMPLE)
     if not re.fullmatch(r"[\w-]+", options.name):
         raise UserError(f"NAME: expected letters, digits, - and _, found {options.name!r}")
-    drop = options.drop.read_text(encoding="utf-8").splitlines() if options.drop else []
-    pictures = folder.read(options.folder, frozenset(filter(None, map(str.strip, drop))))
+    if not options.replace:
+        _require_new(options.name)
+    pictures = folder.read(root, _dropped(options.drop) if options.drop else frozenset())
     divide.require_one_label(pictures)
     pictures = divide.divide(pictures, test_one_in=options.test_one_in, seed=options.seed)
-    files = tuple(pack.pack(pictures, split, MIRRORS / options.name) for split in folder.SPLITS)
-    card = Card(
-        name=options.name,
-        title=options.title or options.name,
-        source=options.source,
-        licence=options.licence,
-        format="images",
-        photo="resize",
-        classes=tuple(sorted({picture.label for picture in pictures}, key=str.encode)),
-        mirrors=(str(MIRRORS / options.name),),
-        folders=(options.name,),
-        files=files,
-    )
-    _write(card, CARDS / f"{options.name}.yaml")
+    _save(pictures, options)
     for line in _told(pictures):
-        print(line)
+        print(printable(line))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m mnist.collection", description=__doc__)
-    parser.add_argument("folder", type=Path, help="FOLDER/train/CLASS/*.png, or FOLDER/CLASS/*")
+    parser.add_argument("folder", help="FOLDER/train/CLASS/*.png, or FOLDER/CLASS/*")
     parser.add_argument("name", help="of the data set")
-    parser.add_argument("--drop", type=Path, help="a file with paths to leave out, a line each")
-    parser.add_argument("--test-one-in", type=int, default=6, help="where there is no test/")
-    parser.add_argument("--seed", type=int, default=1, help="of that split")
-    for key in ("title", "source", "licence"):
-        parser.add_argument(f"--{key}", default="" if key == "title" else "not said")
+    parser.add_argument("--drop", help="a text file with one path per line to leave out")
+    parser.add_argument(
+        "--test-one-in",
+        type=argument.at_least(2),
+        default=6,
+        metavar="N",
+        help="one picture in N is for the test, where there is no test/; default: 6",
+    )
+    parser.add_argument(
+        "--seed", type=argument.at_least(0), default=1, help="of that split; default: 1"
+    )
+    parser.add_argument(
+        "--replace", action="store_true", help="a data set that this command did not make, too"
+    )
+    parser.add_argument("--title", help="of the data set; default: its name")
+    parser.add_argument("--source", help=f"where it comes from; default: {UNSAID}")
+    parser.add_argument("--licence", help=f"of the pictures; default: {UNSAID}")
     return parser.parse_args()
 
 
-def _write(card: Card, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writer = YAML()
-    writer.width = 100
-    writer.dump(card.model_dump(mode="json", exclude={"name"}), path)
+def _require_new(name: str) -> None:
+    """Refuse the name of a data set that this command did not make."""
+    described, archives = CARDS / f"{name}.yaml", MIRRORS / name
+    try:
+        if described.exists() and read(name).mirrors == (str(archives),):
+            return
+    except UserError:  # whatever it describes, it is not ours
+        pass
+    for path in (described, archives):
+        if path.exists():
+            raise UserError(
+                f"{path}: expected a new NAME, found a data set that `make dataset` did not make; "
+                "choose another NAME, or overwrite it with DATASET_FLAGS=--replace"
+            )
+
+
+def _dropped(typed: str) -> frozenset[str]:
+    """Read the paths to leave out."""
+    path = argument.path(typed, "--drop", f"{EXAMPLE} DATASET_FLAGS='--drop drop.txt'")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise UserError(
+            f"{path}: expected a text file with one path per line for --drop, found another file"
+        ) from None
+    return frozenset(filter(None, map(str.strip, lines)))
+
+
+def _save(pictures: list[Picture], options: argparse.Namespace) -> None:
+    """Write all files aside, then move them to where they belong."""
+    name, place = options.name, MIRRORS / options.name
+    MIRRORS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=MIRRORS) as draft:
+        files = tuple(pack.pack(pictures, split, Path(draft)) for split in folder.SPLITS)
+        card = Card(
+            name=name,
+            title=options.title or name,
+            source=options.source or UNSAID,
+            licence=options.licence or UNSAID,
+            format="images",
+            photo="resize",
+            classes=tuple(sorted({picture.label for picture in pictures}, key=str.encode)),
+            mirrors=(str(place),),
+            folders=(name,),
+            files=files,
+        )
+        described = Path(draft) / f"{name}.yaml"
+        writer = YAML()
+        writer.width = 100
+        writer.dump(card.model_dump(mode="json", exclude={"name"}), described)
+        place.mkdir(exist_ok=True)
+        for file in files:
+            (Path(draft) / file.name).replace(place / file.name)
+        CARDS.mkdir(exist_ok=True)
+        described.replace(CARDS / described.name)
 
 
 def _told(pictures: list[Picture]) -> list[str]:

@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from mnist.errors import UserError
+from mnist import task
+from mnist.errors import UserError, printable
+from mnist.machine import cores
 from mnist.source import photo
 from mnist.source.card import Split
 
@@ -48,13 +50,13 @@ def read(folder: Path, drop: frozenset[str] = frozenset()) -> list[Picture]:
     `drop`: paths below the folder that are left out. Raises UserError, a line a mistake, for what
     is no picture, an empty class, less than two classes, and classes that differ between splits.
     """
-    found = [file for file in _files(folder) if str(file.path.relative_to(folder)) not in drop]
+    found = _without(drop, list(_files(folder)), folder)
     _require_classes(folder, found)
     pictures: list[Picture] = []
     mistakes: list[str] = []
     with (
         photo.silent(),
-        ThreadPoolExecutor(os.cpu_count()) as pool,
+        ThreadPoolExecutor(cores.count()) as pool,
         tqdm(desc="pictures", total=len(found), unit="", disable=None) as bar,
     ):
         for start in range(0, len(found), AT_ONCE):
@@ -70,6 +72,17 @@ def read(folder: Path, drop: frozenset[str] = frozenset()) -> list[Picture]:
     return pictures
 
 
+def _without(drop: frozenset[str], files: list[Found], folder: Path) -> list[Found]:
+    """Leave out the paths of `drop`. Raises UserError for one that is not there."""
+    paths = {_normal(file.path.relative_to(folder)) for file in files}
+    dropped = {_normal(Path(path)) for path in drop}
+    if unknown := sorted(dropped - paths):
+        raise UserError(
+            f"--drop: expected paths below {folder}, found {unknown[0]}, which is not there"
+        )
+    return [file for file in files if _normal(file.path.relative_to(folder)) not in dropped]
+
+
 def _files(folder: Path) -> Iterator[Found]:
     if not folder.is_dir():
         raise UserError(f"{folder}: expected a folder of pictures, found none")
@@ -77,40 +90,59 @@ def _files(folder: Path) -> Iterator[Found]:
     if splits == ["test"]:
         raise UserError(f"{folder}: expected train/ beside test/, found none")
     for split in splits or [""]:
-        for label in _sorted(folder / split):
-            if label.is_dir():
-                yield from _of_class(label, split)
-            else:
+        folders: dict[str, Path] = {}
+        for path in photo.entries(folder / split):
+            if not path.is_dir():
                 where = "a folder a class" if splits else "a folder a class, or train/ and test/"
-                raise UserError(f"{label}: expected {where}, found a file")
+                raise UserError(f"{path}: expected {where}, found a file")
+            label = _label(path, folders)
+            yield from _of_class(path, split, label)
 
 
-def _of_class(folder: Path, split: str) -> Iterator[Found]:
-    label = unicodedata.normalize("NFC", folder.name)
+def _label(path: Path, folders: dict[str, Path]) -> str:
+    """Return the class of a folder; `folders`: those of its split by their class, added to."""
+    label = unicodedata.normalize("NFC", path.name)
+    if not task.is_class_name(label):
+        raise UserError(
+            f"{printable(path)}: expected a class name of 1 to {task.LONGEST} printable "
+            f"characters, found {path.name[: task.LONGEST]!r}; rename the folder"
+        )
+    if label in folders:
+        raise UserError(
+            f"{path}: expected class names that differ, found that of {folders[label]} in another "
+            "Unicode form; put the pictures of both into one folder"
+        )
+    folders[label] = path
+    return label
+
+
+def _of_class(folder: Path, split: str, label: str) -> Iterator[Found]:
     names: dict[str, Path] = {}
     for path in sorted(_walk(folder), key=lambda path: os.fsencode(str(path.relative_to(folder)))):
-        name = unicodedata.normalize("NFC", path.relative_to(folder).as_posix())
+        name = _normal(path.relative_to(folder))
         if name in names:
             raise UserError(f"{path}: expected names that differ, found that of {names[name]}")
         names[name] = path
         yield Found(path, split, label, name)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for path in _sorted(folder):
-        if path.is_dir():
-            yield from _walk(path)
-        else:
+def _walk(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """Yield all files below a folder; `above`: the folders that it was reached through."""
+    above = (*above, folder.resolve())
+    for path in photo.entries(folder):
+        if not path.is_dir():
             yield path
+        elif any(higher.is_relative_to(path.resolve()) for higher in above):
+            raise UserError(
+                f"{path}: expected pictures, found a link to a folder above it; remove the link"
+            )
+        else:
+            yield from _walk(path, above)
 
 
-def _sorted(folder: Path) -> list[Path]:
-    """List what is in a folder, without what systems leave there; by the bytes of its names."""
-    paths = (path for path in folder.iterdir() if not path.name.startswith("."))
-    return sorted(
-        (path for path in paths if path.name not in {"Thumbs.db", "desktop.ini", "__MACOSX"}),
-        key=lambda path: os.fsencode(path.name),
-    )
+def _normal(below: Path) -> str:
+    """Return a path below a folder as it is written wherever the folder lies."""
+    return unicodedata.normalize("NFC", below.as_posix())
 
 
 def _require_classes(folder: Path, found: list[Found]) -> None:
@@ -119,7 +151,7 @@ def _require_classes(folder: Path, found: list[Found]) -> None:
         split: {file.label for file in found if file.split == split} for split in sorted(splits)
     }
     for split, labels in classes.items():
-        for path in _sorted(folder / split):
+        for path in photo.entries(folder / split):
             if unicodedata.normalize("NFC", path.name) not in labels:
                 raise UserError(f"{path}: expected pictures of this class, found none")
     first, *rest = classes.values()
@@ -133,10 +165,25 @@ def _require_classes(folder: Path, found: list[Found]) -> None:
         raise UserError(
             f"{folder}: expected two classes or more, a folder each, found {len(first)}"
         )
+    if len(first) not in task.COUNTS:
+        raise UserError(f"{folder}: expected at most {task.COUNTS[-1]} classes, found {len(first)}")
+
+
+def _require_utf8(file: Found) -> None:
+    """Refuse a name that no archive holds."""
+    try:
+        file.name.encode()
+    except UnicodeEncodeError:
+        name = os.fsencode(file.name)
+        raise UserError(
+            f"{file.path}: expected a file name in UTF-8, found {name!r}; rename it"
+        ) from None
 
 
 def _read(file: Found) -> Picture | str:
     try:
+        _require_utf8(file)
+        photo.require_file(file.path)
         image = photo.decode(file.path, str(file.path), least=LEAST_SIDE)
     except UserError as error:
         return str(error)

@@ -2,6 +2,11 @@
 
 Temperature scaling: logits divided by a number that the validation set chooses. It moves how sure
 the answers are, and no answer. Guo et al. 2017, arXiv 1706.04599.
+
+A small validation set that was read without an error would make the network as sure as can be. So
+the number is the most probable one (MAP) under a normal prior on its logarithm: with few images it
+stays near 1, with hundreds the images alone decide. Such a prior on the scale of logits: Gelman et
+al. 2008, A weakly informative default prior distribution for logistic regression, arXiv 0901.4011.
 """
 
 import numpy as np
@@ -11,19 +16,19 @@ from scipy import optimize
 ROWS = 10_000  # that are held in double precision at once
 BINS = 15  # of equal width, as in that paper
 RANGE = (0.05, 20.0)
+PRIOR = 0.25  # standard deviation of the temperature's logarithm: 2 in 3 lie between 0.78 and 1.28
 DECIMALS = 2  # few enough that the last bit of a logarithm decides nothing
 
 
 def temperature(probabilities: NDArray[np.float32], labels: NDArray[np.uint16]) -> float:
-    """Return what to divide logits by, so that the log loss of these labels `[N]` is least."""
+    """Return the most probable number to divide logits by, given the labels `[N]`."""
     logits = np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny))
 
     def loss(logarithm: float) -> float:
         scaled = logits / np.exp(logarithm)
         scaled -= scaled.max(axis=1, keepdims=True)
-        return float(
-            (np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(len(labels)), labels]).mean()
-        )
+        likelihood = scaled[np.arange(len(labels)), labels] - np.log(np.exp(scaled).sum(axis=1))
+        return (logarithm / PRIOR) ** 2 / 2 - float(likelihood.sum())
 
     low, high = np.log(RANGE)
     found = optimize.minimize_scalar(loss, bounds=(low, high), method="bounded")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mnist import tables
 from mnist.arrays import dataset
-from mnist.errors import UserError, run
+from mnist.errors import UserError, require_output, run
 from mnist.export import comparison, runtime
 from mnist.machine import processor
 from mnist.predict import MODEL
@@ -40,11 +40,13 @@ def main() -> None:
     if name not in FORMATS:
         expected = f"FORMAT: expected {' or '.join(FORMATS)}, found {name!r:.40}"
         raise UserError(f"{expected} ({LEFT_OUT})" if name == "onnx" else expected)
+    require_output(MODEL)
     test = dataset.load(TEST)
     processor.prepare(reproducible="portable", device="cpu")
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
 
-    network, _, _ = model.load(MODEL)
+    network, task, _ = model.load(MODEL)
+    dataset.require_task(test, task, TEST, MODEL)
     images = test.images[:]
     rows = model.predictor(network)(images)
     ours = runtime.alone(lambda pixels: network(pixels).numpy(), images.astype(np.float32))

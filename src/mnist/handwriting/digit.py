@@ -13,16 +13,14 @@ from PIL import Image
 from scipy import ndimage
 
 from mnist.errors import UserError
-from mnist.handwriting import ink, lines, shapes
+from mnist.handwriting import corners, ink, lines, prepared, shapes
+from mnist.handwriting.prepared import BOX, SIDE
 from mnist.source import photo
 
-SIDE = 28  # pixels
-BOX = 20  # pixels
 THINNEST = 0.09  # of the longer side: the strokes of a pen, as MNIST's are
 EVEN = 0.1  # of the longer side: within it, ink is as dark as its darkest
 STRENGTHEN = 3  # times, at most
 BESIDE = 0.08  # of the digit's ink: what dust and squared paper leave is less
-OFF_CENTRE = 0.55  # pixels: no image of MNIST has its centre of mass farther from the middle
 
 
 class Look(NamedTuple):
@@ -38,28 +36,15 @@ def look(path: Path) -> Look:
     Raises UserError for what is no image, and for an image that does not show one digit.
     """
     colours = photo.read(path)
-    prepared = _prepared(colours)
-    if prepared is not None:
-        return Look(prepared[..., np.newaxis], "")
+    pixels = prepared.find(colours)
+    if pixels is not None:
+        return Look(pixels[..., np.newaxis], "")
     try:
-        found = shapes.digit(lines.remove(ink.find(colours)))
+        found = shapes.digit(lines.remove(ink.find(corners.fill(colours))))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     doubt = f"{found.beside:.0%} as much ink lies beside it" if found.beside > BESIDE else ""
     return Look(_centre(_fit(_crop(_pen(found.ink))))[..., np.newaxis], doubt)
-
-
-def _prepared(colours: NDArray[np.float32]) -> NDArray[np.uint8] | None:
-    """Return an image that is prepared already, MNIST's own among them, as it is."""
-    if colours.shape != (SIDE, SIDE, 3) or np.ptp(colours, axis=2).any():
-        return None
-    grey = colours[..., 0]
-    grey = 255 - grey if np.median(grey) > 128 else grey
-    if not grey.any() or max(_crop(grey).shape) not in (BOX - 1, BOX):
-        return None
-    masses = [grey.sum(axis=axis) @ np.arange(SIDE) / grey.sum() for axis in (0, 1)]
-    centred = max(abs(mass - SIDE / 2) for mass in masses) <= OFF_CENTRE
-    return np.rint(grey).astype(np.uint8) if centred else None
 
 
 def _pen(ink: NDArray[np.float32]) -> NDArray[np.float32]:

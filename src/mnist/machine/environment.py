@@ -9,6 +9,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from mnist.machine import cores
+
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy")
 FLAGS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "TF_NUM_INTRAOP_THREADS")
@@ -28,7 +30,7 @@ def describe(model: Path) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor.get("model name", platform.processor() or "unknown"),
         "flags": [flag for flag in FLAGS if flag in flags],
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0,
+        "cores": cores.count(),
         "variables": {name: os.environ.get(name) for name in VARIABLES},
         "gpus": [
             tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from mnist.errors import UserError
+from mnist.machine import control_groups
 from mnist.params.model import ModelParams
 from mnist.params.train import TrainParams
 from mnist.task import Task
@@ -13,8 +14,7 @@ COPIES = 4  # of the weights: themselves, their gradients, two moments
 BYTES = 4  # a float32
 VARIABLE = "TRAIN_MEMORY"  # what images may take of the memory: it changes no byte of a result
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-GROUPS = {"": ("sys/fs/cgroup", "memory.max")}  # version 2 of Linux' control groups
-GROUPS |= {"memory": ("sys/fs/cgroup/memory", "memory.limit_in_bytes")}  # version 1
+LIMITS = ("memory.max", "memory.limit_in_bytes")  # of control groups, version 2 and 1
 
 
 def require(
@@ -63,20 +63,9 @@ def weights(model: ModelParams, task: Task) -> int:
 def available(root: Path = Path("/")) -> int:
     """Return the bytes that this process may have: of the machine, and of its control groups."""
     limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    groups = root / "proc/self/cgroup"
-    for line in groups.read_text(encoding="utf-8").splitlines() if groups.is_file() else []:
-        _, controllers, group = line.split(":", 2)
-        for controller in set(controllers.split(",")) & GROUPS.keys():
-            mount, name = GROUPS[controller]
-            inner = Path(group.strip("/"))
-            for folder in (inner, *inner.parents):  # in a container the outermost alone is there
-                limits += _limit(root / mount / folder / name)
+    for words in control_groups.limits("memory", *LIMITS, root=root):
+        limits += [int(word) for word in words if word.isdecimal()]  # not `max`
     return min(limits)
-
-
-def _limit(path: Path) -> list[int]:
-    text = path.read_text(encoding="utf-8").strip() if path.is_file() else "max"
-    return [int(text)] if text.isdecimal() else []
 
 
 def _say(count: int) -> str:

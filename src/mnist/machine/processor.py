@@ -14,14 +14,19 @@ threads for each operation.
 
 import os
 import sys
+from collections.abc import MutableMapping
 from pathlib import Path
 
-from mnist.machine import quiet
+from mnist.machine import cores, quiet
 
 _ALWAYS = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "TF_ENABLE_ONEDNN_OPTS": "1",
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # a shared GPU is not filled
+}
+KERAS = {
+    "KERAS_BACKEND": "tensorflow",
+    "KERAS_HOME": os.devnull,  # no folder, so Keras neither reads nor writes a keras.json in it
 }
 # what Keras imports where it is installed, and nobody here asks Keras for: a third of its start
 _UNUSED = ("matplotlib", "pandas", "sklearn")
@@ -32,17 +37,20 @@ def prepare(*, reproducible: str, device: str, shards: int = 1) -> None:
     portable = reproducible == "portable"
     one_thread = portable or shards > 1  # an operation
     os.environ.update(_ALWAYS)
+    ignore_keras_settings(os.environ)
     _set("ONEDNN_MAX_CPU_ISA", "AVX2" if portable else None)
-    _set("TF_NUM_INTRAOP_THREADS", "1" if one_thread else None)
-    _set("TF_NUM_INTEROP_THREADS", str(cores()) if one_thread else None)
+    _set("TF_NUM_INTRAOP_THREADS", "1" if one_thread else str(cores.count()))
+    _set("TF_NUM_INTEROP_THREADS", str(cores.count()) if one_thread else None)
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     _import_tensorflow()
 
 
-def cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0))
+def ignore_keras_settings(environ: MutableMapping[str, str]) -> None:
+    """Replace the user's own Keras settings, which would build another network or none."""
+    for name in [name for name in environ if name.startswith("KERAS_")]:
+        del environ[name]
+    environ.update(KERAS)
 
 
 def _set(variable: str, value: str | None) -> None:

@@ -14,10 +14,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from mnist import document
 from mnist.arrays import archive
 from mnist.arrays.images import Images, size
-from mnist.errors import UserError
-from mnist.machine import processor
+from mnist.errors import UserError, require_output
+from mnist.machine import cores
 from mnist.network import untrusted
 from mnist.params.model import MOST_LAYERS, POOL, ModelParams
 from mnist.task import Task, words
@@ -82,7 +83,7 @@ def predictor(model: keras.Sequential) -> Predictor:
         def answer(start: int) -> NDArray[np.float32]:
             return np.asarray(run(images[start : start + step], lines).numpy())
 
-        with ThreadPoolExecutor(processor.cores()) as pool:
+        with ThreadPoolExecutor(cores.count()) as pool:
             return np.concatenate(list(pool.map(answer, range(0, len(images), step))))
 
     return predict
@@ -136,8 +137,7 @@ def load(path: Path) -> Trained:
 
     Only weights are taken from the file, by a network that is built here.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; run `dvc repro`")
+    require_output(path)
     try:
         saved = untrusted.read(path)
         model = build(saved.design, saved.task, seed=0)
@@ -145,9 +145,9 @@ def load(path: Path) -> Trained:
         untrusted.compare(saved.config, json.loads(ours))
         _fill(model, saved.weights)
     except _MALFORMED as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = document.reason(error)[:200]
         raise UserError(
-            f"{path}: expected a Keras model, found {reason}; run `dvc repro`"
+            f"{path}: expected a Keras model, found {reason}; run `make repro`"
         ) from None
     return Trained(model, saved.task, saved.temperature)
 

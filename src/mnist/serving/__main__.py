@@ -11,7 +11,7 @@ from pathlib import Path
 import uvicorn
 import uvloop
 
-from mnist.errors import UserError, run
+from mnist.errors import UserError, require_output, run
 from mnist.predict import MODEL
 from mnist.serving import limits
 from mnist.serving.app import create
@@ -26,8 +26,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000, help="0: any that is free")
     parser.add_argument("--model", type=Path, default=MODEL)
     options = parser.parse_args()
-    if not options.model.is_file():
-        raise UserError(f"{options.model}: no such file; run `make repro`")
+    require_output(options.model)
     with _listen(options.host, options.port) as listener:
         uvloop.run(_serve(listener, options.model))
 

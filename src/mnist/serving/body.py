@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
+from mnist import document
 from mnist.serving import limits
 
 KINDS = "expected multipart/form-data, application/json or image/*"
@@ -98,7 +99,7 @@ def _json(body: bytes) -> list[bytes]:
     except RecursionError:
         raise HTTPException(400, f"{JSON_SHAPE}, found many levels") from None
     except ValueError as error:
-        raise HTTPException(400, str(error)[:200]) from None
+        raise HTTPException(400, document.reason(error)[:200]) from None
 
 
 class _InMemory(MultiPartParser):

@@ -12,7 +12,7 @@ import numpy as np
 from mnist import task
 from mnist.errors import UserError
 from mnist.handwriting.digit import Look
-from mnist.machine import processor
+from mnist.machine import cores
 from mnist.serving import limits
 from mnist.serving.worker import DONE, LENGTH, READY
 from mnist.task import Task
@@ -37,7 +37,7 @@ class Preparers:
 
     async def start(self) -> None:
         """Start them; they import what they need while the model is loaded."""
-        for _ in range(processor.cores()):
+        for _ in range(cores.count()):
             self._all.add(await _start())
 
     def instruct(self, wanted: Task) -> None:
@@ -49,7 +49,7 @@ class Preparers:
     async def prepare(self, content: bytes) -> Look:
         """Prepare one picture. Raises UserError for what is none, takes too long or kills."""
         assert self._task  # noqa: S101  # `instruct` came first
-        for _ in range(processor.cores() + 1):  # those may have ended that were waiting
+        for _ in range(cores.count() + 1):  # those may have ended that were waiting
             if (answer := await self._try(content)) is not None:
                 break
         else:

@@ -1,4 +1,4 @@
-"""Places -> verified file: retried, atomic, with a progress bar.
+"""Places -> verified file: retried and resumed, atomic, with a progress bar.
 
 pooch was considered. It checks the digest of the packed file, which differs from mirror to mirror,
 reads a body of any length, retries one address only, and follows a redirect from https to http; so
@@ -10,19 +10,16 @@ import hashlib
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
-from mnist.errors import UserError
-from mnist.source import unpack
+from mnist.errors import UserError, printable
+from mnist.source import transfer, unpack
 from mnist.source.card import Archive, File
 from mnist.source.mirror import VARIABLE, Address, Place, addresses, names, shown
 from mnist.source.transfer import CHUNK, InterruptedTransferError, UnfitError, read
-
-PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each new attempt
 
 
 def fetch(file: File | Archive, places: list[Place], folder: Path) -> Path:
@@ -42,8 +39,8 @@ def fetch(file: File | Archive, places: list[Place], folder: Path) -> Path:
                 said.append(f"{shown(address)}: {error}")
             else:
                 for line in said:
-                    print(f"fetch: {line}", file=sys.stderr)
-                print(f"{file.name} from {shown(address)}", flush=True)
+                    print(printable(f"fetch: {line}"), file=sys.stderr)
+                print(printable(f"{file.name} from {shown(address)}"), flush=True)
                 return path
     lines = "".join(f"\n  {line}" for line in said)
     raise UserError(
@@ -60,19 +57,17 @@ def _sought(file: File | Archive) -> str:
 
 
 def _attempt(file: File | Archive, address: Address, folder: Path) -> Path:
-    for pause in (*(PAUSES if isinstance(address, str) else ()), None):
+    pauses = transfer.attempts(address)
+    while True:
         try:
-            return write(file, _content(file, address), folder)
+            return write(file, _content(file, address, pauses), folder)
         except InterruptedTransferError as error:
-            if pause is None:
-                raise
-            print(f"fetch: {shown(address)}: {error}; again in {pause} s", file=sys.stderr)
-            time.sleep(pause)
-    raise AssertionError
+            transfer.wait(pauses, address, error)
 
 
-def _content(file: File | Archive, address: Address) -> Iterator[bytes]:
-    chunks = read(address, bound=file.length + CHUNK)  # packed content may be a little longer
+def _content(file: File | Archive, address: Address, pauses: Iterator[float]) -> Iterator[bytes]:
+    bound = file.length + CHUNK  # packed content may be a little longer
+    chunks = read(address, bound=bound, pauses=pauses)
     if isinstance(file, Archive):
         return exactly(file, chunks)
     if isinstance(address, Path) and address.suffix != ".gz":

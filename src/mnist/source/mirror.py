@@ -9,17 +9,18 @@ from mnist.errors import UserError
 from mnist.source.card import Archive, Card, File
 
 VARIABLE = "DATASET_MIRROR"
+VARIABLES = ("DATASET_ARCHIVES", VARIABLE)  # in the order in which their places are tried
 Place = str | Path  # a URL below which `<file>.gz` or an archive lies; a folder
 Address = str | Path  # a URL; a file
 
 
-def places(data_set: Card, own: str | None) -> list[Place]:
-    """List the places to try, in order; `own` (`DATASET_MIRROR`) holds data sets.
+def places(data_set: Card, *own: str | None) -> list[Place]:
+    """List the places to try, in order; each of `own` (`VARIABLES`) holds data sets.
 
-    Raises UserError where `own` is no folder that is there and no URL that can be read.
+    Raises UserError where one of them is no folder that is there and no URL that can be read.
     """
     mirrors = [place if "://" in place else Path(place) for place in data_set.mirrors]
-    return (_own(data_set, own) if own else []) + mirrors
+    return [place for value in own if value for place in _own(data_set, value)] + mirrors
 
 
 def addresses(place: Place, file: File | Archive) -> list[Address]:

@@ -47,7 +47,7 @@ def read(path: Path) -> NDArray[np.float32]:  # [H, W, 3], 0: black, 255: white
 
 def open_file(path: Path) -> Image.Image:
     """Decode the picture in a file: RGB, or grey as floats. Raises UserError as `read` does."""
-    _require_file(path)
+    require_file(path)
     with silent():
         return decode(path, str(path))
 
@@ -73,12 +73,23 @@ def decode(file: Path | BinaryIO, name: str, *, least: int = LEAST_SIDE) -> Imag
         raise UserError(f"{name}: expected an image, PNG or JPEG, found {reason}") from None
 
 
-def _require_file(path: Path) -> None:
+def entries(folder: Path) -> list[Path]:
+    """List what is in a folder, by the bytes of its names, without what systems leave there."""
+    paths = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(
+        (path for path in paths if path.name not in {"Thumbs.db", "desktop.ini", "__MACOSX"}),
+        key=lambda path: os.fsencode(path.name),
+    )
+
+
+def require_file(path: Path) -> None:
     """Refuse what cannot be opened, or would be waited for: a pipe, a device."""
     try:
         there = path.exists()
     except OSError as error:  # a name that is too long, say
         raise UserError(f"{path}: expected an image, PNG or JPEG, found {error}") from None
+    if not there and path.is_symlink():
+        raise UserError(f"{path}: expected an image, PNG or JPEG, found a broken link")
     if not there:
         raise UserError(f"{path}: no such file")
     if not path.is_file():

@@ -1,22 +1,31 @@
-"""Address -> the bytes that lie there, bounded in number and in time, whatever answers."""
+"""Address -> the bytes that lie there, bounded in number, at a least rate, whatever answers."""
 
 import os
 import re
 import stat
+import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
+from queue import Empty, Queue
+from threading import Event, Thread
 
 import requests
 import urllib3
+from tqdm import tqdm
 
+from mnist.errors import printable
 from mnist.source.mirror import Address, shown
 
 CHUNK = 1 << 16  # bytes
+AHEAD = 16  # chunks that are received before they are used
 TIMEOUTS = (10.0, 30.0)  # seconds: to connect, between two pieces
-DEADLINE = 600.0  # seconds for one file: who drips is one who stalls
+LEAST_RATE = 1000  # bytes per second, or the server has stalled
+WINDOW = 60.0  # seconds over which the rate is averaged
+PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each new attempt
+PROGRESS = 1 << 20  # bytes after which the attempts are counted anew
 REDIRECTS = 5
 
 
@@ -28,40 +37,138 @@ class InterruptedTransferError(Exception):
     """The server may do better on a second attempt."""
 
 
-def read(address: Address, *, bound: int) -> Iterator[bytes]:
-    """Yield the bytes of a URL or file, `bound` of them at most, for DEADLINE seconds at most."""
+def attempts(address: Address) -> Iterator[float]:
+    """Return the pauses before the new attempts at an address; a folder gets none."""
+    return iter(PAUSES if isinstance(address, str) else ())
+
+
+def wait(pauses: Iterator[float], address: Address, error: InterruptedTransferError) -> None:
+    """Wait for the next attempt. Raises the error where there have been enough."""
+    pause = next(pauses, None)
+    if pause is None:
+        raise error
+    line = printable(f"fetch: {shown(address)}: {error}; again in {pause} s")
+    tqdm.write(line, file=sys.stderr)
+    time.sleep(pause)
+
+
+def read(address: Address, *, bound: int, pauses: Iterator[float]) -> Iterator[bytes]:
+    """Yield the bytes of a URL or file, `bound` of them at most.
+
+    Raises UnfitError for what is not the file, and InterruptedTransferError where it has to be
+    read from its start again.
+    """
     size = 0
-    for chunk in _in_time(_read_url(address) if isinstance(address, str) else _read_file(address)):
+    web = isinstance(address, str)
+    for chunk in _read_url(str(address), pauses) if web else _timely(_read_file(Path(address))):
         size += len(chunk)
         if size > bound:
             raise UnfitError(f"expected {bound} bytes at most, found more")
         yield chunk
 
 
-def _in_time(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Pass on what comes before the deadline.
+@dataclass
+class _Copy:
+    """What a server says of its file, by which the rest of it can be asked for."""
 
-    Each chunk is waited for in a thread: a name server, the head of an answer, or a file on a disk
-    that is gone can block for ever, and then the thread is left behind, to end with the process.
-    """
-    until = time.monotonic() + DEADLINE
+    length: int = 0  # bytes
+    tag: str = ""  # its ETag, unless a weak one, which other bytes may have too
+    has_ranges: bool = False
+
+    def note(self, response: requests.Response) -> None:
+        length, tag = (response.headers.get(key, "") for key in ("Content-Length", "ETag"))
+        self.length = int(length) if length.isdecimal() else 0
+        self.tag = "" if tag.startswith("W/") else tag
+        self.has_ranges = bool(self.length) and response.headers.get("Accept-Ranges") == "bytes"
+
+    def ask_from(self, start: int) -> dict[str, str]:
+        """Return the headers that ask for what follows the first `start` bytes."""
+        if not start:
+            return {}
+        return {"Range": f"bytes={start}-"} | ({"If-Range": self.tag} if self.tag else {})
+
+    def require_rest(self, response: requests.Response, start: int) -> None:
+        """Raise InterruptedTransferError for an answer that is not the rest of the same file."""
+        expected = f"bytes {start}-{self.length - 1}/{self.length}"
+        same = response.headers.get("ETag", self.tag) == self.tag or not self.tag
+        found = response.headers.get("Content-Range")
+        if response.status_code != 206 or found != expected or not same:
+            self.has_ranges = False
+            raise InterruptedTransferError("the server does not send the rest of the same file")
+
+
+def _read_url(address: str, pauses: Iterator[float]) -> Iterator[bytes]:
+    """Yield a body; where it breaks off, ask for the rest, if the server has ranges."""
+    copy, received = _Copy(), 0
     while True:
-        coming: Future[bytes] = Future()
-        Thread(target=_take, args=(chunks, coming), daemon=True).start()
+        began = received
         try:
-            chunk = coming.result(until - time.monotonic())
-        except TimeoutError:
-            raise UnfitError(f"not finished after {DEADLINE:g} s") from None
-        if not chunk:
+            for chunk in _timely(_receive(address, copy, received)):
+                received += len(chunk)
+                yield chunk
+        except InterruptedTransferError as error:
+            if received and not copy.has_ranges:
+                raise
+            if received - began >= PROGRESS:
+                pauses = attempts(address)
+            wait(pauses, address, error)
+        else:
             return
-        yield chunk
 
 
-def _take(chunks: Iterator[bytes], coming: "Future[bytes]") -> None:
+def _timely(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Pass on what comes at the least rate. Raises InterruptedTransferError for less.
+
+    A thread reads: a name server, the head of an answer, or a file on a disk that is gone can
+    block for ever, and then the thread is left behind, to end with the process.
+    """
+    coming: Queue[bytes | Exception] = Queue(AHEAD)
+    left = Event()
+    Thread(target=_take, args=(chunks, coming, left), daemon=True).start()
     try:
-        coming.set_result(next(chunks, b""))
+        yield from _at_least_rate(coming)
+    finally:
+        left.set()
+        with suppress(Empty):  # the thread may wait for room
+            while True:
+                coming.get_nowait()
+
+
+def _take(chunks: Iterator[bytes], coming: "Queue[bytes | Exception]", left: Event) -> None:
+    """Hand over all chunks, then an empty one, or the error."""
+    try:
+        for chunk in chunks:
+            if left.is_set():
+                return
+            coming.put(chunk)
+        coming.put(b"")
     except Exception as error:  # raised again where it is waited for
-        coming.set_exception(error)
+        coming.put(error)
+
+
+def _at_least_rate(coming: "Queue[bytes | Exception]") -> Iterator[bytes]:
+    """Yield the chunks. Only the time that is spent waiting for them counts."""
+    waited, size = 0.0, 0
+    while True:
+        began = time.monotonic()
+        try:
+            chunk = coming.get(timeout=max(WINDOW - waited, 0))
+        except Empty:
+            chunk = None
+        waited += time.monotonic() - began
+        if isinstance(chunk, Exception):
+            raise chunk
+        if chunk == b"":
+            return
+        if chunk:
+            size += len(chunk)
+            yield chunk
+        if waited >= WINDOW:
+            if size < LEAST_RATE * WINDOW:
+                raise InterruptedTransferError(
+                    f"expected {LEAST_RATE} bytes per second, found {size} bytes in {WINDOW:g} s"
+                )
+            waited, size = 0.0, 0
 
 
 def _read_file(path: Path) -> Iterator[bytes]:
@@ -76,11 +183,20 @@ def _read_file(path: Path) -> Iterator[bytes]:
         raise UnfitError(error.strerror or str(error)) from None
 
 
-def _read_url(address: str) -> Iterator[bytes]:
+def _receive(address: str, copy: _Copy, start: int) -> Iterator[bytes]:
+    """Yield what follows the first `start` bytes of a body, as it comes."""
     try:
-        with requests.Session() as session, _open(session, address) as response:
-            yield from response.raw.stream(CHUNK, decode_content=False)
-    except (OSError, urllib3.exceptions.HTTPError) as error:  # urllib3's come out of raw.stream
+        with (
+            requests.Session() as session,
+            _open(session, address, copy.ask_from(start)) as response,
+        ):
+            if start:
+                copy.require_rest(response, start)
+            else:
+                copy.note(response)
+            while chunk := response.raw.read1(CHUNK, decode_content=False):
+                yield chunk
+    except (OSError, urllib3.exceptions.HTTPError) as error:  # urllib3's come out of raw.read1
         raise _verdict(error) from None
 
 
@@ -104,9 +220,10 @@ def _reason(error: Exception) -> str:
     return f"{type(innermost).__name__}: {' '.join(text.split())[:200]}"
 
 
-def _open(session: requests.Session, address: str) -> requests.Response:
+def _open(session: requests.Session, address: str, headers: dict[str, str]) -> requests.Response:
     """GET, redirects followed but never from https to http."""
-    request = requests.Request("GET", address, headers={"Accept-Encoding": "identity"})
+    headers = {"Accept-Encoding": "identity"} | headers
+    request = requests.Request("GET", address, headers=headers)
     prepared = session.prepare_request(request)
     settings = session.merge_environment_settings(address, {}, True, None, None)
     if settings["verify"] is True:  # requests knows REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE alone
@@ -121,6 +238,6 @@ def _open(session: requests.Session, address: str) -> requests.Response:
         response.close()
     if response.status_code >= 500 or response.status_code == 429:
         raise InterruptedTransferError(f"the server says {response.status_code}")
-    if response.status_code != 200:
+    if response.status_code not in ({200, 206, 416} if "Range" in headers else {200}):
         raise UnfitError(f"expected status 200, found {response.status_code}")
     return response

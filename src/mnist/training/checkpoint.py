@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist import document
 from mnist.errors import UserError
 
 VARIABLE = "STAGE_CHECKPOINTS"
@@ -73,8 +74,8 @@ def load(where: Path) -> Checkpoint | None:
         try:
             return _load(path)
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-            reason = " ".join(str(error).split())
-            print(f"warning: checkpoint {path.name} is passed over: {reason}", file=sys.stderr)
+            warning = f"checkpoint {path.name} is passed over: {document.reason(error)}"
+            print(f"warning: {warning}", file=sys.stderr)
     return None
 
 

@@ -63,8 +63,8 @@ def yaml_mapping(revision: Revision, path: str, *, alone: str = "") -> dict[str,
 
 
 CONFLICT = (
-    "a merge left two versions of it; resolve params and code, keep either side of dvc.lock and "
-    "metrics, run `dvc repro`, then `git add`"
+    "a merge left two versions of it; resolve params and code, keep either side of dvc.lock and of "
+    "what stages write, run `dvc repro`, then `git add`"
 )
 
 

@@ -18,6 +18,7 @@ class Kinds(NamedTuple):
 
     data: frozenset[str] = frozenset()
     code: frozenset[str] = frozenset()
+    models: frozenset[str] = frozenset()
 
 
 def of(revision: Revision, stages: Stages, recorded: dict[str, Recorded], found: Sources) -> Kinds:
@@ -31,13 +32,17 @@ def of(revision: Revision, stages: Stages, recorded: dict[str, Recorded], found:
         if cached and not _measures(stage, measured)
     }
     data = {path for path in kept if any(_reads(stage, path) for stage in stages.values())}
-    data -= _models(revision, stages, measured)
+    models = _models(revision, stages, measured)
+    data -= models
     code: set[str] = set()
     given = {path for stage in recorded.values() for path in stage.deps} - made
     for path in given - {*found.params, *found.packages}:
         if not any(holds(out, path) for out in made):
             (data if pipeline.is_added(revision, path) else code).add(path)
-    return Kinds(frozenset(data), frozenset(code))
+    cached = {
+        path for stage in stages.values() for path, is_cached in stage.outs.items() if is_cached
+    }
+    return Kinds(frozenset(data), frozenset(code), frozenset(models & cached))
 
 
 def _measures(stage: Declared, measured: Iterable[str]) -> bool:

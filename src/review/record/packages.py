@@ -27,7 +27,9 @@ def read(revision: Revision, path: str) -> dict[str, str]:
             return _conda(document.parse(content))
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         where = f"{revision.name}: {path}"
-        raise UserError(f"{where}: expected packages, found {printable(error)}") from None
+        raise UserError(
+            f"{where}: expected packages, found {printable(document.reason(error))}"
+        ) from None
     loose = {} if name == "requirements.lock" else dict(LOOSE.findall(text))
     return {name: version.strip() for name, version in loose.items()} | dict(PINNED.findall(text))
 

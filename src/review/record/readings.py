@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from dvcproject import document
 from dvcproject.revision import Revision
 from review.errors import UserError
 from review.quoting import printable
@@ -51,7 +52,7 @@ def mapping(revision: Revision, path: str) -> dict[str, Any] | None:
     except RecursionError:
         found = f"more than {MOST_DEPTH} levels"
     except ValueError as error:
-        found = f"{error}"
+        found = document.reason(error)
     if not isinstance(found, dict):
         text = found if isinstance(found, str) else type(found).__name__
         raise UserError(f"{revision.name}: {path}: expected JSON, found {text}")

@@ -35,7 +35,7 @@ class Table:
         try:
             self.header, self.rows = _read(content, path)
         except (ValueError, csv.Error, RecursionError) as error:
-            raise self.refuse(error) from None
+            raise self.refuse(document.reason(error)) from None
 
     def refuse(self, reason: object) -> UserError:
         """Return the error of a file that is no such table."""

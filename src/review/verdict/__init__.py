@@ -53,6 +53,11 @@ class Review(NamedTuple):
         outcomes = [table.outcome for table in self.tables if self.decides(table)]
         return WORSE if WORSE in outcomes else next(iter(outcomes), NONE)
 
+    @property
+    def same_models(self) -> list[str]:
+        """Return the paths of the models, where both sides have the same ones; none otherwise."""
+        return changes.same_models(self.before, self.after)
+
     def decides(self, table: Compared) -> bool:
         """Tell whether a table decides: rows that the model has seen do not, where others do."""
         is_of_training = table.source.is_of_training

@@ -35,6 +35,13 @@ def between(before: Record, after: Record) -> Changes:
     )
 
 
+def same_models(before: Record, after: Record) -> list[str]:
+    """Return the paths of the models, where both sides have the same ones; none otherwise."""
+    paths = sorted(before.kinds.models | after.kinds.models)
+    pairs = [(before.md5(path), after.md5(path)) for path in paths]
+    return paths if all(was is not None and was == now for was, now in pairs) else []
+
+
 def _ran_on(before: Record, after: Record) -> list[Change]:
     """Compare what the two models were made on, as far as that is known of both."""
     records = dict.fromkeys([*after.sources.records, *before.sources.records])

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from review.quoting import plain
 from review.record import Record
 from review.verdict import statistics
+from review.verdict.changes import same_models
 
 CLOSE = 5e-4  # of a metric and the accuracy that is counted: it may be rounded
 METRIC = "accuracy"
@@ -44,7 +45,12 @@ def _plain(value: Any) -> Any:
 
 
 def of(before: Record, after: Record, path: str, confidence: float) -> Seeds:
-    """Take the spread that belongs to the recipe of either side; one that is stale is not used."""
+    """Take the spread that belongs to the recipe of either side; one that is stale is not used.
+
+    Where both sides have the same model, no seed made the difference.
+    """
+    if same_models(before, after):
+        return Seeds(None, "both sides have the same model")
     spreads = [side.spread for side in (after, before) if side.spread]
     for side in (after, before):
         for found in spreads:

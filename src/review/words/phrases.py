@@ -74,16 +74,25 @@ def cautions(review: Review) -> list[str]:
     found = [review.note] if review.note else []
     compared = [table for table in review.tables if table.before is not None]
     if compared:
-        found.append(
-            f"This compares two trained models on these {compared[0].noun}, not two recipes: "
-            f"another seed gives another model. {seeds(review)}"
-        )
+        found.append(_compares(review, compared[0].noun))
     found += filter(None, (pairs(table, review) for table in filter(review.decides, compared)))
     if review.doubts:
         doubts = "; ".join(map(plain, review.doubts))
         name = plain(review.before.name)
         found.append(f"Doubtful: the dvc.lock of {name} is not that of its own files ({doubts}).")
     return found
+
+
+def _compares(review: Review, noun: str) -> str:
+    if models := review.same_models:
+        return (
+            f"Both sides have the same model, {plain(', '.join(models))}: a difference does not "
+            "come from training or its seeds."
+        )
+    return (
+        f"This compares two trained models on these {noun}, not two recipes: "
+        f"another seed gives another model. {seeds(review)}"
+    )
 
 
 def pairs(table: Compared, review: Review) -> str:

@@ -40,7 +40,8 @@ def metrics(review: Review) -> list[Row]:
         sides = [side.metrics.get(path, {}) for side in (before, after)]
         known = _known(path, sides, review)
         for key in (key for key in found if key not in known):
-            name = key if times[key] == 1 else f"{path}: {key}"
+            text = key if key == path else key.replace("_", " ")  # a number that stands alone
+            name = text if times[key] == 1 else f"{path}: {text}"
             rows.append(_metric(name, key, sides, review.confidence))
     return rows
 
@@ -55,14 +56,13 @@ def _known(path: str, sides: list[dict[str, Any]], review: Review) -> set[str]:
 def _metric(name: str, key: str, sides: list[dict[str, Any]], confidence: float) -> Row:
     """Return the row of a metric; an accuracy beside the number that it is of has its interval."""
     shares = [_claimed(side, key) for side in sides]
-    text = name.replace("_", " ")
     if shares[1] or (shares[0] and sides[1].get(key) is None):
-        return _proportion(text, shares[0], shares[1], confidence)
+        return _proportion(name, shares[0], shares[1], confidence)
     values = [side.get(key) for side in sides]
     if any(isinstance(value, str | bool) for value in values):
         was, now = (ABSENT if v is None else printable(v) for v in values)
-        return text, was, now, "same" if was == now else ABSENT
-    return _number(text, *values)
+        return name, was, now, "same" if was == now else ABSENT
+    return _number(name, *values)
 
 
 def _claimed(side: dict[str, Any], key: str) -> Share | None:

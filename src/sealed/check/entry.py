@@ -9,6 +9,7 @@ import difflib
 import io
 from collections.abc import Iterable, Mapping
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -82,17 +83,38 @@ def _require(text: str, name: str) -> None:
 
 
 def _with(text: str, name: str, key: str, item: Any) -> str:
-    yaml = YAML()
-    whole = yaml.load(text)
+    whole = YAML().load(text)
     entry = whole["stages"][name]
-    wanted = _added(document.parse(text.encode()), name, key, item)
+    wanted = _added(_apart(document.parse(text.encode())), name, key, item)
     if wanted is None:
         return text
-    for candidate in _by_lines(text, whole["stages"], entry, key, item):
-        if _reads_as(candidate, wanted):
-            return candidate
-    _add(entry, key, item)
-    return _dumped(whole)
+    in_place = _by_lines(text, whole["stages"], entry, key, item)
+    candidates = chain(in_place, _by_dvc(text, name, key, item))
+    found = next((one for one in candidates if _reads_as(one, wanted)), None)
+    if found is None:
+        raise StageError(
+            f"{name}: shares its {key} with another stage through a YAML anchor; "
+            "write the entry of each out, or add to it by hand"
+        )
+    return found
+
+
+def _apart(value: Any) -> Any:
+    """Return a document in which no two places share a list or a mapping, as aliases do."""
+    if isinstance(value, dict):
+        return {key: _apart(inner) for key, inner in value.items()}
+    return [_apart(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _by_dvc(text: str, name: str, key: str, item: Any) -> Iterable[str]:
+    """Yield the text as DVC writes it, at last with a list that this stage no longer shares."""
+    for apart in (False, True):
+        whole = YAML().load(text)
+        entry = whole["stages"][name]
+        if apart:
+            entry[key] = _apart(entry.get(key, []))
+        _add(entry, key, item)
+        yield _dumped(whole)
 
 
 def _added(whole: Any, name: str, key: str, item: Any) -> Any:

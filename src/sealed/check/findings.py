@@ -7,6 +7,7 @@ from typing import Any
 
 from dvcproject import document
 from dvcproject.address import is_dvcs
+from sealed import settings
 from sealed.check import closure, command, roots
 from sealed.check.closure import Search
 from sealed.check.programs import Named
@@ -15,7 +16,16 @@ from sealed.check.reads import Read, reads
 from sealed.check.source import is_dynamic, is_empty
 from sealed.check.unseen import unseen
 from sealed.stage import PARAMS, Stage
-from sealed.violation import DEP_MISSING, DEP_UNUSED, MODULE, PARAMETER, READ, UNSEEN, Finding
+from sealed.violation import (
+    DEP_MISSING,
+    DEP_UNUSED,
+    MODULE,
+    PARAMETER,
+    READ,
+    SETTING,
+    UNSEEN,
+    Finding,
+)
 
 LEAVINGS = (".gitignore", ".gitkeep", ".dvc")  # of which a folder without inputs may consist
 
@@ -53,6 +63,7 @@ class Checker:
             *self._read(stage, names, ran),
             *self._missing(stage),
             *self._unseen(stage),
+            *_misplaced(stage),
         ]
         if ran and not hidden and not any(is_dynamic(self.project.root / file) for file in ran):
             found += self._unused(stage, names, ran)
@@ -219,6 +230,13 @@ class Checker:
             if dep.endswith(".py") and self._is_file(dep) and dep not in used:
                 reason = "neither the command nor what it imports seems to use it"
                 yield Finding(DEP_UNUSED, dep, reason, hint=True)
+
+
+def _misplaced(stage: Stage) -> Iterator[Finding]:
+    """Yield our settings that stand in `meta` itself; they may be those of another tool."""
+    for key in stage.misplaced:
+        reason = settings.explained(key)
+        yield Finding(SETTING, stage.file, reason, hint=True, keys=("meta", key))
 
 
 def _leaves(path: str) -> bool:

@@ -1,6 +1,7 @@
 """What a program of the machine says: within a time, since one that hangs would hang the stage."""
 
 import subprocess
+from collections.abc import Mapping
 
 from sealed.errors import StageError
 
@@ -8,9 +9,15 @@ SECONDS = 20
 
 
 def ask(
-    *command: str, advice: str, seconds: float | None = None
+    *command: str,
+    advice: str,
+    seconds: float | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end. Raises StageError, with what to do, where it does not answer."""
+    """Run a program to its end, in our environment unless another one is given.
+
+    Raises StageError, with what to do, where it does not answer.
+    """
     seconds = seconds or SECONDS
     try:
         return subprocess.run(  # noqa: S603
@@ -20,6 +27,7 @@ def ask(
             errors="replace",
             timeout=seconds,
             check=False,
+            env=environ,
         )
     except subprocess.TimeoutExpired:
         raise StageError(f"{command[0]}: no answer in {seconds} s; {advice}") from None

@@ -19,7 +19,6 @@ from sealed.stage import Stage
 NAME = "bwrap"
 CHECKPOINTS = "/run/checkpoints"
 TEMPORARY = "/tmp"  # noqa: S108  # the room's own is mounted there
-GIVEN = "/run/given"
 OWN = (TEMPORARY, "/var/tmp", "/run", "/dev/shm")  # noqa: S108  # not the machine's
 OF_RUN = (  # which hold no sockets, and programs look for
     *("/run/current-system", "/run/opengl-driver"),  # NixOS

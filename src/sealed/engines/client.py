@@ -39,13 +39,31 @@ def find(name: str, root: Path, own: str = "", deps: tuple[str, ...] = ()) -> Cl
 
     `own` is the image of a stage that has one of its own; from a folder it is built here.
     """
-    if shutil.which(name) is None:
-        raise StageError(f"{name}: not on PATH; install it, or set STAGE_ENGINE=host")
+    _require_on_path(name)
     tag, path = _own(name, *image.own(own, deps, root)) if own else _image(name, root)
     client = _describe(name, tag)._replace(python_path=path)
     if client.machine != os.uname().nodename:  # it is another machine, or this is a container
         _look(client, root)
     return client
+
+
+def require(name: str) -> None:
+    """Raise StageError where an engine is not installed or does not answer."""
+    _require_on_path(name)
+    if (done := _ask(name, "info")).returncode:
+        raise _silent(name, done)
+
+
+def _require_on_path(name: str) -> None:
+    if shutil.which(name) is None:
+        raise StageError(f"{name}: not on PATH; install it, or set STAGE_ENGINE=host")
+
+
+def _silent(name: str, done: subprocess.CompletedProcess[str]) -> StageError:
+    return StageError(
+        f"{name}: does not answer: {_last(done)}; "
+        f"start it and try `{name} info`, or set STAGE_ENGINE=host"
+    )
 
 
 def _image(name: str, root: Path) -> tuple[str, str]:
@@ -79,7 +97,7 @@ def _own(name: str, tag: str, folder: Path | None) -> tuple[str, str]:
     if folder is None:
         raise StageError(f"{name}: image {tag} is not here; run `{name} pull {tag}`")
     print(f"building the image of {folder}, once: {tag}", file=sys.stderr, flush=True)
-    flags = shlex.split(os.environ.get("BUILD_FLAGS", ""))
+    flags = shlex.split(os.environ.get("STAGE_BUILD_FLAGS", ""))
     built = [name, "build", "--tag", tag, *flags, str(folder)]
     if subprocess.run(built, stdout=sys.stderr, check=False).returncode:  # noqa: S603
         raise StageError(f"{name}: the image of {folder} cannot be built; what it says is above")
@@ -92,10 +110,7 @@ def _looked_up(name: str, tag: str) -> str | None:
     if done.returncode and "no such image" not in done.stderr.lower():
         if "not known" in done.stderr:  # podman's way to say it
             return None
-        raise StageError(
-            f"{name}: does not answer: {_last(done)}; "
-            f"start it and try `{name} info`, or set STAGE_ENGINE=host"
-        )
+        raise _silent(name, done)
     if done.returncode:
         return None
     with suppress(ValueError, TypeError, AttributeError):  # it declares none

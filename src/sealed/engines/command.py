@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from sealed.engines import bwrap, environment, given, gpu, mounts, slurm
+from sealed.engines import answer, bwrap, environment, given, gpu, mounts, slurm
 from sealed.engines.engine import Engine
 from sealed.errors import StageError
 from sealed.rooms import answers, checkpoints
@@ -29,6 +29,7 @@ PROGRAMS = (  # by which a user's programs and their libraries are found
     *("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV"),
     *("PYTHONPATH", "R_HOME", "R_LIBS", "R_LIBS_USER", "JAVA_HOME"),
 )
+STARTS = ("LD_LIBRARY_PATH", "PYTHONHOME")  # without which a Python of a cluster may not start
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")  # one file; which is read is the library's
 
 
@@ -39,11 +40,11 @@ def build(
     declared = {name: environ[name] for name in stage.environment if environ.get(name)}
     declared |= _certificates(declared) | ({PEER: "1"} if room.peer else {})
     paths = {name: str(path) for name, v in declared.items() if (path := given.path(v))}
-    declared |= paths
     if engine.image:
         declared |= answers.variables(ROOM, stage.address)
         flags = [*_sealed(stage, room, environ), *engine.flags]
-        flags += _mounts(room, {*paths.values(), *_outside(stage, room)})
+        named = {path for path in paths.values() if not mounts.hides(path)}
+        flags += _mounts(room, {*named, *_outside(stage, room)})
         return _in_container(engine, stage, room, declared, flags), dict(environ)
     if stage.gpu and not engine.is_job:
         declared |= gpu.for_host(environ)
@@ -91,11 +92,11 @@ def _in_bwrap(
 ) -> tuple[list[str], dict[str, str]]:
     """Return what goes before a command, and variables that the stage sees as they are there."""
     outside = {path: path for path in _outside(stage, room)}
-    shown, moved = _shown({**paths, **outside}, room.project)
-    moved |= dict.fromkeys(("HOME", "TMPDIR"), bwrap.TEMPORARY)
+    shown = _shown({**paths, **outside}, room)
+    own = dict.fromkeys(("HOME", "TMPDIR"), bwrap.TEMPORARY)
     if room.kept:
-        moved[checkpoints.VARIABLE] = bwrap.CHECKPOINTS
-    return bwrap.prefix(stage, room, path, shown), moved
+        own[checkpoints.VARIABLE] = bwrap.CHECKPOINTS
+    return bwrap.prefix(stage, room, path, shown), own
 
 
 def _python(stage: Stage, room: Room, environ: Mapping[str, str]) -> Path:
@@ -115,12 +116,21 @@ def _program(python: str, stage: Stage, room: Room) -> list[str]:
 def _programs(stage: Stage, python: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what finds programs and their libraries: the user's, or for a script our Python."""
     if stage.script:
-        return {"PATH": f"{python.parent}:{os.defpath}"}
+        return {"PATH": f"{python.parent}:{os.defpath}"} | _to_start(python, environ)
     found = {name: environ[name] for name in PROGRAMS if environ.get(name)}
     if stage.python:
         found["PATH"] = f"{python.parent}:{found.get('PATH', os.defpath)}"
         found["VIRTUAL_ENV"] = str(python.parent.parent)
     return found
+
+
+def _to_start(python: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables without which a Python does not start, where it needs them."""
+    found = {name: environ[name] for name in STARTS if environ.get(name)}
+    if not found:
+        return {}
+    command = (str(python), "-S", "-c", "")
+    return found if answer.ask(*command, advice="run it again", environ={}).returncode else {}
 
 
 def _always(stage: Stage) -> dict[str, str]:
@@ -136,24 +146,20 @@ def _outside(stage: Stage, room: Room) -> list[str]:
     return found + [path for path in room.inputs.bound if path.startswith("/")]
 
 
-def _shown(paths: Mapping[str, str], root: Path) -> tuple[dict[str, Path], dict[str, str]]:
-    """Return what bwrap is to show of the paths in variables, and which of these are others there.
-
-    A file of the project cannot be mounted in its place: the room would hold an empty one.
-    """
-    shown, moved = {}, {}
+def _shown(paths: Mapping[str, str], room: Room) -> dict[str, Path]:
+    """Return what bwrap is to show of the paths in variables, each at its own place."""
+    shown: dict[str, Path] = {}
     for name, path in paths.items():
         found = mounts.shown(path, needed=())
-        for place in [place for place in found if _is_file_of(root, place)]:
+        for place in [place for place in found if _is_file_of(room.project, place)]:
             if place != path:
                 raise StageError(
                     f"{name}: {path} holds a link to {place}, a file of the project; "
                     "add it to the stage's deps, or name a folder without this link"
                 )
-            moved[name] = f"{bwrap.GIVEN}/{name}"
-            shown[moved[name]] = found.pop(place)
+            room.hold(Path(place).relative_to(room.project))
         shown |= found
-    return shown, moved
+    return shown
 
 
 def _is_file_of(root: Path, place: str) -> bool:

@@ -2,9 +2,8 @@
 
 import re
 import signal
-import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -70,16 +69,32 @@ class Engine(NamedTuple):
         return f"{where} ({self.reason})"
 
 
-def choose(stage: Stage, root: Path, environ: Mapping[str, str]) -> Engine:
-    """Choose by STAGE_ENGINE; unset: a container if one can be had now, else bwrap, else the host.
+def require(environ: Mapping[str, str]) -> None:
+    """Raise StageError where STAGE_ENGINE names no engine, or one that does not work here."""
+    asked = _asked(environ)
+    if asked in CONTAINERS:
+        client.require(asked)
+    elif asked == bwrap.NAME:
+        bwrap.require()
+    elif asked == slurm.NAME:
+        slurm.require()
 
-    Raises StageError where the engine that was asked for cannot run the stage.
-    """
+
+def _asked(environ: Mapping[str, str]) -> str:
     asked = environ.get("STAGE_ENGINE", "")
     if asked not in {"", *ASKED_FOR}:
         raise StageError(
             f"STAGE_ENGINE: expected docker, podman, bwrap, host or slurm, found {asked!r}"
         )
+    return asked
+
+
+def choose(stage: Stage, root: Path, environ: Mapping[str, str]) -> Engine:
+    """Choose by STAGE_ENGINE; unset: a container if one can be had now, else bwrap, else the host.
+
+    Raises StageError where the engine that was asked for cannot run the stage.
+    """
+    asked = _asked(environ)
     allowed = _allowed(stage)
     local = _local(stage, environ)
     if asked and asked not in {*allowed, *(() if stage.image else (slurm.NAME,))}:
@@ -208,23 +223,46 @@ def refused(engine: Engine, stage: Stage, last_words: str) -> list[Finding]:
     return [Finding(NETWORK, "", line)]
 
 
-def discard(folder: Path) -> None:
-    """Remove the container or the job whose launcher was killed, if it still runs."""
-    if (name := folder / "engine").exists():
-        remove(name.read_text(encoding="utf-8"), folder)
+class Leftovers:
+    """Clears away the containers and jobs of launchers that were killed, if they still run."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        """Take what tells the user about one that stays."""
+        self.say = say
+        self.silent: set[str] = set()  # engines that did not answer: one wait is enough
+
+    def discard(self, folder: Path) -> None:
+        """Remove the one of a sandbox, by its folder. Raises OSError where it may still run."""
+        place = folder / "engine"
+        name = place.read_text(encoding="utf-8", errors="replace") if place.exists() else ""
+        try:
+            if name in self.silent:
+                raise TimeoutError(f"{name} does not answer")
+            remove(name, folder)
+        except OSError as reason:
+            if name not in self.silent:
+                self.say(f"{folder}: what an earlier run left there stays: {reason}")
+            self.silent.add(name)
+            raise
 
 
 def remove(name: str, folder: Path) -> None:
-    """End and remove the container or the job of a room, by its folder, if there is one."""
+    """End and remove the container or the job of a room, by its folder, if there is one.
+
+    Raises OSError where that cannot be.
+    """
     if name == slurm.NAME:
         slurm.remove(folder)
-    elif (cid := folder / "cid").exists() and (
-        container := cid.read_text(encoding="utf-8").strip()
-    ):
-        subprocess.run(  # noqa: S603
-            [name, "rm", "--force", container],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=answer.SECONDS,
-            check=False,
-        )
+    elif name in CONTAINERS and (cid := folder / "cid").exists():
+        _remove_container(name, cid.read_text(encoding="utf-8", errors="replace").strip())
+
+
+def _remove_container(name: str, container: str) -> None:
+    try:
+        if container:
+            answer.ask(name, "rm", "--force", container, advice="")
+    except StageError:
+        raise TimeoutError(
+            f"{name}: no answer in {answer.SECONDS} s, so container {container:.12} may still run; "
+            f"restart {name}, and `{name} rm --force {container:.12}`"
+        ) from None

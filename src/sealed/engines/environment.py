@@ -1,6 +1,6 @@
 """A Python environment of a stage's own, made once for each content of its lock, and kept.
 
-`meta: {python: requirements-train.lock}`, a dep. It lies in the user's cache, below
+`meta: {sealed: {python: requirements-train.lock}}`, a dep. It lies in the user's cache, below
 sealed/environments, by a digest of the lock and the Python; a lock with hashes is held to them.
 """
 
@@ -16,6 +16,16 @@ from pathlib import Path
 from sealed.errors import StageError
 
 COMPLETE = "complete"  # a file in an environment that is whole
+# Whatever the user's pip configuration says of where packages go and which ones to take does not
+# count; what it says of the way to an index does. Variables win over every pip.conf; `/` and
+# /dev/null mean "none".
+HERE = {
+    "PIP_USER": "0",
+    "PIP_DRY_RUN": "0",
+    "PIP_ROOT": "/",
+    "PIP_CONSTRAINT": os.devnull,
+    "PIP_REQUIREMENT": os.devnull,
+}
 
 
 def python(lock: Path, environ: Mapping[str, str]) -> Path:
@@ -44,12 +54,14 @@ def _make(folder: Path, lock: Path, environ: Mapping[str, str]) -> None:
     for left in folder.iterdir():  # of one that was not finished
         shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
     hashed = ["--require-hashes", "--no-deps"] if "--hash=" in lock.read_text("utf-8") else []
-    install = ["install", "--quiet", "--disable-pip-version-check", *hashed, "-r", str(lock)]
+    install = ["--python=", "install", "--target=", "--quiet", "--disable-pip-version-check"]
+    install += [*hashed, "-r", str(lock)]
     for command in (
         [sys.executable, "-I", "-m", "venv", str(folder)],
         [str(folder / "bin/python"), "-I", "-m", "pip", *install],
     ):
-        done = subprocess.run(command, env=dict(environ), stdout=sys.stderr, check=False)  # noqa: S603
+        here = {**environ, **HERE, "PIP_PREFIX": str(folder)}
+        done = subprocess.run(command, env=here, stdout=sys.stderr, check=False)  # noqa: S603
         if done.returncode:
             raise StageError(
                 f"{lock.name}: its environment cannot be made in {folder}; what pip says is above"

@@ -9,10 +9,12 @@ FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(/(?!/).*)", re.DOTALL)
 
 
 def path(value: str) -> Path | None:
-    """Return the absolute path that a text, `~` and `file:` URLs too, names, if something is there.
+    """Return the path that a text or a `file:` URL names, if it is absolute and there.
 
-    Home and working directory are the caller's; a stage has others.
+    A relative path is none: the text may mean anything else, and a stage has another home and
+    another working directory.
     """
     url = FILE_URL.fullmatch(value)
-    found = os.path.abspath(unquote(url[1]) if url else os.path.expanduser(value))  # noqa: PTH100, PTH111
-    return Path(found) if os.path.exists(found) else None  # noqa: PTH110  # Path's raises: too long
+    found = os.path.normpath(unquote(url[1]) if url else value)
+    there = os.path.isabs(found) and os.path.exists(found)  # noqa: PTH110, PTH117  # Path's raises: too long
+    return Path(found) if there else None

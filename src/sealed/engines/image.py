@@ -12,12 +12,15 @@ be that of an app, and is left alone:
 prefers.
 """
 
+import argparse
 import os
 import sys
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from dvcproject import document
+from dvcproject.root import find
 from sealed.engines import gpu
 from sealed.errors import StageError
 
@@ -49,7 +52,7 @@ def declared(root: Path) -> Image | None:
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StageError(f"{DECLARED}: expected TOML, found {error}") from None
+        raise StageError(f"{DECLARED}: expected TOML, found {document.reason(error)}") from None
     entry = found.pop("image", None)
     keys = entry.keys() if isinstance(entry, dict) else set()
     if found or keys - set(Image._fields) or not {"dockerfile", "lock"} <= keys:
@@ -107,11 +110,15 @@ def own(name: str, deps: tuple[str, ...], root: Path) -> tuple[str, Path | None]
 
 def main() -> int:
     """Print what the command line asks for."""
-    what, *given = sys.argv[1:]
+    parser = argparse.ArgumentParser(prog="sealed.engines.image", description=__doc__)
+    parser.add_argument("what", choices=["tag", "lock"], help="what to print")
+    parser.add_argument("lock", nargs="?", metavar="LOCK", help="default: this machine's lock")
+    options = parser.parse_args()
     try:
-        image = declared(Path.cwd())
-        lock = (given or (image.locks if image else [""]))[0]
-        print(lock if what == "lock" else tag(lock, Path.cwd()))
+        root = find(Path.cwd())
+        image = declared(root)
+        lock = options.lock or (image.locks[0] if image else "")
+        print(lock if options.what == "lock" else tag(lock, root))
     except (StageError, OSError) as reason:
         print(f"image: {reason}", file=sys.stderr)
         return 2

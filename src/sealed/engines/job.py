@@ -5,6 +5,7 @@ that of the stage; where there is none, why is in the room's folder. It does wit
 --wait`, which looks every 32 seconds.
 """
 
+import os
 import re
 import signal
 import sys
@@ -22,7 +23,24 @@ LOOK_SECONDS = 0.2  # between two looks at what the job says
 ASK_SECONDS = 10  # the most between two questions to the controller
 SUBMIT_SECONDS = 100  # a busy controller takes its time
 WAITING_SECONDS = 5  # in the queue, before it is said why
-Logs = list[tuple[BinaryIO, BinaryIO]]  # a file -> where what is new in it goes
+
+
+class Log:
+    """A file that grows on another machine, and where what is new in it goes."""
+
+    def __init__(self, path: Path, to: BinaryIO) -> None:
+        """Begin with its first byte."""
+        self.path, self.to = path, to
+        self.passed = 0  # bytes
+
+    def pass_on(self) -> None:
+        """Write what is new. It is opened anew: only then NFS asks for more of it."""
+        with suppress(FileNotFoundError), self.path.open("rb") as file:
+            file.seek(self.passed)
+            while chunk := file.read(1 << 16):
+                self.to.write(chunk)
+                self.to.flush()
+                self.passed += len(chunk)
 
 
 def submit(folder: Path, options: list[str]) -> str:
@@ -51,8 +69,7 @@ def follow(job: str, folder: Path) -> Said:
 
     At SIGTERM it is cancelled, and nothing is returned.
     """
-    out, err = (folder / "out").open("rb"), (folder / "err").open("rb")
-    logs: Logs = [(out, sys.stdout.buffer), (err, sys.stderr.buffer)]
+    logs = Log(folder / "out", sys.stdout.buffer), Log(folder / "err", sys.stderr.buffer)
     said: Said = {}
     began = asked = time.monotonic()
     stopped = told = False
@@ -60,23 +77,49 @@ def follow(job: str, folder: Path) -> Said:
         if signal.sigtimedwait({signal.SIGTERM}, LOOK_SECONDS):
             slurm.cancel(folder.parent)
             stopped = True
-        pass_on(logs)
+        for log in logs:
+            log.pass_on()
         over, now = stopped or (folder / "status").exists(), time.monotonic()
         if over or now > asked + min(1 + (asked - began) / 10, ASK_SECONDS):
             said, asked = slurm.look(job) or (slurm.UNKNOWN if over else {}), now
         if said.get("JobState") == "PENDING" and now > began + WAITING_SECONDS and not told:
             say(f"job {job} waits in the queue: {said.get('Reason')}")
             told = True
-    pass_on(logs)
+    if not stopped and said["JobState"] not in slurm.ENDS:
+        wait_for_files(job, folder, said, logs)
     return {} if stopped else said
 
 
-def pass_on(logs: Logs) -> None:
-    """Write what is new in each file."""
-    for file, to in logs:
-        while chunk := file.read(1 << 16):
-            to.write(chunk)
-            to.flush()
+def wait_for_files(job: str, folder: Path, said: Said, logs: tuple[Log, Log]) -> None:
+    """Wait until all that a job has written is to be seen here, and pass on what it said.
+
+    On a network file system that takes a minute at worst.
+    """
+    seconds = slurm.latency(os.environ)
+    end = time.monotonic() + seconds
+    while not complete(folder, logs):
+        if said.get("ExitCode") == slurm.NO_LOGS or (folder / "unseen").exists():
+            return  # the stage has not started
+        if time.monotonic() > end:
+            say(
+                f"job {job}: not all that it has written is to be seen here after {seconds:g} s; "
+                f"set {slurm.LATENCY} to more seconds, and run it again"
+            )
+            return
+        if signal.sigtimedwait({signal.SIGTERM}, LOOK_SECONDS):
+            return
+
+
+def complete(folder: Path, logs: tuple[Log, Log]) -> bool:
+    """Tell whether all is here that a job noted at its end; pass on what it has said since."""
+    list(folder.iterdir())  # NFS then asks for what is new in it
+    for log in logs:
+        log.pass_on()
+    ended = slurm.ended(folder)
+    if not ended or logs[0].passed < ended.out or logs[1].passed < ended.err:
+        return False
+    inside = os.walk(folder.parent / slurm.ROOM)
+    return 1 + sum(len(folders) + len(files) for _, folders, files in inside) == ended.entries
 
 
 def outcome(said: Said, folder: Path) -> int:
@@ -84,8 +127,8 @@ def outcome(said: Said, folder: Path) -> int:
     node, state = said.get("BatchHost", "its node"), said["JobState"]
     if state in slurm.ENDS:
         raise StageError(slurm.ENDS[state].format(node=node, limit=said.get("TimeLimit")))
-    if (folder / "status").exists():
-        return int((folder / "status").read_text(encoding="utf-8"))
+    if ended := slurm.ended(folder):
+        return ended.status
     if said == slurm.UNKNOWN:
         raise StageError("Slurm does not know it any more; run it again")
     if said["ExitCode"] in slurm.NOT_SEEN:

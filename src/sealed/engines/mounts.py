@@ -11,7 +11,10 @@ from sealed.errors import StageError
 
 ENTRIES = 10_000  # of a folder that are looked at for links, the nearest first
 MOUNTS = 1_000
-NEEDED = ("/dev", "/etc", "/lib", "/opt/venv", "/proc", "/room", "/sys", "/usr/lib")
+NEEDED = (  # of the container's own
+    *("/bin/sh", "/dev", "/etc", "/lib", "/opt/venv", "/proc", "/room", "/sys", "/tmp"),  # noqa: S108
+    "/usr/lib",
+)
 
 
 def bind(source: Path, target: str, *options: str) -> str:
@@ -21,6 +24,11 @@ def bind(source: Path, target: str, *options: str) -> str:
         ["type=bind", f"source={source.absolute()}", f"target={target}", *options]
     )
     return line.getvalue()
+
+
+def hides(path: str) -> bool:
+    """Tell whether a path, mounted, would hide what a container needs of its own."""
+    return any(PurePosixPath(own).is_relative_to(path) for own in NEEDED)
 
 
 def shown(path: str, needed: tuple[str, ...] = NEEDED) -> dict[str, Path]:

@@ -15,10 +15,11 @@ from sealed.caller import Process, find, require
 from sealed.caller import status as fields
 from sealed.engines import bwrap, engine, slurm
 from sealed.engines.engine import Engine
-from sealed.errors import StageError
+from sealed.errors import SIGNALLED, StageError
 from sealed.rooms.room import Room
 
 GRACE_SECONDS = 5
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # that end the launcher
 LAST_WORDS = 16_384  # bytes of the stage's stderr that are kept for advice
 LOOK_SECONDS = 0.2  # between two looks whether who started it is still there
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -45,6 +46,7 @@ def run(
     pump = Thread(target=_pass_on, args=(child, words), daemon=True)
     pump.start()
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         meanwhile()
         _wait(child, caller)
     finally:
@@ -61,25 +63,33 @@ def _start(
     """Start the stage so that it cannot outlive this process, even if that is killed.
 
     In a session of its own: Ctrl-C reaches the launcher alone, which ends the stage in order. The
-    client of a container or a job is asked to end, since it passes that on.
+    client of a container or a job is asked to end, since it passes that on. On return the signals
+    that end the launcher are held back: a stage that it does not know yet it could not end.
     """
-    libc = ctypes.CDLL(None)
+    libc, launcher = ctypes.CDLL(None), os.getpid()
     last = signal.SIGTERM if chosen.has_client else signal.SIGKILL
 
     def prepare() -> None:
         libc.prctl(PR_SET_PDEATHSIG, last)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        if os.getppid() != launcher:  # killed before: the kernel tells that no more
+            os._exit(SIGNALLED + signal.SIGKILL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, held)
 
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-    return subprocess.Popen(  # noqa: S603
-        argv,
-        cwd=made.cwd,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        preexec_fn=prepare,  # noqa: PLW1509  # no thread yet
-    )
+    held = {signal.SIGCHLD, *SIGNALS}
+    signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    try:
+        return subprocess.Popen(  # noqa: S603
+            argv,
+            cwd=made.cwd,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            preexec_fn=prepare,  # noqa: PLW1509  # no thread yet
+        )
+    except BaseException:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        raise
 
 
 def _pass_on(child: subprocess.Popen[bytes], words: bytearray) -> None:

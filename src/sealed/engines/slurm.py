@@ -5,7 +5,7 @@ submits the job and sees to it; what passes between them lies in the room's fold
 
     slurm/run      the script
     slurm/out      what the stage says, slurm/err too
-    slurm/status   its exit status, once it has ended
+    slurm/status   once it has ended: its exit status, and what it has written by then
     slurm/unseen   a path that the node lacks
     slurm/reason   why there is no exit status of the stage
 """
@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from sealed.engines import answer, gpu
 from sealed.errors import StageError
@@ -25,10 +26,11 @@ from sealed.rooms.room import Room
 from sealed.stage import Stage
 
 NAME = "slurm"
-FOLDER = "slurm"  # in that of the room
+FOLDER, ROOM = "slurm", "room"  # in the folder of a room: ours, and what the stage sees
 PATIENCE_SECONDS = 45  # for a cancelled job to end: Slurm's KillWait is 30 s
 UNSEEN = 66  # with which the script ends where the node lacks what it needs
-NOT_SEEN = (f"{UNSEEN}:0", "0:53")  # how Slurm tells that, and that it cannot open out and err
+NO_LOGS = "0:53"  # how Slurm tells that it cannot open out and err
+NOT_SEEN = (f"{UNSEEN}:0", NO_LOGS)
 OURS = ("--parsable", "--no-requeue", "--nodes=1", "--ntasks=1", "--chdir=/", "--export=ALL")
 ASKING = (  # the options by which a stage may ask for resources; others would break its room
     *("account", "begin", "comment", "constraint", "core-spec", "cpus-per-gpu", "cpus-per-task"),
@@ -37,9 +39,11 @@ ASKING = (  # the options by which a stage may ask for resources; others would b
     *("partition", "prefer", "priority", "qos", "reservation", "threads-per-core", "time"),
     *("time-min", "tmp", "wckey"),
 )
+LATENCY = "STAGE_LATENCY"  # seconds until all machines see what one has written
+LATENCY_SECONDS = 60  # the longest for which NFS keeps what it knows of a folder, by default
 KEPT = (  # of the user's variables, for Slurm's programs; sbatch has its own, SBATCH_*
     *("PATH", "LD_LIBRARY_PATH", "HOME", "USER", "LOGNAME", "SLURM_CONF", "SLURM_JWT"),
-    "PYTHONDONTWRITEBYTECODE",
+    *("PYTHONHOME", "PYTHONDONTWRITEBYTECODE", LATENCY),
 )
 NOT_KEPT = ("SBATCH_ARRAY_INX", "SBATCH_CLUSTERS", "SBATCH_GET_USER_ENV", "SBATCH_WAIT")
 SCRIPT = """\
@@ -50,7 +54,8 @@ for path in {needed}; do
 done
 env -i {variables} {argv}
 status=$?
-echo $status >{folder}/status.new && mv {folder}/status.new {folder}/status
+set -- $(wc -c <{folder}/out) $(wc -c <{folder}/err) $(find {room} 2>/dev/null | wc -l)
+echo $status "$@" >{folder}/status.new && mv {folder}/status.new {folder}/status
 exit $status
 """
 CARDS = f'${{{gpu.CUDA}+"{gpu.CUDA}=${gpu.CUDA}"}}'  # those that Slurm gives the job
@@ -70,10 +75,24 @@ ENDED = {*ENDS, "COMPLETED", "FAILED", *UNKNOWN.values()}
 Said = Mapping[str, str]
 
 
-def options(stage: Stage, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what sbatch is asked for. Raises StageError where a stage cannot be a job here."""
+class Ended(NamedTuple):
+    """What the script of a job notes when the stage has ended."""
+
+    status: int
+    out: int  # bytes
+    err: int
+    entries: int  # files and folders in the room
+
+
+def require() -> None:
+    """Raise StageError where Slurm's client is not installed."""
     if shutil.which("sbatch") is None:
         raise StageError("sbatch: not on PATH; install Slurm's client, or unset STAGE_ENGINE")
+
+
+def options(stage: Stage, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what sbatch is asked for. Raises StageError where a stage cannot be a job here."""
+    require()
     if stage.peered:
         raise StageError(
             f"STAGE_ENGINE={NAME}: {stage.name} is one of several workers, a job has one; start "
@@ -86,6 +105,7 @@ def options(stage: Stage, environ: Mapping[str, str]) -> tuple[str, ...]:
                 f"{stage.file}: {stage.name}.meta.sealed.slurm: expected options of sbatch that "
                 f"ask for resources (--partition=..., --time=...), found {option!r:.80}; delete it"
             )
+    latency(environ)
     asked = tuple(stage.settings.slurm)
     said = " ".join([*asked, *(name for name in environ if name.startswith("SBATCH_"))]).lower()
     if stage.gpu and not re.search("gpus|gres", said) and _has_gpus():
@@ -94,6 +114,22 @@ def options(stage: Stage, environ: Mapping[str, str]) -> tuple[str, ...]:
     if memory and not any(one.startswith("--mem") for one in asked):
         asked += (f"--mem={memory}",)
     return asked
+
+
+def latency(environ: Mapping[str, str]) -> float:
+    """Return how many seconds to wait for what a job has written. Raises StageError."""
+    value = environ.get(LATENCY, "") or str(LATENCY_SECONDS)
+    with suppress(ValueError):
+        if 0 <= float(value) < float("inf"):
+            return float(value)
+    raise StageError(f"{LATENCY}: expected a number of seconds, found {value!r:.80}; correct it")
+
+
+def ended(folder: Path) -> Ended | None:
+    """Return what a job has noted at its end; None: that is not to be seen, or not yet."""
+    with suppress(OSError, ValueError, TypeError):
+        return Ended(*map(int, (folder / "status").read_text(encoding="utf-8").split()))
+    return None
 
 
 def _has_gpus() -> bool:
@@ -118,6 +154,7 @@ def client(
     script = SCRIPT.format(
         folder=shlex.quote(str(folder)),
         cwd=shlex.quote(str(room.cwd)),
+        room=shlex.quote(str(room.folder / ROOM)),
         needed=shlex.join(needed),
         variables=" ".join([*pairs, CARDS] if stage.gpu else pairs),
         argv=shlex.join(argv),

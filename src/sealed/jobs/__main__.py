@@ -1,7 +1,12 @@
-"""Be DVC, with another loop: `python src/sealed/jobs N DVC repro [its arguments]`."""
+"""Be DVC, changed a little: `python src/sealed/jobs N DVC repro [its arguments]`.
+
+DVC keeps the .gitignore entries of its outputs where a later stage fails. With N above 0 it runs
+that many stages at once.
+"""
 
 import inspect
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,21 +26,50 @@ def _ours() -> Any:
     return side_by_side
 
 
-def main() -> int:
-    """Be `dvc repro`, with this loop in the place of its own."""
-    side_by_side = _ours()
-    jobs, *sys.argv = sys.argv[1:]
-    from dvc import __version__, env  # noqa: PLC0415
-    from dvc.cli import main as dvc  # noqa: PLC0415
+def _keep_ignored() -> None:
+    """Have DVC keep what it wrote into .gitignore, where a later stage fails.
+
+    It takes that back, and the next `git add` commits the data (treeverse/dvc#11091).
+    """
+    from dvc.repo.scm_context import SCMContext  # noqa: PLC0415
+
+    ignore = SCMContext.ignore
+
+    def kept(context: Any, path: str) -> None:
+        ignore(context, path)
+        context.ignored_paths.clear()
+
+    SCMContext.ignore = kept
+
+
+def _run_side_by_side(jobs: int, side_by_side: Any) -> None:
+    """Put our loop in the place of DVC's. Raises LookupError where this DVC has another."""
+    from dvc import env  # noqa: PLC0415
     from dvc.repo import reproduce  # noqa: PLC0415
     from dvc.stage import run  # noqa: PLC0415
 
     own: Any = getattr(reproduce, "_reproduce", None)
     known = own and tuple(inspect.signature(own).parameters) == DVCS
     if not (known and hasattr(run, "_run") and hasattr(env, "DVC_STAGE")):
+        raise LookupError
+    reproduce._reproduce = partial(side_by_side, jobs, own)
+
+
+def main() -> int:
+    """Be `dvc`, with these changes."""
+    side_by_side = _ours()
+    jobs, *sys.argv = sys.argv[1:]
+    from dvc import __version__  # noqa: PLC0415
+    from dvc.cli import main as dvc  # noqa: PLC0415
+
+    try:
+        if int(jobs):
+            _run_side_by_side(int(jobs), side_by_side)
+    except LookupError:
         print(f"sealed: --jobs: not known for DVC {__version__}; {ADVICE}", file=sys.stderr)
         return 2
-    reproduce._reproduce = partial(side_by_side, int(jobs), own)
+    with suppress(ImportError, AttributeError):  # another DVC, which takes them back
+        _keep_ignored()
     return int(dvc(sys.argv[1:]))
 
 

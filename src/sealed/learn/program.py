@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     stage = _stage(options.stage, read.stages)
     path = root / stage.file
     before = path.read_text(encoding="utf-8")
-    entry.extended(before, stage.name)  # refused now rather than after the run
+    entry.extended(before, stage.name, ["any"])  # refused now rather than after the run
     how, opens = watched(stage, root)
     found = reads.undeclared(opens, stage, read)
     after = entry.extended(before, stage.name, [os.path.relpath(dep, stage.wdir) for dep in found])

@@ -1,15 +1,17 @@
 """A folder that outlives a stage that was killed: what it keeps there, the next run finds.
 
-Its name is a digest of all that the stage sees, so that no run finds the checkpoints of another
-one. It lives until dvc.lock names the outs that were made from it: DVC takes them into its cache
-after the stage has ended, and where that fails (a full disk) the next run goes on from here. In
-dvc.yaml: `meta: {sealed: {checkpoints: true}}`.
+Its name is a digest of the stage's commands and of all that it sees, so that no run finds the
+checkpoints of another one. What `meta: {sealed: {resources: [...]}}` names is left out: it changes
+where and how the stage runs, not what it computes. The folder lives until dvc.lock names the outs
+that were made from it: DVC takes them into its cache after the stage has ended, and where that
+fails (a full disk) the next run goes on from here. In dvc.yaml:
+`meta: {sealed: {checkpoints: true}}`.
 """
 
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,12 +24,16 @@ from sealed.stage import Stage
 VARIABLE = "STAGE_CHECKPOINTS"  # the stage finds the folder's path here
 PUBLISHED = ".published"  # beside a folder: the MD5 of each out that was made from it
 
+NOT_A_NOTE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
-def opened(stage: Stage, room: Room, image: str, root: Path) -> Path | None:
-    """Return the folder for these inputs in this image, made if it is not there."""
+
+def opened(
+    stage: Stage, room: Room, image: str, root: Path, environ: Mapping[str, str]
+) -> Path | None:
+    """Return the folder of this stage for these inputs in this image, made if it is not there."""
     if not stage.checkpoints:
         return None
-    digest = hashlib.sha256(image.encode())
+    digest = hashlib.sha256(json.dumps([image, *_recipe(stage, environ)]).encode())
     for path, place in sorted(_seen(room)):
         with place.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -35,6 +41,12 @@ def opened(stage: Stage, room: Room, image: str, root: Path) -> Path | None:
     place = _all(root) / stage.slug / digest.hexdigest()[:16]
     place.mkdir(parents=True, exist_ok=True)
     return place.absolute()
+
+
+def _recipe(stage: Stage, environ: Mapping[str, str]) -> tuple[object, ...]:
+    """Return what decides the results of a stage beside its files: commands, wdir, variables."""
+    variables = {name: environ.get(name, "") for name in stage.settings.environment}
+    return stage.commands, stage.wdir, sorted(variables.items())
 
 
 def _seen(room: Room) -> Iterator[tuple[str, Path]]:
@@ -70,7 +82,7 @@ def discard_others(room: Room) -> None:
 def sweep(root: Path) -> None:
     """Remove the folders, of all stages, whose outs dvc.lock names by now."""
     for note in _all(root).glob(f"*/*{PUBLISHED}"):
-        with suppress(ProjectError, OSError, ValueError, LookupError):  # it lives on
+        with suppress(ProjectError, OSError, *NOT_A_NOTE):  # what cannot be told lives on
             noted = json.loads(note.read_bytes())
             outs = lock.outputs_of(Address(root, *noted["stage"]))
             named = {out.path: out.content.md5 for out in outs}

@@ -1,14 +1,44 @@
-"""Publishes outs: each beside its place first, then renamed into it, all of them or none."""
+"""Publishes outs: each beside its place first, then renamed into it, all of them or none.
+
+What lies in the places until then is renamed aside and deleted last, so that it can be put back.
+Beside the place `out`, for the sandbox ROOM:
+
+    .out.ROOM       the new out
+    .out.ROOM.old   the old one, which may be the only copy
+    .out.ROOM.gone  the old one, once all new ones are in their places
+"""
 
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from sealed.errors import StageError
+from sealed.rooms import room as sandbox
 from sealed.rooms.room import Room
 from sealed.stage import Stage
+
+OLD, GONE = ".old", ".gone"
+
+
+class Left(NamedTuple):
+    """What a launcher that was killed left beside the place of an out."""
+
+    place: Path
+    path: Path
+    room: str  # the name of its sandbox
+
+    @property
+    def is_old(self) -> bool:
+        """Whether it lay in the place before."""
+        return self.path.name.endswith(f"{self.room}{OLD}")
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was still to be put into the place."""
+        return self.path.name.endswith(self.room)
 
 
 def require_reachable(stage: Stage, root: Path) -> None:
@@ -30,20 +60,42 @@ def require_reachable(stage: Stage, root: Path) -> None:
             raise StageError(f"{name}: {out} cannot be written there; `chmod u+rwx` it")
 
 
+def recover(stage: Stage, root: Path, known: list[Path]) -> None:
+    """Undo what a launcher that was killed had published in part; `known`: where sandboxes lie.
+
+    Where all new outs are in their places, what is left of the old ones goes.
+    """
+    left = [found for out in stage.written for found in _left(root / out, stage, known)]
+    unfinished = {found.room for found in left if found.is_new}
+    for found in sorted(left, key=lambda found: found.is_new):  # it shows what is unfinished
+        lacking = not os.path.lexists(found.place)
+        if found.is_old and (lacking or found.room in unfinished):
+            _remove(found.place)
+            found.path.rename(found.place)
+        else:
+            _remove(found.path)
+
+
+def _left(place: Path, stage: Stage, known: list[Path]) -> Iterator[Left]:
+    for path in place.parent.iterdir() if place.parent.is_dir() else ():
+        name = path.name.removeprefix(f".{place.name}.")
+        room = name.removesuffix(OLD).removesuffix(GONE)
+        own = name != path.name and room.startswith(f"{stage.slug}-")
+        if own and not any(sandbox.is_in_use(rooms / room) for rooms in known):
+            yield Left(place, path, room)
+
+
 @contextmanager
-def delivered(
-    room: Room, stage: Stage, root: Path, known: list[Path]
-) -> Iterator[Callable[[], None]]:
+def delivered(room: Room, stage: Stage, root: Path) -> Iterator[Callable[[], None]]:
     """Bring the outs beside their places, which may be a copy; yield what renames them into them.
 
-    What is not renamed in the end goes; `known` are the folders where rooms may lie.
+    What is not renamed in the end goes.
     """
     fresh: dict[Path, Path] = {}  # place -> where the new out waits
     try:
         for out in stage.written:
             place = root / out
             place.parent.mkdir(parents=True, exist_ok=True)
-            _sweep_beside(place, stage, known)
             fresh[place] = place.with_name(f".{place.name}.{room.folder.name}")
             shutil.move(room.path / out, fresh[place])
         yield lambda: _rename(fresh)
@@ -52,28 +104,25 @@ def delivered(
             _remove(path)
 
 
-def _sweep_beside(place: Path, stage: Stage, known: list[Path]) -> None:
-    """Remove what a launcher that was killed left beside the place of an out."""
-    for path in place.parent.iterdir():
-        room = path.name.removeprefix(f".{place.name}.")
-        own = room != path.name and room.startswith(f"{stage.slug}-")
-        if own and not any((rooms / room).exists() for rooms in known):
-            _remove(path)
-
-
 def _rename(fresh: dict[Path, Path]) -> None:
-    """Put all outs into their places, or none."""
-    done = []
+    """Put all outs into their places, or none; delete the old ones last."""
+    old: dict[Path, Path] = {}  # place -> where the old out waits
+    done: list[Path] = []
     try:
         for place, path in fresh.items():
-            if place.is_dir() and not place.is_symlink():
-                shutil.rmtree(place)  # a folder cannot be renamed onto one that holds files
-            path.replace(place)
-            done.append(place)
+            if os.path.lexists(place):
+                old[place] = place.rename(f"{path}{OLD}")
+        for place, path in fresh.items():
+            done.append(path.rename(place))
     except OSError:
         for place in done:
-            _remove(place)
+            place.rename(fresh[place])
+        for place, path in old.items():
+            path.rename(place)
         raise
+    with suppress(OSError):  # the next run deletes what is left
+        for path in [path.rename(path.with_suffix(GONE)) for path in old.values()]:
+            _remove(path)
 
 
 def _remove(path: Path) -> None:

@@ -35,6 +35,29 @@ class Inputs(NamedTuple):
     bound: dict[str, Path]  # what is read in place -> where it lies; the room holds an empty one
 
 
+def to_json(given: Inputs) -> dict[str, Any]:
+    """Return them as JSON can hold them."""
+    from dvcproject import params as parameters  # noqa: PLC0415
+
+    params = {
+        name: [text.decode("latin-1"), parameters.plain(values)]
+        for name, (text, values) in given.params.items()
+    }
+    bound = {name: str(place) for name, place in given.bound.items()}
+    return {"files": given.files, "params": params, "bound": bound}
+
+
+def from_json(found: dict[str, Any]) -> Inputs:
+    """Return what `to_json` made of them. Raises ValueError and others for anything else."""
+    files = {path: state and tuple(state) for path, state in found["files"].items()}
+    params = {
+        name: (text.encode("latin-1"), dict(values))
+        for name, (text, values) in found["params"].items()
+    }
+    bound = {name: Path(place) for name, place in found["bound"].items()}
+    return Inputs(files, params, bound)
+
+
 def furnish(room: Path, stage: Stage, root: Path, *, binding: bool = False) -> Inputs:
     """Bring into `room` what the stage declares, and make the folders of its outs.
 
@@ -122,8 +145,8 @@ def _edited(name: str, given: Inputs, stage: Stage, root: Path) -> list[str]:
     text, values = given.params[name]
     if _text(root / name) == text:
         return []
-    now = _declared(name, stage, root)
-    return [f"{name}: {key}" for key in parameters.differing(values, now)]
+    pair = map(parameters.plain, (values, _declared(name, stage, root)))
+    return [f"{name}: {key}" for key in parameters.differing(*pair)]
 
 
 def _text(path: Path) -> bytes:

@@ -7,6 +7,7 @@ uncached ones too (the run cache), and from git. What lies there by now is left 
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from dvcproject import cache as dvc_cache
@@ -16,10 +17,18 @@ from dvcproject.content import Content
 from dvcproject.errors import ProjectError
 from dvcproject.lock import Output
 from sealed.rooms.inputs import copy
+from sealed.stage import Stage, slug
+
+
+def note(stage: Stage, root: Path) -> None:
+    """Note that the outs of a stage are here now."""
+    with suppress(OSError):  # a full disk
+        _sign(stage.slug, root).parent.mkdir(parents=True, exist_ok=True)
+        _sign(stage.slug, root).touch()
 
 
 def restore(address: Address) -> list[str]:
-    """Bring back the outs of a stage; return a line for what could not be."""
+    """Bring back the outs of a stage; return a line for what was there and could not be."""
     root = address.root
     try:
         missing = [out for out in lock.outputs_of(address) if not _there(root / out.path)]
@@ -29,7 +38,12 @@ def restore(address: Address) -> list[str]:
             f"the outs that {lock.LOCK} names are not brought back: {reason}; "
             f"`dvc checkout {address}`"
         ]
-    lost = [out.path for out in missing if not _restore(out, root, cache)]
+    ran = _sign(slug(str(address)), root).exists()
+    lost = [
+        out.path
+        for out in missing
+        if not _restore(out, root, cache) and (ran or dvc_cache.stored(out.content, cache).exists())
+    ]
     if not lost:
         return []
     return [
@@ -37,6 +51,10 @@ def restore(address: Address) -> list[str]:
         f"names; run `dvc pull {address}` where a remote has it, else `dvc repro {address}` once "
         "it works"
     ]
+
+
+def _sign(slug: str, root: Path) -> Path:
+    return root / ".dvc/tmp/published" / slug
 
 
 def _there(path: Path) -> bool:

@@ -9,8 +9,8 @@ Each has a folder of its own, locked by the launcher while that lives:
 """
 
 import fcntl
+import json
 import os
-import pickle
 import shutil
 import tempfile
 import time
@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sealed.caller import Process, gone
-from sealed.rooms import answers
-from sealed.rooms.inputs import Inputs, furnish
+from sealed.rooms import answers, inputs
+from sealed.rooms.inputs import Inputs
 from sealed.stage import Stage
 
 MONTH = 30 * 86400  # seconds
@@ -76,15 +76,28 @@ class Room(NamedTuple):
 
     @property
     def cache(self) -> Path:
-        """A folder for what can be made again, the same for all rooms."""
-        return self.folder.parent.parent / "cache"
+        """A folder for what can be made again, the same for all rooms of this stage alone."""
+        stage = self.folder.name.rsplit("-", 2)[0]  # without the machine and the random letters
+        return self.folder.parent.parent / "cache" / stage
+
+    def hold(self, path: Path) -> None:
+        """Make an empty file that another one is mounted over, and which the stage did not write.
+
+        `path` is relative to the project.
+        """
+        place = self.path / path
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.touch()
+            self.given[str(path)] = _state(place)
 
 
 class Terms(NamedTuple):
     """What an engine asks of a room."""
 
     rooms: Path  # the folder where it is to be
-    discard: Callable[[Path], None]  # clears away what else a killed launcher left, by its folder
+    # clears away what else a killed launcher left, by its folder. Raises OSError where it cannot
+    discard: Callable[[Path], None]
     binding: bool = False  # large files are left to the engine, see Inputs.bound
 
 
@@ -97,9 +110,9 @@ def opened(stage: Stage, root: Path, terms: Terms, caller: Process | None = None
     rooms = terms.rooms
     with _locked(rooms, fcntl.LOCK_EX):
         _sweep(rooms, terms.discard)
-        folder = _waiting(rooms, stage, caller)
-        made = _go_on(folder) if folder else None
-        folder = folder or Path(tempfile.mkdtemp(prefix=f"{stage.slug}-{_machine()}-", dir=rooms))
+        waiting = _waiting(rooms, stage, caller)
+        made = _go_on(waiting) if waiting else None
+        folder = made.folder if made else _new(rooms, stage)
         lock = _lock(folder, fcntl.LOCK_EX)
     try:
         yield made or _make(folder, stage, root, binding=terms.binding)
@@ -109,14 +122,18 @@ def opened(stage: Stage, root: Path, terms: Terms, caller: Process | None = None
         os.close(lock)
 
 
+def _new(rooms: Path, stage: Stage) -> Path:
+    return Path(tempfile.mkdtemp(prefix=f"{stage.slug}-{_machine()}-", dir=rooms))
+
+
 def _make(folder: Path, stage: Stage, root: Path, *, binding: bool) -> Room:
     path = _stand_in(folder, stage, root)
     (folder / "tmp").mkdir()
     path.mkdir(parents=True)
-    inputs = furnish(path, stage, root, binding=binding)
+    given = inputs.furnish(path, stage, root, binding=binding)
     (path / stage.wdir).mkdir(parents=True, exist_ok=True)
     answers.put(path, stage)
-    return Room(folder, root.absolute(), path, stage.wdir, files(path), inputs)
+    return Room(folder, root.absolute(), path, stage.wdir, files(path), given)
 
 
 def _stand_in(folder: Path, stage: Stage, root: Path) -> Path:
@@ -133,30 +150,46 @@ def _relative(stage: Stage) -> list[str]:
 def keep(made: Room, stage: Stage, caller: Process) -> None:
     """Leave the room to the next command of the stage, which the same caller is to start."""
     made.cid.unlink(missing_ok=True)  # an engine wants to write it anew
-    state = (stage.address, caller, made._replace(done=made.done + 1))
+    note = {
+        "stage": stage.address,
+        "caller": caller,
+        "project": str(made.project),
+        "path": str(made.path),
+        "wdir": made.wdir,
+        "given": made.given,
+        "inputs": inputs.to_json(made.inputs),
+        "done": made.done + 1,
+    }
     fresh = made.folder / "next.new"
-    fresh.write_bytes(pickle.dumps(state))
+    fresh.write_text(json.dumps(note), encoding="utf-8")
     fresh.rename(made.folder / "next")
 
 
-def _waiting(rooms: Path, stage: Stage, caller: Process | None) -> Path | None:
-    """Return the folder of the room that waits for this caller's next command of the stage."""
-    for note in rooms.glob("*/next"):
-        address, awaited, _ = _state(note)
-        if (address, awaited) == (stage.address, caller):
-            return note.parent
+def _waiting(rooms: Path, stage: Stage, caller: Process | None) -> Room | None:
+    """Return the room that waits for this caller's next command of the stage."""
+    for folder in rooms.iterdir():
+        note = _note(folder)
+        if note and note[:2] == (stage.address, caller):
+            return note[2]
     return None
 
 
-def _state(note: Path) -> tuple[str, Process, Room]:
-    address, caller, made = pickle.loads(note.read_bytes())  # noqa: S301  # the launcher's own
-    return address, Process(*caller), made
+def _note(folder: Path) -> tuple[str, Process, Room] | None:
+    """Return who is to go on in a room, and with what; None where no such note can be read."""
+    try:
+        note = json.loads((folder / "next").read_bytes())
+        project, path = Path(note["project"]), Path(note["path"])
+        given = {name: (inode, time) for name, (inode, time) in note["given"].items()}
+        declared = inputs.from_json(note["inputs"])
+        made = Room(folder, project, path, note["wdir"], given, declared, done=note["done"])
+        return note["stage"], Process(*note["caller"]), made
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return None
 
 
-def _go_on(folder: Path) -> Room:
+def _go_on(made: Room) -> Room:
     """Take up a room that waits, under the lock of all: others read such notes too."""
-    _, _, made = _state(folder / "next")
-    (folder / "next").unlink()
+    (made.folder / "next").unlink()
     return made
 
 
@@ -174,13 +207,24 @@ def _is_elsewhere(folder: Path) -> bool:
     return of != [_machine()] and folder.stat().st_mtime > time.time() - MONTH
 
 
+def is_in_use(folder: Path) -> bool:
+    """Tell whether the launcher of a room still runs, on this machine or another one."""
+    try:
+        with _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            return _is_elsewhere(folder)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
 def _sweep(rooms: Path, discard: Callable[[Path], None]) -> None:
     for folder in rooms.iterdir():
         with suppress(OSError), _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
             if _is_elsewhere(folder):
                 continue
-            note = folder / "next"
-            if note.exists() and not gone(_state(note)[1]):
+            note = _note(folder)
+            if note and not gone(note[1]):
                 continue  # its caller is between two commands
             discard(folder)
             shutil.rmtree(folder, ignore_errors=True)
@@ -212,6 +256,11 @@ def files(room: Path) -> Files:
     for folder, folders, names in os.walk(room):
         folders[:] = [name for name in folders if name not in answers.IGNORED]
         for name in names + [name for name in folders if Path(folder, name).is_symlink()]:
-            status = Path(folder, name).lstat()
-            found[str(Path(folder, name).relative_to(room))] = (status.st_ino, status.st_mtime_ns)
+            path = Path(folder, name)
+            found[str(path.relative_to(room))] = _state(path)
     return found
+
+
+def _state(path: Path) -> tuple[int, int]:
+    status = path.lstat()
+    return status.st_ino, status.st_mtime_ns
