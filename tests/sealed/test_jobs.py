@@ -28,7 +28,9 @@ def made(tmp_path: Path) -> Pipeline:
     return Pipeline(tmp_path / "project")
 
 
-@pytest.mark.parametrize("engine", ["host", "bwrap", "docker"])
+@pytest.mark.parametrize(
+    "engine", ["host", "bwrap", pytest.param("docker", marks=pytest.mark.slow)]
+)
 def test_stages_whose_inputs_are_ready_run_at_once(tmp_path: Path, engine: str) -> None:
     made = Pipeline(tmp_path / "project")
     made.project.on(engine)
@@ -145,7 +147,9 @@ def test_where_two_fail_both_reasons_are_told(made: Pipeline, tmp_path: Path) ->
 
 
 @pytest.mark.fault(98)
-@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize(
+    "how", ["Ctrl-C", pytest.param("SIGTERM", marks=pytest.mark.slow), "SIGKILL"]
+)
 def test_a_run_that_is_ended_leaves_no_stage_and_no_room_and_gives_back(
     made: Pipeline, how: str
 ) -> None:

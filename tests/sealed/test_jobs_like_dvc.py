@@ -38,7 +38,7 @@ def test_an_edit_while_another_stage_is_recorded_is_seen(made: Pipeline, tmp_pat
     assert not (made.project.root / "dvc.lock").exists()
 
 
-@pytest.mark.parametrize("words", [[], ["--force"]])
+@pytest.mark.parametrize("words", [[], pytest.param(["--force"], marks=pytest.mark.slow)])
 def test_a_frozen_stage_has_its_place_as_one_by_one(tmp_path: Path, words: list[str]) -> None:
     """DVC's graph lets it depend on nothing."""
     locks = []
@@ -77,7 +77,7 @@ def test_what_git_is_to_ignore_is_in_the_order_of_one_by_one(tmp_path: Path) -> 
 @pytest.mark.parametrize("closes", ["| head -3", ">&-"])
 def test_where_nobody_reads_what_stages_say_it_ends(made: Pipeline, closes: str) -> None:
     for name in "ab":
-        made.stage(name, f"yes line | head -100000; touch {name}.txt")
+        made.stage(name, f"yes line | head -30000; touch {name}.txt")
     done = subprocess.run(
         ["sh", "-c", f'"$0" "$@" repro --jobs 2 {closes}', *SEALED],
         cwd=made.project.root,
