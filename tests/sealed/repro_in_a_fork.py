@@ -3,7 +3,6 @@
 import os
 import runpy
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from sealed import repro
@@ -11,7 +10,7 @@ from sealed import repro
 DVC, EXECV = str(Path(sys.executable).with_name("dvc")), os.execv
 
 
-def become(program: str, argv: Sequence[str]) -> None:
+def become(program: str, argv: list[str]) -> None:
     """Run DVC, or the folder of code that runs it; anything else is executed."""
     os.execv = EXECV
     if program == DVC:
