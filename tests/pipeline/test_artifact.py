@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+import forked
+
 ROOT = Path(__file__).parents[2]
 MODEL = "models/model.keras"
 ARTIFACTS = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["artifacts"]
@@ -18,9 +20,12 @@ DVC = [sys.executable, "-m", "dvc"]
 
 def run(folder: Path, *command: str) -> str:
     env = os.environ | {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(folder / ".dvc/site")}
-    done = subprocess.run(
-        command, cwd=folder, env=env, check=False, capture_output=True, text=True, timeout=120
-    )
+    if [*command[:3]] == DVC:
+        done = forked.run(*command[2:], cwd=folder, env=env)
+    else:
+        done = subprocess.run(
+            command, cwd=folder, env=env, check=False, capture_output=True, text=True, timeout=120
+        )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -18,7 +18,6 @@ STEPS = [step for job in GITHUB["jobs"].values() for step in job["steps"]]
 SCRIPTS = [step["run"] for step in STEPS if "run" in step] + GITLAB["pipeline"]["script"]
 PUSHING: dict[Any, Any] = yaml.safe_load((PROJECT / ".github/workflows/push.yml").read_text())
 PUSH = [step["run"] for step in PUSHING["jobs"]["push"]["steps"] if "run" in step]
-PULLED = [".ci/remote pull", "make repro"]
 IN_ORDER = ["check", "locked", "repro", "report", "review"]
 
 
@@ -59,27 +58,6 @@ def test_the_commands_exist_and_the_lock_is_checked_before_it_is_made_true(
     assert all(re.search(rf"^{target}:", makefile, re.M) for target in found)
 
 
-def test_both_workflows_bring_what_a_remote_has_before_they_run_the_rest() -> None:
-    called = "\n".join(SCRIPTS)
-    assert re.findall(r"^(\.ci/remote pull|make repro)", called, re.M) == PULLED * 2
-    for push in (PUSH, GITLAB["push"]["script"]):
-        assert [re.sub(" ENGINE.*| -.*", "", line) for line in push] == [
-            "make setup",
-            *PULLED,
-            "git diff",
-            ".ci/remote push",
-        ]
-
-
-def test_who_may_write_to_the_remote_is_the_main_branch_where_it_is_asked_for() -> None:
-    job = PUSHING["jobs"]["push"]
-    assert PUSHING[True] == {"push": {"branches": ["main"]}}  # YAML 1.1 reads `on` so
-    assert (PUSHING["permissions"], job["permissions"]) == ({}, {"contents": "read"})
-    assert (job["if"], job["environment"]) == ("vars.DVC_PUSH != ''", "remote")
-    [rule] = GITLAB["push"]["rules"]
-    assert "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $DVC_PUSH" in rule["if"]
-
-
 def test_secrets_are_seen_by_the_steps_that_call_the_remote_alone() -> None:
     for workflow in (GITHUB, PUSHING):
         seen = [step for job in workflow["jobs"].values() for step in job["steps"]]
@@ -103,12 +81,6 @@ def test_a_model_below_the_gate_is_reviewed_and_fails_the_job() -> None:
     )
     assert done.returncode == 1
     assert targets([done.stdout]) == IN_ORDER
-    in_github = {step["run"].split()[1]: step for step in STEPS if step.get("id") == "repro"} | {
-        step["run"].split()[1]: step for step in STEPS if "steps.repro" in step.get("if", "")
-    }
-    assert list(in_github) == ["repro", "report", "review"]
-    later = {step.get("if") for name, step in in_github.items() if name != "repro"}
-    assert later == {"${{ !cancelled() && steps.repro.outcome != 'skipped' }}"}
 
 
 @pytest.mark.parametrize("script", [*SCRIPTS, *PUSH, *GITLAB["push"]["script"]])

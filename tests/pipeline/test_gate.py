@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import forked
+
 PROJECT = Path(__file__).parents[2]
 METRICS = {"evaluation.json", "predictions.csv", "train.json", "curve.csv", "worst_mistakes.png"}
 TINY = ("train.steps=1", "model.blocks=[[1]]", "model.dense=[1]")
@@ -17,14 +19,8 @@ TINY = ("train.steps=1", "model.blocks=[[1]]", "model.dense=[1]")
 
 def gate(root: Path, least: float = 0.9) -> tuple[int, str, str]:
     (root / "params.yaml").write_text(f"gate: {{minimum_accuracy: {least}}}\n", encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "mnist.gate"],
-        cwd=root,
-        env=os.environ | {"PYTHONPATH": str(PROJECT / "src")},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    env = os.environ | {"PYTHONPATH": str(PROJECT / "src")}
+    done = forked.run("mnist.gate", cwd=root, env=env, imported=("mnist.params.gate",))
     return done.returncode, done.stdout, done.stderr
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+import forked
 from sealed.check import project, violations
 from sealed.check.findings import Checker
 from sealed.check.source import is_empty
@@ -141,7 +142,8 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lines = [f'mkdir -p "$(dirname {file})"; echo {file} > {file}' for file in files]
         touches.append(f"{name}) " + "; ".join(lines) + " ;;")
     (root / "stages/run").write_text("\n".join([*touches, "esac"]), encoding="utf-8")
-    dvc(root, "init", "--no-scm", "-q")
+    (root / ".dvc").mkdir()
+    (root / ".dvc/config").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
     dvc(root, "repro", "-q")
     assert not dvc_status(root)
     return root
@@ -149,8 +151,8 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def dvc(root: Path, *arguments: str) -> str:
     env = os.environ | {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(root / ".dvc/site")}
-    command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(command, cwd=root, env=env, check=True, capture_output=True, text=True)
+    done = forked.run("dvc", *arguments, cwd=root, env=env)
+    done.check_returncode()
     return done.stdout
 
 

@@ -1,15 +1,13 @@
 """A small project of a stranger: three classes that are texts, run by DVC itself."""
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Self
 
-from small_project import dvc
+from small_project import ENVIRON, dvc, program
 
-SOURCE = Path(__file__).parents[2] / "src"
 PIPELINE = """\
 stages:
   judge:
@@ -41,7 +39,8 @@ class AnyProject:
         self.root = root
         root.mkdir(parents=True, exist_ok=True)
         subprocess.run(["git", "init", "-q", "-b", "main"], cwd=root, check=True)
-        dvc(root, "init", "-q")
+        self.write(".dvc/config", "")
+        self.write(".dvc/.gitignore", "/config.local\n/tmp\n/cache\n")  # as `dvc init` does
         given = {"dvc.yaml": PIPELINE, "judge.py": JUDGE, "params.yaml": "seed: 4\n"}
         for path, text in (files or given | {"reviews/a.txt": "a", "reviews/b/c.txt": "c"}).items():
             self.write(path, text)
@@ -69,8 +68,9 @@ class AnyProject:
         self, *arguments: str, before: tuple[str, ...] = ()
     ) -> subprocess.CompletedProcess[str]:
         """Run the program in the project."""
-        env = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
+        if not before:
+            return program(self.root, *arguments)
         argv = [*before, sys.executable, "-m", "review", *arguments]
         return subprocess.run(
-            argv, cwd=self.root, env=env, check=False, capture_output=True, text=True
+            argv, cwd=self.root, env=ENVIRON, check=False, capture_output=True, text=True
         )

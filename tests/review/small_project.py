@@ -5,24 +5,35 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 
+import forked
 from review.record.documents import flatten
 from review.verdict import Options
 from review.verdict.seeds import digest
+
+ENVIRON = os.environ | {
+    "PYTHONPATH": str(Path(__file__).parents[2] / "src"),
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+COMMANDS = ("review.diff", "review.report", "review.locked", "matplotlib.backends.backend_agg")
 
 
 def dvc(root: Path, *arguments: str) -> str:
     """Run DVC itself in a project."""
     env = os.environ | {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(root / ".dvc/site")}
-    command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(command, cwd=root, env=env, check=True, capture_output=True, text=True)
+    done = forked.run("dvc", *arguments, cwd=root, env=env)
+    done.check_returncode()
     return done.stdout
+
+
+def program(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the program in a project."""
+    return forked.run("review", *arguments, cwd=root, env=ENVIRON, imported=COMMANDS)
 
 
 def dvc_status(root: Path) -> set[str]:

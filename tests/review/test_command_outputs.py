@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from review import errors
-from small_project import SmallProject
+from small_project import SmallProject, program
 
 IMAGES = ["--images", "data/prepared/test.npz"]
 SOURCE = Path(__file__).parents[2] / "src"
@@ -49,8 +49,9 @@ def command(
 
 
 @pytest.mark.fault(58)
-@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    ("name", "encoding"), [("diff", "latin-1"), *((name, "ascii") for name in COMMANDS)]
+)
 def test_output_that_is_not_utf8_has_question_marks(
     project: SmallProject, name: str, encoding: str
 ) -> None:
@@ -126,8 +127,8 @@ def test_a_stdout_that_takes_nothing_is_told(project: SmallProject) -> None:
     ],
 )
 def test_a_place_that_is_none_is_told(project: SmallProject, option: list[str], told: str) -> None:
-    done = command(project, "diff", "--base", "main", *option)
-    [line] = done.stderr.decode().splitlines()
+    done = program(project.root, "diff", "--base", "main", *option)
+    [line] = done.stderr.splitlines()
     assert done.returncode == 2
     assert line.startswith(told)
 

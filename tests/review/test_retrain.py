@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import forked
 from review.retrain import snapshot
 
 PROJECT = Path(__file__).parents[2]
@@ -48,20 +49,28 @@ PLATFORM: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    root = tmp_path / "here"
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a project that has run, committed."""
+    root = tmp_path_factory.mktemp("built") / "here"
     (root / "metrics").mkdir(parents=True)
+    (root / ".dvc").mkdir()
+    (root / ".dvc/config").touch()
+    (root / ".dvc/.gitignore").write_text("/config.local\n/tmp\n/cache\n")  # as `dvc init` does
     (root / "dvc.yaml").write_text(PIPELINE)
     (root / "train.py").write_text(TRAIN)
     (root / "params.yaml").write_text("train: {reproducible: portable}\n")
     (root / ".venv").symlink_to(sys.prefix)
     (root / ".gitignore").write_text("/.venv\n/model\n")
     run(root, "git", "init", "-q")
-    run(root, sys.executable, "-m", "dvc", "init", "-q")
     run(root, sys.executable, "-m", "dvc", "repro", "-q")
     commit(root)
     return root
+
+
+@pytest.fixture
+def root(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built, tmp_path / "here", symlinks=True))
 
 
 def commit(root: Path) -> None:
@@ -89,8 +98,14 @@ def run(
         "PYTHONPATH": str(PROJECT / "src"),  # the stage may have another Python
         "PLATFORM": json.dumps(PLATFORM),
     }
+    environment |= variables
+    if command[:2] == (sys.executable, "-m"):
+        done = forked.run(*command[2:], cwd=root, env=environment)
+        if check:
+            done.check_returncode()
+        return done
     return subprocess.run(
-        command, cwd=root, env=environment | variables, check=check, capture_output=True, text=True
+        command, cwd=root, env=environment, check=check, capture_output=True, text=True
     )
 
 

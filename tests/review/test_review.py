@@ -1,6 +1,5 @@
 """Two commits that differ by one param: the review against numbers worked out by hand."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +14,10 @@ from review import page as pages
 from review import verdict
 from review.verdict.seeds import digest
 from review.words import markdown
-from small_project import IMAGES, SmallProject
+from small_project import ENVIRON, IMAGES, SmallProject, program
 
 SOURCE = Path(__file__).parents[2] / "src"
+DIFF = ("diff", "--base", "main", "--images", str(IMAGES.images))
 
 
 @pytest.fixture
@@ -33,25 +33,8 @@ def review(project: SmallProject) -> str:
     return markdown.write(verdict.make(project.root, "main", IMAGES), picture=None)
 
 
-def command(
-    project: SmallProject, *options: str, before: tuple[str, ...] = ()
-) -> subprocess.CompletedProcess[str]:
-    argv = [
-        *before,
-        sys.executable,
-        "-m",
-        "review",
-        "diff",
-        "--base",
-        "main",
-        "--images",
-        str(IMAGES.images),
-        *options,
-    ]
-    env = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        argv, cwd=project.root, env=env, check=False, capture_output=True, text=True
-    )
+def command(project: SmallProject, *options: str) -> subprocess.CompletedProcess[str]:
+    return program(project.root, *DIFF, *options)
 
 
 def test_one_param_changed_is_reviewed_in_full(project: SmallProject) -> None:
@@ -297,7 +280,10 @@ def test_ten_thousand_images_take_seconds_and_no_tensorflow(tmp_path: Path) -> N
     project.commit()
     project.params["train"]["seed"] = 2
     project.repro(wrong=set(range(20, 95)))
-    done = command(project, before=measured.COMMAND)
+    argv = [*measured.COMMAND, sys.executable, "-m", "review", *DIFF]
+    done = subprocess.run(
+        argv, cwd=project.root, env=ENVIRON, check=False, capture_output=True, text=True
+    )
     assert "of 10,000 test images 20 won, 15 lost (exact McNemar p = 0.500)" in done.stdout
     # of the processor, 1.4 where this was written: the clock of a shared machine tells of others
     assert measured.last(done.stdout)[0] < 5

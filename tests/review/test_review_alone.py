@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from installed_alone import install
 
 from any_project import AnyProject
+from installed_alone import install
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import sys
 import textwrap
 from pathlib import Path
 
-from sealed_project import DECLARED, ROOT, require_bwrap, require_image
+import forked
+from sealed_project import DECLARED, ROOT, WITHOUT_GIT, require_bwrap, require_image
 
 SEALED = (  # with DVC's arguments after it
     sys.executable,
@@ -25,7 +26,7 @@ class Foreign:
         self.engine = "host"
         if not root.exists():
             root.mkdir(parents=True)
-            self.plain("init", "--no-scm", "-q")
+            self.write(".dvc/config", WITHOUT_GIT)
 
     def on(self, engine: str) -> "Foreign":
         """Have its stages run there, in the image of this project, if that can be had."""
@@ -61,22 +62,12 @@ class Foreign:
 
     def plain(self, *words: str, folder: str = ".", **extra: str) -> Done:
         """Run DVC."""
-        return self._done([sys.executable, "-m", "dvc", *words], folder, extra)
+        return forked.run("dvc", *words, cwd=self.root / folder, env=self.environment(**extra))
 
     def sealed(self, *words: str, folder: str = ".", **extra: str) -> Done:
         """Run DVC by way of `sealed`."""
-        return self._done([*SEALED, *words], folder, extra)
-
-    def _done(self, command: list[str], folder: str, extra: dict[str, str]) -> Done:
-        return subprocess.run(
-            command,
-            cwd=self.root / folder,
-            env=self.environment(**extra),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        environ = self.environment(**extra)
+        return forked.run("repro_in_a_fork", *words, cwd=self.root / folder, env=environ)
 
     def rooms(self) -> list[Path]:
         return list((self.root.parent / "rooms").glob("*/rooms/*"))

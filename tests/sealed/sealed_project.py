@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+import forked
 from sealed.engines import bwrap, image
 from sealed.errors import StageError
 
@@ -24,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 HEARD = ("env", "--default-signal=INT,HUP")
 COPIES = "from pathlib import Path\nPath('out.txt').write_text(Path('in.txt').read_text() + '!')\n"
 DECLARED = '[image]\ndockerfile = "Dockerfile"\nlock = "requirements.lock"\n'
+WITHOUT_GIT = "[core]\n    no_scm = true\n"  # what `dvc init --no-scm` writes to .dvc/config
+BOTH = pytest.mark.parametrize("engine", ["host", "bwrap"])
 WAITS = """
 import os, sys, time
 from pathlib import Path
@@ -42,12 +45,13 @@ class Project:
         self.stages: dict[str, dict[str, Any]] = {}
         (root / "stages").mkdir(parents=True)
         shutil.copy(ROOT / "stages/run", root / "stages")
+        (root / "src").mkdir()
         for package in ("dvcproject", "sealed"):
-            shutil.copytree(ROOT / "src" / package, root / "src" / package)
+            (root / "src" / package).symlink_to(ROOT / "src" / package)
         (root / ".venv").symlink_to(Path(sys.executable).parent.parent)
         self.write("in.txt", "hello")
         self.write("params.yaml", "copy: {times: 2, loud: true}\nother: {seed: 1}\n")
-        self.dvc("init", "--no-scm", "-q")
+        self.write(".dvc/config", WITHOUT_GIT)
 
     def write(self, path: str, text: str) -> None:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -85,28 +89,28 @@ class Project:
         )
 
     def run(self, name: str, **extra: str) -> subprocess.CompletedProcess[str]:
-        """Run a stage as dvc.yaml's cmd does."""
-        return self._done(["stages/run", name], extra)
+        """Run a stage as stages/run does, which dvc.yaml's cmd calls."""
+        environ = self.environment(**{"PYTHONPATH": "src"} | extra)
+        return forked.run("sealed.launch", name, cwd=self.root, env=environ)
 
     def peer(self, name: str, **extra: str) -> subprocess.CompletedProcess[str]:
         """Run it beside another run of it, which publishes."""
-        return self._done(["stages/run", "--peer", name], extra, seconds=60)
+        return self.script("--peer", name, **extra)
 
-    def dvc(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
-        return self._done([sys.executable, "-m", "dvc", *arguments], extra)
-
-    def _done(
-        self, command: list[str], extra: dict[str, str], *, seconds: float = 120
-    ) -> subprocess.CompletedProcess[str]:
+    def script(self, *words: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        """Run stages/run itself, which finds a Python in the project."""
         return subprocess.run(
-            command,
+            ["stages/run", *words],
             cwd=self.root,
             env=self.environment(**extra),
             capture_output=True,
             text=True,
             check=False,
-            timeout=seconds,
+            timeout=60,
         )
+
+    def dvc(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        return forked.run("dvc", *arguments, cwd=self.root, env=self.environment(**extra))
 
     def start(self, *command: str, **extra: str) -> "Running":
         return Running(list(command), self.root, self.environment(**extra))
@@ -227,6 +231,13 @@ def descendants(pid: int) -> list[int]:
         child for path in threads for child in told(pid, f"task/{path.name}/children").split()
     ]
     return [found for child in map(int, children) for found in (child, *descendants(child))]
+
+
+def processes(command: list[str]) -> list[int]:
+    """Return the numbers of the processes of this command, on the whole machine."""
+    words = "\0".join([*command, ""])
+    numbers = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+    return [pid for pid in numbers if told(pid, "cmdline") == words]
 
 
 def alive(pid: int) -> bool:

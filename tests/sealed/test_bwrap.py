@@ -65,11 +65,11 @@ def test_an_editable_install_finds_what_is_declared_and_on_the_host_all(
     project.write("lib/declared.py", "")
     project.write("lib/forgotten.py", "")
     code = "import declared; open('out.txt', 'w').write(declared.__file__)"
-    found = passes(project, code, deps=["lib/declared.py"])
-    assert found == f"{project.root}/lib/declared.py"
-    result = project.stage("look", "import forgotten; " + code, deps=["lib/declared.py"]).run(
-        "look"
-    )
+    result = project.stage("look", code, deps=["lib/declared.py"]).script("look")
+    assert result.returncode == 0, result.stderr
+    assert project.read("out.txt") == f"{project.root}/lib/declared.py"
+    project.stage("look", "import forgotten; " + code, deps=["lib/declared.py"])
+    result = project.script("look")
     if engine == "host":
         assert result.returncode == 0
     else:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+import forked
 from sealed.check import command, source, violations
 from sealed.errors import StageError
 from sealed.violation import DEP_MISSING, DEP_UNUSED, MODULE, PARAMETER, READ, Violation
@@ -55,14 +56,8 @@ class Project:
         return self._done("dvc", words)
 
     def _done(self, module: str, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", module, *words],
-            cwd=self.root,
-            env=os.environ | PRIVATE | {"DVC_SITE_CACHE_DIR": str(self.root / ".dvc/site")},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        env = os.environ | PRIVATE | {"DVC_SITE_CACHE_DIR": str(self.root / ".dvc/site")}
+        return forked.run(module, *words, cwd=self.root, env=env)
 
 
 @pytest.fixture

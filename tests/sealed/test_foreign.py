@@ -162,7 +162,20 @@ def project(root: Path, pipeline: str) -> Foreign:
     return made
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+QUICK = {
+    "cd and pipes",
+    "folders",
+    "matrix",
+    "params of every kind",
+    "several commands",
+    "wdir and ..",
+}
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [pytest.param(shape, marks=[pytest.mark.slow] * (shape not in QUICK)) for shape in SHAPES],
+)
 def test_a_sealed_run_makes_what_a_plain_one_does_and_either_skips_the_others(
     tmp_path: Path, shape: str
 ) -> None:
@@ -255,7 +268,7 @@ def test_a_stage_that_stashes_as_dvclive_does_leaves_the_users_work_alone(
     assert made.read("notes.txt") == "mine, and not committed\n"
 
 
-@pytest.mark.parametrize("where", [[], ["--temp"]])
+@pytest.mark.parametrize("where", [[], pytest.param(["--temp"], marks=pytest.mark.slow)])
 def test_an_experiment_is_sealed_and_kept(tmp_path: Path, where: list[str]) -> None:
     more = {"deps": "[show.py]", "params": "[train.seed]"}
     made = stage(tmp_path / "project", "python show.py > out.txt", **more)

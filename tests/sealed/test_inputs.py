@@ -10,6 +10,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import samples
 from dvcproject import document
 from dvcproject import params as parameters
 from dvcproject.address import of_name
@@ -122,7 +123,7 @@ VALUES: Any = st.recursive(
 
 
 @pytest.mark.fault(38)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=samples.count(60), deadline=None)
 @given(st.dictionaries(st.text(), VALUES))
 @example({"a": 5e-05, "b": 1e22, "c": 1e16, "d": -0.0, "e": math.nan, "f": -math.inf})
 @example({"x" * 200: "\x85\u2028 \n\t\x00\ud800😀 " + "y" * 200, "<<": "<<", "": ""})

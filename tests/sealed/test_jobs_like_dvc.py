@@ -38,20 +38,21 @@ def test_an_edit_while_another_stage_is_recorded_is_seen(made: Pipeline, tmp_pat
     assert not (made.project.root / "dvc.lock").exists()
 
 
-@pytest.mark.parametrize("words", [[], ["--force"]])
+@pytest.mark.parametrize("words", [[], pytest.param(["--force"], marks=pytest.mark.slow)])
 def test_a_frozen_stage_has_its_place_as_one_by_one(tmp_path: Path, words: list[str]) -> None:
     """DVC's graph lets it depend on nothing."""
     locks = []
     for jobs in ([], ["--jobs", "3"]):
         made = Pipeline(tmp_path / f"{len(jobs)}/project")
-        made.stage("z", "sleep 1; cat in.txt > z.txt")
+        made.stage("z", "sleep 0.3; cat in.txt > z.txt")
         made.stage("label", "cat z.txt > label.txt", "z.txt")
         made.stage("train", "cat label.txt > train.txt", "label.txt")
         assert made.project.plain("repro").returncode == 0
         frozen = made.project.read("dvc.yaml").replace("label:\n", "label:\n    frozen: true\n")
         made.project.write("dvc.yaml", frozen)
         made.project.write("in.txt", "another\n").write("label.txt", "by hand\n")
-        done = made.project.sealed("repro", *jobs, *words)
+        run = made.project.sealed if jobs else made.project.plain
+        done = run("repro", *jobs, *words)
         assert done.returncode == 0, done.stderr
         locks.append(made.lock())
     assert locks[0] == locks[1]
@@ -64,9 +65,10 @@ def test_what_git_is_to_ignore_is_in_the_order_of_one_by_one(tmp_path: Path) -> 
         subprocess.run(["git", "init", "-q", made.project.root], check=True)
         (made.project.root / ".dvc/config").write_text("")  # no longer without git
         (made.project.root / ".gitignore").write_bytes(written)
-        for name, seconds in {"c": 1, "a": 0, "b": 0.5}.items():
+        for name, seconds in {"c": 0.4, "a": 0, "b": 0.2}.items():
             made.stage(name, f"sleep {seconds}; touch {name}.txt")
-        assert made.project.sealed("repro", *jobs).returncode == 0
+        run = made.project.sealed if jobs else made.project.plain
+        assert run("repro", *jobs).returncode == 0
         found.append((made.project.root / ".gitignore").read_bytes())
     assert found[0] == found[1] == written + b"\n/c.txt\n/a.txt\n/b.txt\n"
 
@@ -75,7 +77,7 @@ def test_what_git_is_to_ignore_is_in_the_order_of_one_by_one(tmp_path: Path) -> 
 @pytest.mark.parametrize("closes", ["| head -3", ">&-"])
 def test_where_nobody_reads_what_stages_say_it_ends(made: Pipeline, closes: str) -> None:
     for name in "ab":
-        made.stage(name, f"yes line | head -100000; touch {name}.txt")
+        made.stage(name, f"yes line | head -30000; touch {name}.txt")
     done = subprocess.run(
         ["sh", "-c", f'"$0" "$@" repro --jobs 2 {closes}', *SEALED],
         cwd=made.project.root,

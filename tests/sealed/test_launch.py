@@ -14,15 +14,9 @@ import pytest
 from sealed import launch
 from sealed.engines import process
 from sealed.errors import StageError
-from sealed_project import COPIES, HEARD, WAITS, Project, alive, wait_until
+from sealed_project import BOTH, COPIES, HEARD, WAITS, Project, alive, processes, wait_until
 
 FULL = "open('out.txt', 'wb').write(bytes(9 << 20))"
-
-
-@pytest.fixture(params=["host", "bwrap"])
-def engine(request: pytest.FixtureRequest) -> str:
-    """Run each of these tests on both."""
-    return str(request.param)
 
 
 def in_order_again(project: Project) -> None:
@@ -35,6 +29,7 @@ def in_order_again(project: Project) -> None:
     assert project.rooms() == []
 
 
+@BOTH
 @pytest.mark.fault(21)
 def test_ctrl_c_ends_the_stage_and_says_so(project: Project) -> None:
     running = project.stage("wait", WAITS).start_dvc("repro")
@@ -45,6 +40,7 @@ def test_ctrl_c_ends_the_stage_and_says_so(project: Project) -> None:
     in_order_again(project)
 
 
+@BOTH
 @pytest.mark.fault(21, 22)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_the_stage_does_not_outlive_dvc(project: Project, number: signal.Signals) -> None:
@@ -56,6 +52,7 @@ def test_the_stage_does_not_outlive_dvc(project: Project, number: signal.Signals
     in_order_again(project)
 
 
+@BOTH
 @pytest.mark.fault(21)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_the_launcher_ends_in_its_status(
@@ -68,6 +65,7 @@ def test_a_signal_to_the_launcher_ends_in_its_status(
     assert project.rooms() == []
 
 
+@BOTH
 @pytest.mark.fault(22)
 def test_the_stage_and_its_own_children_die_with_a_launcher_that_is_killed(
     project: Project,
@@ -81,6 +79,7 @@ def test_the_stage_and_its_own_children_die_with_a_launcher_that_is_killed(
     assert not left.exists()
 
 
+@BOTH
 def test_a_stage_that_ignores_sigterm_is_killed(project: Project) -> None:
     stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + WAITS
     running = project.stage("wait", stubborn).start("stages/run", "wait")
@@ -89,6 +88,7 @@ def test_a_stage_that_ignores_sigterm_is_killed(project: Project) -> None:
     assert not alive(stage)
 
 
+@BOTH
 def test_what_a_stage_leaves_running_ends_with_it(project: Project) -> None:
     seconds = f"6{os.getpid()}"  # by which the process is known, in any namespace
     code = COPIES + (
@@ -99,17 +99,7 @@ def test_what_a_stage_leaves_running_ends_with_it(project: Project) -> None:
     result = project.stage("leave", code).run("leave")
     assert result.returncode == 0
     assert "started" in result.stderr
-    wait_until(lambda: not running(["sleep", seconds]))
-
-
-def running(command: list[str]) -> bool:
-    """Tell whether a process of this command is there."""
-    words = "\0".join([*command, ""]).encode()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            if path.read_bytes() == words:
-                return True
-    return False
+    wait_until(lambda: not processes(["sleep", seconds]))
 
 
 @pytest.mark.fault(21)
@@ -161,6 +151,7 @@ def test_of_two_signals_at_once_one_is_told() -> None:
     assert done.stderr == "sealed wait: stopped by SIGHUP; nothing is published\n"
 
 
+@BOTH
 def test_a_stage_that_is_ended_may_clear_up(project: Project) -> None:
     code = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit('cleared up'))\n"
     project.stage("wait", WAITS.replace("import os, sys, time\n", "import os, sys, time\n" + code))
@@ -187,7 +178,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 @pytest.mark.fault(70)
-@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EPERM])
+@pytest.mark.parametrize(("engine", "number"), [("host", errno.ENOSYS), ("bwrap", errno.EPERM)])
 def test_without_pidfd_open_a_stage_runs_and_does_not_outlive_dvc(
     project: Project, number: int
 ) -> None:
@@ -213,10 +204,17 @@ def test_a_stage_that_fails_where_sigchld_is_ignored_has_failed(project: Project
 
 @pytest.mark.fault(23)
 def test_two_dvc_repro_at_once_are_safe(project: Project) -> None:
-    slow = "import os, sys, time; print('started', os.getpid(), file=sys.stderr, flush=True)\n"
-    first = project.stage("copy", slow + "time.sleep(4)\n" + COPIES).start_dvc("repro")
+    end = project.root.parent / "end"
+    waits = f"""
+import os, sys, time
+print('started', os.getpid(), file=sys.stderr, flush=True)
+while not os.path.exists({str(end)!r}):
+    time.sleep(0.02)
+"""
+    first = project.stage("copy", waits + COPIES).start_dvc("repro")
     first.stage_pid()
     second = project.dvc("repro")
+    end.touch()
     assert first.process.wait(60) == 0, first.said()
     assert second.returncode == 0 or "lock" in second.stderr
     assert project.read("out.txt") == "hello!"
@@ -236,6 +234,7 @@ def small_disk(project: Project, request: pytest.FixtureRequest) -> Iterator[Pat
     subprocess.run(["umount", folder], check=True)
 
 
+@BOTH
 @pytest.mark.fault(27)
 @pytest.mark.parametrize("small_disk", ["the rooms", ".dvc/cache"], indirect=True)
 def test_a_full_disk_is_survived_once_there_is_space(project: Project, small_disk: Path) -> None:
@@ -250,6 +249,7 @@ def test_a_full_disk_is_survived_once_there_is_space(project: Project, small_dis
     assert (project.root / "out.txt").stat().st_size == 9 << 20
 
 
+@BOTH
 @pytest.mark.fault(27)
 @pytest.mark.parametrize("small_disk", ["the rooms"], indirect=True)
 def test_a_room_that_does_not_fit_says_what_to_do(project: Project, small_disk: Path) -> None:

@@ -12,13 +12,7 @@ import pytest
 
 from sealed.caller import Process
 from sealed.rooms import room
-from sealed_project import COPIES, ROOT, Project, on
-
-
-@pytest.fixture(params=["host", "bwrap"])
-def engine(request: pytest.FixtureRequest) -> str:
-    """Run each of these tests on both."""
-    return str(request.param)
+from sealed_project import BOTH, COPIES, ROOT, Project, on
 
 
 def refused(project: Project, name: str, message: str) -> None:
@@ -31,8 +25,9 @@ def refused(project: Project, name: str, message: str) -> None:
     assert project.rooms() == []
 
 
+@BOTH
 def test_a_stage_runs_from_any_path_and_publishes_its_outs(project: Project) -> None:
-    result = project.stage("copy").run("copy")
+    result = project.stage("copy").script("copy")
     assert result.returncode == 0, result.stderr
     where = {"host": "on the host", "bwrap": "in bwrap"}[project.engine]
     assert result.stderr == f"sealed copy: {where} (STAGE_ENGINE={project.engine})\n"
@@ -40,6 +35,7 @@ def test_a_stage_runs_from_any_path_and_publishes_its_outs(project: Project) -> 
     assert project.rooms() == []
 
 
+@BOTH
 def test_a_stage_sees_its_deps_and_params_and_nothing_else(project: Project) -> None:
     project.write("data/a.txt", "a")
     project.write("data/__pycache__/b.pyc", "b")
@@ -66,12 +62,14 @@ def test_a_stage_sees_its_deps_and_params_and_nothing_else(project: Project) -> 
     ]
 
 
+@BOTH
 def test_a_stage_cannot_change_its_inputs(project: Project) -> None:
     code = "open('in.txt', 'a').write('x'); open('out.txt', 'w')"
     message = "stages/spoil.py changed in.txt, an input; write the result to an out of its own"
     refused(project.stage("spoil", code), "spoil", message)
 
 
+@BOTH
 @pytest.mark.fault(18)
 def test_a_stage_that_fails_halfway_publishes_nothing_and_the_next_run_is_clean(
     project: Project,
@@ -97,11 +95,13 @@ def test_outside_dvc_a_stage_that_fails_leaves_the_old_out(project: Project) -> 
     refused(project, "copy", "stages/copy.py failed with exit status 1")
 
 
+@BOTH
 def test_a_stage_cannot_delete_its_inputs(project: Project) -> None:
     code = "import os; os.remove('in.txt'); open('out.txt', 'w')"
     refused(project.stage("spoil", code), "spoil", "stages/spoil.py changed in.txt, an input")
 
 
+@BOTH
 @pytest.mark.fault(19)
 @pytest.mark.parametrize(
     ("code", "message"),
@@ -166,6 +166,7 @@ def test_last_words_of_any_length_leave_the_reason(project: Project, word: str) 
     refused(project.stage("bad", code), "bad", "stages/bad.py failed with exit status 1")
 
 
+@BOTH
 def test_a_folder_is_published_whole_over_the_old_one(project: Project) -> None:
     code = """
     from pathlib import Path
@@ -206,6 +207,7 @@ def test_an_out_behind_a_link_is_refused_before_the_stage_runs(
     assert "it ran" not in project.run("bad").stderr
 
 
+@BOTH
 def test_an_out_behind_a_link_inside_the_project_works(project: Project) -> None:
     (project.root / "real").mkdir()
     (project.root / "made").symlink_to("real")
@@ -215,6 +217,7 @@ def test_an_out_behind_a_link_inside_the_project_works(project: Project) -> None
     assert project.read("real/out.txt") == "x"
 
 
+@BOTH
 def test_outs_appear_together_or_not_at_all(project: Project) -> None:
     """The second place cannot be had: a file system is mounted there."""
     code = "open('a.txt', 'w').write('new'); open('b', 'w').write('new')"
@@ -251,6 +254,7 @@ def test_a_dep_that_holds_no_plain_file_is_refused(project: Project, what: str) 
     refused(project, "copy", "data/x: expected a file, found a broken link or a device; delete it")
 
 
+@BOTH
 def test_a_record_is_published_and_never_hashed(project: Project) -> None:
     code = COPIES + "Path('metrics').mkdir(exist_ok=True); Path('metrics/env.txt').write_text('x')"
     project.stage("copy", code, meta={"sealed": {"records": ["metrics/env.txt"]}})
@@ -259,7 +263,10 @@ def test_a_record_is_published_and_never_hashed(project: Project) -> None:
     assert "env.txt" not in project.read("dvc.lock")
 
 
-@pytest.mark.parametrize("kind", ["copy", "symlink", "hardlink"])
+@pytest.mark.parametrize(
+    ("engine", "kind"),
+    [("host", "copy"), ("host", "symlink"), ("host", "hardlink"), ("bwrap", "symlink")],
+)
 def test_inputs_linked_into_the_cache_stay_as_they_are(project: Project, kind: str) -> None:
     project.dvc("config", "cache.type", kind)
     project.stage("first", outs=["out.txt"])
@@ -276,6 +283,7 @@ def test_inputs_linked_into_the_cache_stay_as_they_are(project: Project, kind: s
     assert project.read("end.txt") == "hello!"
 
 
+@BOTH
 def test_the_environment_is_clean(project: Project) -> None:
     code = "import json, os; json.dump(dict(os.environ), open('out.txt', 'w'))"
     project.stage("see", code, meta={"sealed": {"environment": ["WANTED"]}})
@@ -287,6 +295,7 @@ def test_the_environment_is_clean(project: Project) -> None:
     assert "PYTHONSTARTUP" not in seen
 
 
+@BOTH
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [["--temp"], ["--queue"]])
 def test_experiments_run_sealed_too(tmp_path: Path, engine: str, how: list[str]) -> None:

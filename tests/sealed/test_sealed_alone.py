@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from installed_alone import install
 
 PACKAGE = Path(__file__).parents[2] / "src/sealed"

@@ -1,6 +1,5 @@
 """What a stage declares is what DVC says; what cannot be sealed is refused by name."""
 
-import random
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+import samples
 from dvcproject import address
 from dvcproject import params as parameters
 from dvcproject.address import Address
@@ -167,9 +167,9 @@ def test_no_mutation_ends_in_a_traceback(root: Path, name: str) -> None:
     entry = GOOD | {"params": ["x", "y.z"], "outs": ["o", {"p": {"cache": False}}]}
     write(root, entry | {"meta": {"sealed": {"network": True, "records": ["r"]}}})
     (root / "params.yaml").write_text("x: [1, 0.5]\ny:\n  z: {a: text}\n")
-    rng, whole = random.Random(1), (root / name).read_bytes()
+    rng, whole = samples.rng(), (root / name).read_bytes()
     params = root / "params.yaml"
-    for _ in range(600):
+    for _ in range(samples.count(60)):
         (root / name).write_bytes(spoilt(whole, rng))
         with suppress(ProjectError):  # what main turns into a line
             keys = ["x", "y.z"]
