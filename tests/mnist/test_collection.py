@@ -1,9 +1,7 @@
 """A folder of pictures becomes a data set: the same bytes wherever it lies, mistakes by name."""
 
-import os
 import shutil
 import subprocess
-import sys
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import in_process
 from mnist.arrays import published
+from mnist.collection import __main__ as command
 from mnist.collection import divide, folder
 from mnist.params.preprocess import PreprocessParams
 from mnist.source import card
 
-SOURCE = Path(__file__).parents[2] / "src"
 CLASSES = ("Quadrat, groß", "zebra", "über all")
 KINDS = ("png", "jpg", "webp", "bmp", "gif", "tiff")
 
@@ -42,9 +41,7 @@ def pictures(tmp_path: Path) -> Path:
 
 def make(place: Path, root: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     place.mkdir(exist_ok=True)
-    env = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
-    argv = [sys.executable, "-m", "mnist.collection", *options, "--", str(root), "mine"]
-    return subprocess.run(argv, cwd=place, env=env, check=False, capture_output=True, text=True)
+    return in_process.call(command.main, *options, "--", str(root), "mine", folder=place)
 
 
 def test_the_same_folder_elsewhere_gives_the_same_bytes(pictures: Path, tmp_path: Path) -> None:
