@@ -245,7 +245,10 @@ def test_what_a_folder_of_pictures_may_hold_is_refused_without_waiting(
         ("--seed=-1", "--seed: expected a whole number, 0 or more, found '-1'"),
         ("--seed=a", "--seed: expected a whole number, 0 or more, found 'a'"),
         ("--drop={}/zebra/Bild 12 é.png", "é.png: expected a text file with one path per line"),
-        ("--drop={}/nowhere", "nowhere: No such file or directory"),
+        (
+            "--drop={}/nowhere",
+            "nowhere: expected a text file with one path per line for --drop, found no such file",
+        ),
     ],
 )
 def test_options_that_make_no_data_set_are_refused(

@@ -239,6 +239,7 @@ ELSEWHERE = {
     "require-virtualenv": "true",
     "dry-run": "true",
     "python": "/usr/bin/python3",
+    "no-binary": ":all:",
 }
 
 

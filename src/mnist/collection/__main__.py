@@ -83,9 +83,10 @@ def _dropped(typed: str) -> frozenset[str]:
     path = argument.path(typed, "--drop", f"{EXAMPLE} DATASET_FLAGS='--drop drop.txt'")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
+    except (OSError, UnicodeDecodeError) as error:
+        found = str(error.strerror).lower() if isinstance(error, OSError) else "another file"
         raise UserError(
-            f"{path}: expected a text file with one path per line for --drop, found another file"
+            f"{path}: expected a text file with one path per line for --drop, found {found}"
         ) from None
     return frozenset(filter(None, map(str.strip, lines)))
 

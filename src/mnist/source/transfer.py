@@ -216,7 +216,8 @@ def _reason(error: Exception) -> str:
     """Say the innermost reason, without the names and addresses that are wrapped around it."""
     first = error.args[0] if error.args else None
     innermost = getattr(first, "reason", None) or error
-    text = re.sub(r"^HTTPS?Connection\w*\(.*?port=\d+\): ", "", str(innermost))
+    words = innermost.args[0] if isinstance(innermost, urllib3.exceptions.ProtocolError) else None
+    text = re.sub(r"^HTTPS?Connection\w*\(.*?port=\d+\): ", "", str(words or innermost))
     return f"{type(innermost).__name__}: {' '.join(text.split())[:200]}"
 
 
