@@ -30,6 +30,14 @@ class Revision(NamedTuple):
     files: Callable[[str], list[str]] = lambda _: []
     declared: Callable[[], tuple[File, ...]] = tuple  # its dvc.yaml files, as DVC resolves them
 
+    def has(self, path: str) -> bool:
+        """Tell whether there is a file `path`."""
+        file = self.open(path)
+        if file is None:
+            return False
+        file.close()
+        return True
+
     def read(self, path: str) -> bytes | None:
         """Return the content of `path`, None if there is none. Raises ProjectError if too large."""
         file = self.open(path)
@@ -60,8 +68,8 @@ class Revision(NamedTuple):
         return digest.hexdigest()
 
 
-def workspace(root: Path) -> Revision:
-    """Return the files as they lie in `root`, committed or not."""
+def workspace(root: Path, name: str = "workspace") -> Revision:
+    """Return the files as they lie in `root`, committed or not; messages call them `name`."""
 
     def read(path: str) -> BinaryIO | None:
         try:
@@ -69,14 +77,14 @@ def workspace(root: Path) -> Revision:
         except ValueError:  # a NUL in it, say: the name of no file
             return None
         except OSError as error:
-            raise ProjectError(f"workspace: {path}: {error.strerror}") from None
+            raise ProjectError(f"{name}: {path}: {error.strerror}") from None
 
     return Revision(
-        "workspace",
+        name,
         read,
         _conflicts(root),
         lambda folder: _walk(root, folder),
-        _declared(root, "", "workspace"),
+        _declared(root, "", name),
     )
 
 

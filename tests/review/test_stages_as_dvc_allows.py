@@ -81,7 +81,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = SmallProject(tmp_path_factory.mktemp("forms"))
     for path, text in FILES.items():
         project.write(path, text)
-    dvc(project.root, "init", "-q")
     dvc(project.root, "add", "-q", "added.txt")
     dvc(project.root, "repro", "-q")
     project.commit()

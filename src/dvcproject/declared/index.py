@@ -50,7 +50,7 @@ def files(root: str, revision: str = "") -> list[dict[str, Any]]:
     from dvc.repo import Repo  # noqa: PLC0415
     from dvc.repo.brancher import switch  # noqa: PLC0415
 
-    repo = Repo(root)
+    repo = Repo(root) if revision else _workspace(root)
     with switch(repo, revision) if revision else nullcontext():
         return [_file(repo, path) for path in _paths(repo, ("/dvc.yaml",), here=not revision)]
 
@@ -61,9 +61,8 @@ def every(root: str) -> list[dict[str, Any]]:
     Raises DVC's errors.
     """
     from dvc.dvcfile import load_file  # noqa: PLC0415
-    from dvc.repo import Repo  # noqa: PLC0415
 
-    repo = Repo(root)
+    repo = _workspace(root)
     found: list[Any] = []
     for path in _paths(repo, ("/dvc.yaml", ".dvc"), here=True):
         file = load_file(repo, path)
@@ -72,6 +71,17 @@ def every(root: str) -> list[dict[str, Any]]:
         else:
             found += file.LOADER(file, file.contents, {}).values()
     return [_plain(stage, root) for stage in found]
+
+
+def _workspace(root: str) -> Any:
+    """Return the project as it lies in `root`: in a git repository, or in an archive without git."""
+    from dvc.repo import Repo  # noqa: PLC0415
+    from dvc.scm import SCMError  # noqa: PLC0415
+
+    try:
+        return Repo(root)
+    except SCMError:
+        return Repo(root, config={"core": {"no_scm": True}})
 
 
 def _paths(repo: Any, kinds: tuple[str, ...], *, here: bool) -> Iterator[str]:

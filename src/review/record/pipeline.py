@@ -7,7 +7,7 @@ from dvcproject.address import PIPELINE
 from dvcproject.paths import is_url, join
 from dvcproject.revision import Revision
 from dvcproject.stages import File, Stage
-from review.record.documents import expect, yaml_mapping
+from review.record.documents import PARAMS, expect, yaml_mapping
 
 DIGESTS = ("md5", "etag", "checksum")  # of a file in dvc.lock, by where it lies
 
@@ -79,8 +79,13 @@ def _top(file: File) -> Top:
 
 
 def _files(revision: Revision) -> tuple[File, ...]:
-    """Return what each dvc.yaml declares; one that is no mapping is named before DVC reads it."""
+    """Return what each dvc.yaml declares.
+
+    A dvc.yaml or params.yaml that is no mapping is named before DVC reads both for its templates.
+    """
     yaml_mapping(revision, PIPELINE)
+    if revision.has(PARAMS):
+        yaml_mapping(revision, PARAMS)
     return revision.declared()
 
 
@@ -157,6 +162,4 @@ def _texts(found: Any, where: str) -> list[str]:
 def is_added(revision: Revision, path: str) -> bool:
     """Tell whether DVC brings a path: an address, of `dvc add`, or inside a folder of that."""
     folders = [str(parent) for parent in PurePosixPath(path).parents if str(parent) not in "./"]
-    return is_url(path) or any(
-        revision.open(f"{name}.dvc") is not None for name in (path, *folders)
-    )
+    return is_url(path) or any(revision.has(f"{name}.dvc") for name in (path, *folders))
