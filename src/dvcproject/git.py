@@ -76,6 +76,11 @@ def ask(root: Path, where: str, *arguments: str) -> bytes:
     return found.stdout
 
 
+def content(root: Path, where: str, object_name: str) -> bytes:
+    """Return the content of a file, by the name of its object. Raises ProjectError as `ask`."""
+    return ask(root, f"{where}: git does not have its content", "cat-file", "blob", object_name)
+
+
 def is_whole(root: Path) -> bool:
     """Tell whether a repository has all commits, folders and files of HEAD's history."""
     objects = git(root, "rev-list", "--objects", "--missing=print", "HEAD").stdout

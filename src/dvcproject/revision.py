@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from dvcproject import git
 from dvcproject.declared import resolution
 from dvcproject.errors import ProjectError
 from dvcproject.git import ask, listed
@@ -124,8 +125,7 @@ def committed(root: Path, commit: str, name: str) -> Revision:
         object_name = outside or names.get(found)
         if object_name is None:
             return None
-        where = f"{name}: {path}: git does not have its content"
-        return ask(root, where, "cat-file", "blob", object_name)
+        return git.content(root, f"{name}: {path}", object_name)
 
     def read(path: str) -> BinaryIO | None:
         found = content(path)

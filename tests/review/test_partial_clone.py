@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dvcproject.errors import ProjectError
 from dvcproject.revision import committed
 from review import experiments, retrain, spread
 from review.errors import UserError
@@ -98,7 +99,7 @@ def test_what_was_never_fetched_is_not_trained_again(
 ) -> None:
     project = clone(upstream, "--filter=blob:none", "--no-checkout")
     upstream.root.rename(upstream.root.with_name("away"))
-    with pytest.raises(UserError, match=f"git archive failed .*`{WHAT_HELPS}`"):
+    with pytest.raises(ProjectError, match=f"git archive failed .*`{WHAT_HELPS}`"):
         retrain.take(project.root, tmp_path / "copy")
 
 
@@ -131,3 +132,24 @@ def test_an_index_that_git_cannot_read_is_refused(upstream: SmallProject) -> Non
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("workspace: git cannot list its files (")
     assert done.stderr.endswith("repair the repository until `git status` works\n")
+
+
+@pytest.mark.fault(210)
+@pytest.mark.parametrize("variables", ["more.yaml", "src/more.conf"])
+def test_a_file_that_only_dvc_reads_is_brought_or_named(
+    upstream: SmallProject, variables: str
+) -> None:
+    text = (upstream.root / "dvc.yaml").read_text(encoding="utf-8")
+    upstream.write("dvc.yaml", f"vars: [{variables}]\n{text}")
+    for value in (1, 2):
+        upstream.write(variables, f"more: {value}\n")
+        upstream.commit()
+    project = clone(upstream, "--filter=blob:none")
+    away = upstream.root.rename(upstream.root.with_name("away"))
+    done = review(project)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"): {variables}: git does not have its content (" in done.stderr
+    assert f"`{WHAT_HELPS}`" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    away.rename(upstream.root)
+    assert "# Review of" in review(project).stdout

@@ -10,9 +10,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from io import BytesIO
 from typing import Any
+
+Blob = Callable[[str, str], bytes]  # a path, the name of git's object -> its content
 
 
 def one(root: str, file: str, name: str) -> dict[str, Any]:
@@ -42,17 +45,36 @@ def several(root: str, file: str, name: str, *, seconds: float) -> dict[str, dic
     return found
 
 
-def files(root: str, revision: str = "") -> list[dict[str, Any]]:
-    """Return each dvc.yaml with what it declares, here or at a git revision.
+def files(root: str) -> list[dict[str, Any]]:
+    """Return each dvc.yaml of the workspace with what it declares. Raises DVC's errors."""
+    repo = _workspace(root)
+    return [_file(repo, path) for path in _paths(repo, ("/dvc.yaml",), here=True)]
 
-    Raises DVC's errors.
-    """
+
+def files_at(root: str, revision: str, blob: Blob) -> list[dict[str, Any]]:
+    """Return the same at a git revision. Raises DVC's errors, and those of `blob`."""
     from dvc.repo import Repo  # noqa: PLC0415
     from dvc.repo.brancher import switch  # noqa: PLC0415
 
-    repo = Repo(root) if revision else _workspace(root)
-    with switch(repo, revision) if revision else nullcontext():
-        return [_file(repo, path) for path in _paths(repo, ("/dvc.yaml",), here=not revision)]
+    repo = Repo(root)
+    with switch(repo, revision):
+        _read_by(blob, repo)
+        return [_file(repo, path) for path in _paths(repo, ("/dvc.yaml",), here=False)]
+
+
+def _read_by(blob: Blob, repo: Any) -> None:
+    """Have DVC read the files of a revision by `blob`.
+
+    Its own reader waits for ever for an object that a partial clone lacks.
+    """
+    trie = repo.fs.fs.trie
+
+    def read(key: tuple[str, ...], **_: Any) -> BytesIO:
+        if trie.isdir(key):
+            raise IsADirectoryError
+        return BytesIO(blob("/".join(key), trie.trie[key].sha))
+
+    trie.open = read
 
 
 def every(root: str) -> list[dict[str, Any]]:
@@ -74,7 +96,7 @@ def every(root: str) -> list[dict[str, Any]]:
 
 
 def _workspace(root: str) -> Any:
-    """Return the project as it lies in `root`: in a git repository, or in an archive without git."""
+    """Return the project in `root`: in a git repository, or in an archive without git."""
     from dvc.repo import Repo  # noqa: PLC0415
     from dvc.scm import SCMError  # noqa: PLC0415
 

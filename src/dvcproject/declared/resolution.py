@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dvcproject import ignore
+from dvcproject import git, ignore
 from dvcproject.address import PIPELINE
 from dvcproject.declared import index, resolution_cache
 from dvcproject.errors import ProjectError
@@ -64,21 +64,28 @@ def _require_patterns(root: Path) -> None:
 
 
 def files(root: Path, revision: str, name: str) -> list[dict[str, Any]]:
-    """Return each dvc.yaml and .dvc file at a git revision called `name`, as `index` does.
+    """Return each dvc.yaml file at a git revision called `name`, as `index` does.
 
     Without `revision` the workspace is read. Raises ProjectError.
     """
+
+    def blob(path: str, object_name: str) -> bytes:
+        return git.content(root, f"{name}: {path}", object_name)
+
     with _refusing(name):
-        return index.files(str(root), revision)
+        return index.files_at(str(root), revision, blob) if revision else index.files(str(root))
 
 
 @contextmanager
 def _refusing(where: str) -> Iterator[None]:
-    """Tell what DVC raises, which is its answer."""
+    """Tell what DVC raises, which is its answer; or what it makes an error of its own of."""
     try:
         yield
     except Exception as error:
-        raise _refusal(where, str(error) or repr(error)) from None
+        cause: BaseException | None = error
+        while cause and not isinstance(cause, ProjectError):
+            cause = cause.__cause__
+        raise cause or _refusal(where, str(error) or repr(error)) from None
 
 
 def _require_documents(path: Path) -> None:
