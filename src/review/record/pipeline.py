@@ -148,7 +148,7 @@ def _digests(stage: dict[str, Any], kind: str, folder: str, where: str) -> dict[
 
 def _command(stage: dict[str, Any], where: str) -> list[str]:
     found = stage.get("cmd")
-    return [found] if isinstance(found, str) else _texts(found, f"{where}.cmd")
+    return found.splitlines() if isinstance(found, str) else _texts(found, f"{where}.cmd")
 
 
 def _entries(stage: dict[str, Any], kind: str, where: str) -> list[Any]:
