@@ -63,6 +63,10 @@ def locked(path: str, root: Path) -> dict[str, Any]:
 
     try:
         found = document.load(root / path)
+    except FileNotFoundError:
+        raise ProjectError(
+            f"{path}: no such file: nothing has been run yet; run `dvc repro`"
+        ) from None
     except (OSError, ValueError) as error:
         reason = str(error)
     else:

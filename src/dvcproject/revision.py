@@ -68,8 +68,8 @@ class Revision(NamedTuple):
         return digest.hexdigest()
 
 
-def workspace(root: Path) -> Revision:
-    """Return the files as they lie in `root`, committed or not."""
+def workspace(root: Path, name: str = "workspace") -> Revision:
+    """Return the files as they lie in `root`, committed or not; messages call them `name`."""
 
     def read(path: str) -> BinaryIO | None:
         try:
@@ -77,14 +77,14 @@ def workspace(root: Path) -> Revision:
         except ValueError:  # a NUL in it, say: the name of no file
             return None
         except OSError as error:
-            raise ProjectError(f"workspace: {path}: {error.strerror}") from None
+            raise ProjectError(f"{name}: {path}: {error.strerror}") from None
 
     return Revision(
-        "workspace",
+        name,
         read,
         _conflicts(root),
         lambda folder: _walk(root, folder),
-        _declared(root, "", "workspace"),
+        _declared(root, "", name),
     )
 
 

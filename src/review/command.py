@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from dvcproject.errors import ProjectError
 from review import errors
 from review.errors import UserError
 from review.quoting import printable
@@ -27,7 +28,7 @@ def _told(main: Callable[[], None]) -> None:
     try:
         main()
         sys.stdout.flush()
-    except UserError as error:
+    except ProjectError as error:
         raise UserError(_pasteable(printable(error))) from None
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(_pasteable(str(error))) from None

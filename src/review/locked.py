@@ -48,9 +48,9 @@ def _is_same_command(now: list[str], then: list[str]) -> bool:
     """Tell whether DVC records the command `now` as `then`."""
     if not _differ_in_blanks(now, then):
         return now == then
-    forms = [now[0], now] if len(now) == 1 else [now]  # a text, or a list of one text
     keys = ("stages", "stage", "cmd")
-    return any(document.as_dvc_writes(form, *keys) in (then, then[0]) for form in forms)
+    text = document.as_dvc_writes("\n".join(now), *keys)
+    return then in (text.splitlines(), document.as_dvc_writes(now, *keys))
 
 
 def _differ_in_blanks(now: Any, then: Any) -> bool:

@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def take(root: Path, copy: Path) -> None:
-    """Write what HEAD holds of the folder `root` to a new folder `copy`.
+    """Write what HEAD holds of the folder `root` to a new folder `copy`, with our settings for DVC.
 
     No clone: that would be of the whole repository, of which the project may be one folder.
     """
@@ -86,13 +86,14 @@ def take(root: Path, copy: Path) -> None:
     copy.mkdir()
     command = ["tar", "--extract", "--file=-"]
     subprocess.run(command, cwd=copy, input=archive, check=True)  # noqa: S603
+    # before DVC is asked anything: the copy is no git repository
+    (copy / ".dvc/config.local").write_text(SETTINGS, encoding="utf-8")
 
 
 def reproduce(copy: Path, environment: Path) -> None:
     """Run every stage in a copy, from nothing. Raises UserError when one fails."""
     if environment.exists():
         (copy / ".venv").symlink_to(environment)
-    (copy / ".dvc/config.local").write_text(SETTINGS, encoding="utf-8")
     site = copy / ".dvc/tmp/site-cache"
     site.mkdir(mode=0o700, parents=True)
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
@@ -114,7 +115,7 @@ def _no_programs(folder: Path) -> str:
 
 def snapshot(root: Path, promise: Promise = Promise()) -> Snapshot:  # noqa: B008  # a constant
     """Read what dvc.lock and the small files say. Raises UserError for what is malformed."""
-    copy = workspace(root)._replace(name="HEAD")
+    copy = workspace(root, "HEAD")
     found, stages = sources.find(copy), pipeline.recorded(copy)
     outputs = {(n, path): md5 for n, stage in stages.items() for path, md5 in stage.outs.items()}
     digests = {path: md5 for (_, path), md5 in outputs.items()}

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,17 @@ def test_no_file_is_long_and_no_folder_full(package: str) -> None:
     for path in (ROOT / "src" / package).rglob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES, path
         assert len(list(path.parent.glob("*.py"))) <= MOST_FILES, path.parent
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/review.md", "docs/sealed.md"])
+def test_the_install_commands_name_each_folder_that_is_needed(page: str) -> None:
+    """No index has `dvcproject`, so pip finds it only where its folder is named too."""
+    commands = re.findall(r"pip install((?:\s+\./src/\w+)+)", (ROOT / page).read_text())
+    assert commands
+    for command in commands:
+        folders = command.split()
+        for folder in folders:
+            settings = tomllib.loads((ROOT / folder / "pyproject.toml").read_text())
+            names = [re.split("[<>=]", name)[0] for name in settings["project"]["dependencies"]]
+            needed = {f"./src/{name}" for name in names if (ROOT / "src" / name).is_dir()}
+            assert needed <= set(folders), command

@@ -63,7 +63,6 @@ EDITS = [
 def built(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     project = SmallProject(tmp_path_factory.mktemp("locked"))
     project.repro(wrong={1})
-    dvc(project.root, "init", "-q")
     dvc(project.root, "commit", "-fq")
     return project
 

@@ -94,7 +94,6 @@ def made(folder: Path, script: str) -> SmallProject:
     project.write("params.yaml", "train:\n  steps: 9\n  seed: 1\n")
     project.git("config", "user.name", "me")
     project.git("config", "user.email", "me@here")
-    dvc(project.root, "init", "-q")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNS", os.devnull)
         dvc(project.root, "repro", "-q")

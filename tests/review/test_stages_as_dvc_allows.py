@@ -81,7 +81,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = SmallProject(tmp_path_factory.mktemp("forms"))
     for path, text in FILES.items():
         project.write(path, text)
-    dvc(project.root, "init", "-q")
     dvc(project.root, "add", "-q", "added.txt")
     dvc(project.root, "repro", "-q")
     project.commit()
@@ -191,7 +190,7 @@ def project(root: Path, pipeline: str) -> Revision:
         ("{fetch: {deps: }}", "validation failed; `dvc stage list` says where"),
         ("{fetch: }", "validation failed; `dvc stage list` says where"),
         ("{fetch: {deps: [a]}}", "validation failed; `dvc stage list` says where"),
-        ("{a: {cmd: a, params: [{b: 1}]}}", "validation failed; `dvc stage list` says where"),
+        ("{a: {cmd: a, params: [{b: 1}]}}", "Expected list of params for custom params file 'b'"),
         ("{a: {cmd: '${b}'}}", "failed to parse 'stages.a.cmd'.*Could not find 'b'"),
         ("{a: {foreach: 3, do: {cmd: a}}}", "validation failed"),
         ("{a: {matrix: {x: [1], y: 3}, cmd: a}}", "validation failed"),

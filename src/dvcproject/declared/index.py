@@ -47,9 +47,7 @@ def several(root: str, file: str, name: str, *, seconds: float) -> dict[str, dic
 
 def files(root: str) -> list[dict[str, Any]]:
     """Return each dvc.yaml of the workspace with what it declares. Raises DVC's errors."""
-    from dvc.repo import Repo  # noqa: PLC0415
-
-    repo = Repo(root)
+    repo = _workspace(root)
     return [_file(repo, path) for path in _paths(repo, ("/dvc.yaml",), here=True)]
 
 
@@ -85,9 +83,8 @@ def every(root: str) -> list[dict[str, Any]]:
     Raises DVC's errors.
     """
     from dvc.dvcfile import load_file  # noqa: PLC0415
-    from dvc.repo import Repo  # noqa: PLC0415
 
-    repo = Repo(root)
+    repo = _workspace(root)
     found: list[Any] = []
     for path in _paths(repo, ("/dvc.yaml", ".dvc"), here=True):
         file = load_file(repo, path)
@@ -96,6 +93,17 @@ def every(root: str) -> list[dict[str, Any]]:
         else:
             found += file.LOADER(file, file.contents, {}).values()
     return [_plain(stage, root) for stage in found]
+
+
+def _workspace(root: str) -> Any:
+    """Return the project in `root`: in a git repository, or in an archive without git."""
+    from dvc.repo import Repo  # noqa: PLC0415
+    from dvc.scm import SCMError  # noqa: PLC0415
+
+    try:
+        return Repo(root)
+    except SCMError:
+        return Repo(root, config={"core": {"no_scm": True}})
 
 
 def _paths(repo: Any, kinds: tuple[str, ...], *, here: bool) -> Iterator[str]:

@@ -135,7 +135,7 @@ def python() -> str:
 
 def _refusal(where: str, reason: str) -> ProjectError:
     line = " ".join(reason.split()).removeprefix(f"{where}: ")
-    if line.endswith("validation failed"):
+    if re.search(r" validation failed(: \d+ errors)?$", line):
         file = re.search(r"'(?:\./)?([^']*\.dvc)' validation", line)
         where, says = (file[1], f"status {file[1]}") if file else (where, "stage list")
         line = f"validation failed; `dvc {says}` says where"

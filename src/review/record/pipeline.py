@@ -7,7 +7,7 @@ from dvcproject.address import PIPELINE
 from dvcproject.paths import is_url, join
 from dvcproject.revision import Revision
 from dvcproject.stages import File, Stage
-from review.record.documents import expect, yaml_mapping
+from review.record.documents import PARAMS, expect, yaml_mapping
 
 DIGESTS = ("md5", "etag", "checksum")  # of a file in dvc.lock, by where it lies
 
@@ -79,8 +79,13 @@ def _top(file: File) -> Top:
 
 
 def _files(revision: Revision) -> tuple[File, ...]:
-    """Return what each dvc.yaml declares; one that is no mapping is named before DVC reads it."""
+    """Return what each dvc.yaml declares.
+
+    A dvc.yaml or params.yaml that is no mapping is named before DVC reads both for its templates.
+    """
     yaml_mapping(revision, PIPELINE)
+    if revision.has(PARAMS):
+        yaml_mapping(revision, PARAMS)
     return revision.declared()
 
 
@@ -143,7 +148,7 @@ def _digests(stage: dict[str, Any], kind: str, folder: str, where: str) -> dict[
 
 def _command(stage: dict[str, Any], where: str) -> list[str]:
     found = stage.get("cmd")
-    return [found] if isinstance(found, str) else _texts(found, f"{where}.cmd")
+    return found.splitlines() if isinstance(found, str) else _texts(found, f"{where}.cmd")
 
 
 def _entries(stage: dict[str, Any], kind: str, where: str) -> list[Any]:
