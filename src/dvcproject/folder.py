@@ -7,8 +7,9 @@ import posixpath
 from collections.abc import Iterator
 from pathlib import Path
 
-from dvcproject import ignore, tracked
+from dvcproject import ignore
 from dvcproject.content import Read, content
+from dvcproject.declared import tracked
 from dvcproject.errors import ProjectError
 from dvcproject.revision import Revision
 

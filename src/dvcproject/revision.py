@@ -11,9 +11,9 @@ from typing import BinaryIO, NamedTuple
 
 from dvcproject import git
 from dvcproject.declared import resolution
+from dvcproject.declared.stages import File, file_of
 from dvcproject.errors import ProjectError
 from dvcproject.git import ask, listed
-from dvcproject.stages import File, file_of
 
 MOST = 256_000_000  # bytes of a file that is read as a whole
 PIECE = 1 << 20

@@ -4,9 +4,9 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from dvcproject.address import PIPELINE
+from dvcproject.declared.stages import File, Stage
 from dvcproject.paths import is_url, join
 from dvcproject.revision import Revision
-from dvcproject.stages import File, Stage
 from review.record.documents import PARAMS, expect, yaml_mapping
 
 DIGESTS = ("md5", "etag", "checksum")  # of a file in dvc.lock, by where it lies
