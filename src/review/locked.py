@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from dvcproject import document, folder, tracked
+from dvcproject import document, folder
+from dvcproject.declared import tracked
 from dvcproject.revision import Revision, workspace
 from review.errors import UserError
 from review.quoting import printable
