@@ -38,7 +38,8 @@ $(foreach name,$(TYPED),$(eval $(call typed,$(name))))
 $(foreach name,GPU RETRAIN SERVE,$(if $(filter 0 no false,$(value $(name))),$(eval override undefine $(name))))
 export override PYTHON := $(or $(value PYTHON),python3)
 # $(call split,NAME): the words of a variable, quoted ones whole, as the array `words`
-split = lines=$$(xargs -r printf '%s\n' <<<"$$$(1)") && words=() && \
+split = { lines=$$(xargs -r printf '%s\n' <<<"$$$(1)" 2>/dev/null) || { \
+	printf '%s: expected each quote to be closed, found: %s\n' "$(1:STAGE_%=%)" "$$$(1)" >&2; exit 2; }; } && words=() && \
 	{ [ -z "$$lines" ] || mapfile -t words <<<"$$lines"; }
 
 # where the stages run: docker, podman, bwrap, host or slurm; unset, stages/run chooses and says why

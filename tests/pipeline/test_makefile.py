@@ -262,3 +262,15 @@ def test_repro_checks_what_it_is_told_before_it_changes_anything(place: Path) ->
     started = [words[3] if words[0] == "python" else words[0] for words in make(place, *words)]
     order = ["sealed.ready", "recipe", "mnist.params", "docker", "dvc", "mnist.gate"]
     assert [name for name in dict.fromkeys(started) if name in order] == order
+
+
+@pytest.mark.parametrize(("target", "name"), [("repro", "DVC_FLAGS"), ("image", "BUILD_FLAGS")])
+def test_a_quote_without_its_partner_is_named_with_the_variable(
+    place: Path, target: str, name: str
+) -> None:
+    command = ["make", "--no-print-directory", "-C", str(place), target, f'{name}=--force "a b']
+    environment = {"PATH": f"{place.parent}/bin:/usr/bin:/bin", "RECORD": "/dev/null"}
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    said, _ = done.stderr.splitlines()  # the last line is make's own
+    assert said == f'{name}: expected each quote to be closed, found: --force "a b'
+    assert done.returncode == 2
