@@ -13,8 +13,9 @@ ROOT = Path(__file__).parents[1]
 SECONDS = 20.0  # for processes that were told to end
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 HELPERS = ("resource_tracker", "import forked")  # they end when Python ends
-# TensorFlow deletes its files when Python ends; pytest keeps the folders of its last three runs
-KEPT_FOR_NOW = ("__autograph_generated_file", "pytest-of-")
+# TensorFlow deletes its files when Python ends. pytest keeps the folders of its last three runs. A
+# program that a test kills cannot delete its `tmp...`; all of them lie in a folder that pytest deletes.
+KEPT_FOR_NOW = ("__autograph_generated_file", "pytest-of-", "tmp")
 
 
 def adopt_orphans() -> None:

@@ -49,6 +49,7 @@ def command(
 
 
 @pytest.mark.fault(58)
+@pytest.mark.takes(20, "`spread` trains twice, through DVC")
 @pytest.mark.parametrize(
     ("name", "encoding"), [("diff", "latin-1"), *((name, "ascii") for name in COMMANDS)]
 )

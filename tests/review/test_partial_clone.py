@@ -134,7 +134,7 @@ def test_an_index_that_git_cannot_read_is_refused(upstream: SmallProject) -> Non
     assert done.stderr.endswith("repair the repository until `git status` works\n")
 
 
-@pytest.mark.fault(210)
+@pytest.mark.fault(157)
 @pytest.mark.parametrize("variables", ["more.yaml", "src/more.conf"])
 def test_a_file_that_only_dvc_reads_is_brought_or_named(
     upstream: SmallProject, variables: str

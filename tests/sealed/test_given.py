@@ -69,6 +69,6 @@ def test_the_mirror_of_a_data_set_may_be_relative_for_this_project_s_launcher(
 ) -> None:
     code = "import os; open('out.txt', 'w').write(os.environ['DATASET_MIRROR'])"
     project.stage("look", code, meta={"sealed": {"environment": ["DATASET_MIRROR"]}})
-    assert project.run("look", DATASET_MIRROR=value).returncode == 0
+    assert project.script("look", DATASET_MIRROR=value).returncode == 0
     whole = home / "a mirror" if "~" in value else project.root / value
     assert project.read("out.txt") == str(whole)

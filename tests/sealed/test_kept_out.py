@@ -120,11 +120,11 @@ while True:
     for key, _ in selector.select():
         key.fileobj.accept()[0].sendall({UNDECLARED!r}.encode())
 """
-    server = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert server.stdout
-    yield int(server.stdout.readline()), path
-    server.kill()
-    server.wait()
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        yield int(server.stdout.readline()), path
+        server.kill()
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,8 @@ def test_a_peer_runs_the_stage_in_a_room_and_publishes_nothing(project: Project)
     with socket.create_server(("127.0.0.1", 0)) as server:
         result = project.peer("join", CREW=f"127.0.0.1:{server.getsockname()[1]}")
         assert result.returncode == 0, result.stderr
-        assert server.accept()[0].recv(9) == b"here"
+        with server.accept()[0] as peer:
+            assert peer.recv(9) == b"here"
     assert "peer\nnothing kept" in result.stderr
     assert (project.files(), project.rooms()) == (before, [])
     assert not list(Path(project.root).glob(".dvc/tmp/checkpoints/*/*"))

@@ -1,5 +1,6 @@
 """What is printed holds nothing that a terminal would obey, whatever files are called."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,10 +30,12 @@ def test_a_violation_is_one_line_that_no_terminal_obeys() -> None:
 def test_verify_names_a_stray_file_in_one_line_that_no_terminal_obeys(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / ".dvc").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(verify, "outputs", lambda _: [])
-    monkeypatch.setattr(verify, "cache_folder", lambda root: root)
-    monkeypatch.setattr(verify, "mistakes", lambda *_: [f"{EVIL}: expected no such file"])
+    monkeypatch.setattr(verify.dvc_cache, "folder", lambda root: root)
+    monkeypatch.setattr(verify, "mistakes", lambda *_, **__: [f"{EVIL}: expected no such file"])
+    monkeypatch.setattr(sys, "argv", ["sealed.verify", "--allow-missing"])
     assert verify.main() == 1
     assert capsys.readouterr().err == f"verify: {SHOWN}: expected no such file\n"
 

@@ -491,7 +491,7 @@ def test_it_verifies_the_project_around_the_current_folder(project: Path) -> Non
     assert said.endswith(f"verify: these paths start in {project}: run the commands there\n")
     outside = run(project.parent)
     assert outside.returncode == 2
-    assert "expected a DVC project here or above, found none" in outside.stderr
+    assert "expected a DVC project around it, found none" in outside.stderr
 
 
 @pytest.mark.fault(128)
