@@ -65,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         copy = Path(folder) / "copy"
         take(root, copy)
+        (copy / ".dvc/config.local").write_text(SETTINGS, encoding="utf-8")
         before = snapshot(copy, promise)
         reproduce(copy, root / ".venv")
         after = snapshot(copy, promise)
@@ -92,7 +93,6 @@ def reproduce(copy: Path, environment: Path) -> None:
     """Run every stage in a copy, from nothing. Raises UserError when one fails."""
     if environment.exists():
         (copy / ".venv").symlink_to(environment)
-    (copy / ".dvc/config.local").write_text(SETTINGS, encoding="utf-8")
     site = copy / ".dvc/tmp/site-cache"
     site.mkdir(mode=0o700, parents=True)
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
