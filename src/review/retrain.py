@@ -65,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         copy = Path(folder) / "copy"
         take(root, copy)
+        (copy / ".dvc/config.local").write_text(SETTINGS, encoding="utf-8")
         before = snapshot(copy, promise)
         reproduce(copy, root / ".venv")
         after = snapshot(copy, promise)
