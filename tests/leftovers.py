@@ -14,7 +14,7 @@ SECONDS = 20.0  # for processes that were told to end
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 HELPERS = ("resource_tracker", "import forked")  # they end when Python ends
 # TensorFlow deletes its files when Python ends. pytest keeps the folders of its last three runs. A
-# program that a test kills cannot delete its `tmp...`; all of them lie in a folder that pytest deletes.
+# program that a test kills cannot delete its `tmp...`, but it lies in a folder that pytest deletes.
 KEPT_FOR_NOW = ("__autograph_generated_file", "pytest-of-", "tmp")
 
 
