@@ -12,8 +12,8 @@ from mnist.arrays import dataset
 from mnist.errors import run
 from mnist.evaluation import calibration, card, confusion, figures, metrics
 from mnist.machine import processor
-from mnist.params import read
 from mnist.params.evaluate import EvaluateParams
+from mnist.params.file import read
 from mnist.task import INK
 
 TEST = Path("data/prepared/test.npz")

@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 
 from mnist.errors import run
-from mnist.params import read
 from mnist.params.fetch import FetchParams
+from mnist.params.file import read
 from mnist.source import archived, card, download, mirror
 from mnist.source.bundled import mnist_5k
 

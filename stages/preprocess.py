@@ -5,7 +5,7 @@ from pathlib import Path
 from mnist.arrays import dataset, published
 from mnist.arrays.split import split
 from mnist.errors import run
-from mnist.params import read
+from mnist.params.file import read
 from mnist.params.preprocess import PreprocessParams
 from mnist.source import card
 

@@ -12,8 +12,8 @@ from mnist.arrays import dataset, residence
 from mnist.errors import run
 from mnist.evaluation import calibration
 from mnist.machine import cluster, memory, processor
-from mnist.params import read
 from mnist.params.augment import AugmentParams
+from mnist.params.file import read
 from mnist.params.model import ModelParams
 from mnist.params.train import TrainParams
 

@@ -15,7 +15,7 @@ from mnist import document
 from mnist.errors import UserError
 from mnist.machine import cores, memory
 from mnist.network import model
-from mnist.params import read
+from mnist.params.file import read
 from mnist.params.model import ModelParams
 from mnist.params.train import TrainParams
 from mnist.task import Task
@@ -156,7 +156,7 @@ def test_sizes_that_cannot_be_are_a_line_before_anything_starts(
     YAML(typ="safe").dump(text, tmp_path / "params.yaml")
     (tmp_path / "datasets").symlink_to(PROJECT / "datasets")
     done = subprocess.run(
-        [sys.executable, "-m", "mnist.params"],
+        [sys.executable, "-m", "mnist.configuration"],
         cwd=tmp_path,
         env={"PYTHONPATH": str(PROJECT / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
         check=False,

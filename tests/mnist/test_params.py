@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from mnist import document
+from mnist.configuration import SECTIONS, check
 from mnist.errors import UserError
-from mnist.params import Params, pick, read
 from mnist.params.evaluate import EvaluateParams
+from mnist.params.file import pick, read
 from mnist.params.model import ModelParams
-from mnist.params.sections import SECTIONS, check
 from mnist.params.train import TrainParams
+from mnist.schema import Schema
 from mnist.source import card
 from mnist.task import Task
 
@@ -26,7 +27,7 @@ PROJECT = Path(__file__).parents[2]
 GOOD: dict[str, Any] = document.load(PROJECT / "params.yaml")
 
 
-def mistake(path: Path, text: str, section: str, kind: type[Params]) -> str:
+def mistake(path: Path, text: str, section: str, kind: type[Schema]) -> str:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UserError) as caught:
         read(section, kind, path)
@@ -168,7 +169,7 @@ def test_the_check_of_all_sections_has_a_line_for_each_mistake(tmp_path: Path) -
     wrong["evaluate"]["minimum_accuracy"] = 0.9  # where it was
     YAML(typ="safe").dump(wrong, path)
     done = subprocess.run(
-        [sys.executable, "-m", "mnist.params"],
+        [sys.executable, "-m", "mnist.configuration"],
         cwd=tmp_path,
         env={"PYTHONPATH": str(PROJECT / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
         check=False,
@@ -265,6 +266,6 @@ def test_every_recipe_loads_and_says_why_it_exists(path: Path, tmp_path: Path) -
 
 def test_all_sections_are_read_without_tensorflow_or_numpy() -> None:
     heavy = "{'numpy', 'scipy', 'tensorflow'}"
-    code = f"import sys, mnist.params.sections; sys.exit(len({heavy} & set(sys.modules)))"
+    code = f"import sys, mnist.configuration; sys.exit(len({heavy} & set(sys.modules)))"
     env = {"PYTHONPATH": str(PROJECT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", code], env=env, check=True)

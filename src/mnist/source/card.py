@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mnist import document, task
 from mnist.errors import UserError
-from mnist.params import Params, pick
+from mnist.schema import Schema, validate
 from mnist.task import DIGIT, INK, Task
 
 CARDS = Path("datasets")
@@ -29,7 +29,7 @@ Length = Annotated[int, Field(ge=1, lt=2**40)]  # bytes
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # SHA-256
 
 
-class File(Params):
+class File(Schema):
     """One published file; `length` and `sha256` are those of what is in it, uncompressed."""
 
     name: Name
@@ -41,7 +41,7 @@ class File(Params):
     packed_sha256: Digest | None = None  # of `<name>.gz`, where no other is known
 
 
-class Archive(Params):
+class Archive(Schema):
     """One file in which all of them are published; length and digest are its own."""
 
     name: str = Field(pattern=r"^\w[\w.-]*\.(zip|tar\.gz)$")
@@ -50,7 +50,7 @@ class Archive(Params):
     folder: Text  # in it, where the files lie, packed by gzip or not
 
 
-class Card(Params):
+class Card(Schema):
     """What is known of a data set before it is there."""
 
     name: str
@@ -129,10 +129,7 @@ def read(name: str, folder: Path = CARDS) -> Card:
         raise UserError(f"{path}: expected plain YAML, found {error}") from None
     if not isinstance(found, dict):
         raise UserError(f"{path}: expected `key: value`, found {type(found).__name__}")
-    try:
-        return pick({name: found | {"name": name}}, name, Card, path)
-    except UserError as error:
-        raise UserError(str(error).replace(f"{path}: {name}.", f"{path}: ")) from None
+    return validate(found | {"name": name}, Card, path)
 
 
 def save(card: Card, folder: Path) -> None:

@@ -8,11 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mnist.machine import environment
-from mnist.params import Params
 from mnist.params.train import TrainParams
+from mnist.schema import Schema
 
 
-def describe(params: Iterable[Params], data: Iterable[Path]) -> dict[str, bytes]:
+def describe(params: Iterable[Schema], data: Iterable[Path]) -> dict[str, bytes]:
     """Return the parts by the name that a user knows them by; always as many."""
     read = list(params)
     machine = [

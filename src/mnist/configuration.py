@@ -1,22 +1,26 @@
-"""All sections of params.yaml, judged together before a stage runs."""
+"""Check all of params.yaml before a stage runs, in a moment and without data.
+
+`python -m mnist.configuration`
+"""
 
 from pathlib import Path
 from typing import Any
 
-from mnist.errors import UserError
+from mnist.errors import UserError, run
 from mnist.machine import memory
-from mnist.params import PARAMS, Params, load, pick, told
 from mnist.params.augment import AugmentParams
 from mnist.params.evaluate import EvaluateParams
 from mnist.params.fetch import FetchParams
+from mnist.params.file import PARAMS, load, pick
 from mnist.params.gate import GateParams
 from mnist.params.model import ModelParams
 from mnist.params.preprocess import PreprocessParams
 from mnist.params.train import TrainParams
+from mnist.schema import Schema, combined
 from mnist.source import card
 from mnist.task import Task
 
-SECTIONS: dict[str, type[Params]] = {
+SECTIONS: dict[str, type[Schema]] = {
     "fetch": FetchParams,
     "preprocess": PreprocessParams,
     "model": ModelParams,
@@ -28,33 +32,33 @@ SECTIONS: dict[str, type[Params]] = {
 
 
 def check(path: Path = PARAMS, cards: Path = card.CARDS) -> None:
-    """Raise UserError, a line a mistake, unless every section is right and none is unknown."""
+    """Raise UserError, with one line per error, unless every section is valid and known."""
     sections = load(path)
-    found: dict[str, Any] = {}
-    mistakes = [
+    params: dict[str, Any] = {}
+    errors = [
         f"{path}: {name!s:.80}: unknown section; known are {', '.join(SECTIONS)}"
         for name in sections
         if name not in SECTIONS
     ]
     for section, kind in SECTIONS.items():
         try:
-            found[section] = pick(sections, section, kind, path)
+            params[section] = pick(sections, section, kind, path)
         except UserError as error:
-            mistakes += str(error).splitlines()
-    if mistakes:
-        raise told(mistakes)
-    _fit(cards, **found)
+            errors += str(error).splitlines()
+    if errors:
+        raise combined(errors)
+    _require_consistent(cards, **params)
 
 
-def _fit(
+def _require_consistent(
     cards: Path,
     fetch: FetchParams,
     preprocess: PreprocessParams,
     model: ModelParams,
     train: TrainParams,
-    **_: Params,
+    **_: Schema,
 ) -> None:
-    """Raise UserError where the data set is not known, or does not fit its split or network."""
+    """Raise UserError if the data set is unknown, or does not fit its split or its network."""
     chosen = card.read(fetch.dataset, cards)
     images = chosen.training_images
     train.require_batch(images - preprocess.held_out(images, len(chosen.classes)))
@@ -62,3 +66,7 @@ def _fit(
     task = Task(shape, chosen.classes, chosen.prepared(shape, preprocess.fit))
     model.require(task)
     memory.require(model, train, task)
+
+
+if __name__ == "__main__":
+    run(check)
