@@ -17,7 +17,7 @@ from mnist.params.model import ModelParams
 from mnist.params.preprocess import PreprocessParams
 from mnist.params.train import TrainParams
 from mnist.schema import Schema, combined
-from mnist.source import card
+from mnist.source import dataset_spec
 from mnist.task import Task
 
 SECTIONS: dict[str, type[Schema]] = {
@@ -31,7 +31,7 @@ SECTIONS: dict[str, type[Schema]] = {
 }
 
 
-def check(path: Path = PARAMS, cards: Path = card.CARDS) -> None:
+def check(path: Path = PARAMS, folder: Path = dataset_spec.DATASETS) -> None:
     """Raise UserError, with one line per error, unless every section is valid and known."""
     sections = load(path)
     params: dict[str, Any] = {}
@@ -47,11 +47,11 @@ def check(path: Path = PARAMS, cards: Path = card.CARDS) -> None:
             errors += str(error).splitlines()
     if errors:
         raise combined(errors)
-    _require_consistent(cards, **params)
+    _require_consistent(folder, **params)
 
 
 def _require_consistent(
-    cards: Path,
+    folder: Path,
     fetch: FetchParams,
     preprocess: PreprocessParams,
     model: ModelParams,
@@ -59,11 +59,11 @@ def _require_consistent(
     **_: Schema,
 ) -> None:
     """Raise UserError if the data set is unknown, or does not fit its split or its network."""
-    chosen = card.read(fetch.dataset, cards)
-    images = chosen.training_images
-    train.require_batch(images - preprocess.held_out(images, len(chosen.classes)))
+    spec = dataset_spec.read(fetch.dataset, folder)
+    images = spec.training_images
+    train.require_batch(images - preprocess.held_out(images, len(spec.classes)))
     shape = preprocess.shape
-    task = Task(shape, chosen.classes, chosen.prepared(shape, preprocess.fit))
+    task = Task(shape, spec.classes, spec.prepared(shape, preprocess.fit))
     model.require(task)
     memory.require(model, train, task)
 

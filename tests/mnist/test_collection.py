@@ -15,7 +15,7 @@ from PIL import Image
 from mnist.arrays import published
 from mnist.collection import divide, folder
 from mnist.params.preprocess import PreprocessParams
-from mnist.source import card
+from mnist.source import dataset_spec
 
 SOURCE = Path(__file__).parents[2] / "src"
 CLASSES = ("Quadrat, groß", "zebra", "über all")
@@ -68,7 +68,7 @@ def test_what_was_packed_is_read_in_the_size_and_colour_that_are_asked_for(
     pictures: Path, tmp_path: Path, fit: str, colour: str
 ) -> None:
     assert make(tmp_path, pictures).returncode == 0
-    made = card.read("mine", tmp_path / "datasets")
+    made = dataset_spec.read("mine", tmp_path / "datasets")
     assert made.classes == CLASSES
     asked = {"size": (24, 40), "colour": colour, "fit": fit, "validation_one_in": 2, "seed": 1}
     params = PreprocessParams.model_validate(asked)

@@ -20,7 +20,7 @@ from mnist.params.file import pick, read
 from mnist.params.model import ModelParams
 from mnist.params.train import TrainParams
 from mnist.schema import Schema
-from mnist.source import card
+from mnist.source import dataset_spec
 from mnist.task import Task
 
 PROJECT = Path(__file__).parents[2]
@@ -97,11 +97,11 @@ def test_a_network_that_leaves_nothing_of_the_image_is_refused(
 
 
 @pytest.mark.fault(16)
-def test_a_data_set_without_a_card_is_refused_with_those_that_have_one(tmp_path: Path) -> None:
+def test_an_unknown_data_set_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     YAML(typ="safe").dump(GOOD | {"fetch": {"dataset": "digits"}}, path)
     message = (
-        r"fetch\.dataset: expected a card in .*, kmnist, mnist, mnist-5k, qmnist, found 'digits'"
+        r"fetch\.dataset: expected a data set described in .*, mnist-5k, qmnist, found 'digits'"
     )
     with pytest.raises(UserError, match=message):
         check(path, PROJECT / "datasets")
@@ -202,11 +202,11 @@ def test_of_very_many_mistakes_the_first_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.fault(16)
 @pytest.mark.parametrize("name", ["none", "0x" + "f" * 5000], ids=["none", "no file's name"])
-def test_a_data_set_without_a_card_is_told_however_long_its_name(name: str) -> None:
+def test_an_unknown_data_set_is_refused_however_long_its_name(name: str) -> None:
     with pytest.raises(
-        UserError, match=r"^params.yaml: fetch.dataset: expected a card in "
+        UserError, match=r"^params.yaml: fetch.dataset: expected a data set described in "
     ) as told:
-        card.read(name, PROJECT / "datasets")
+        dataset_spec.read(name, PROJECT / "datasets")
     assert len(str(told.value)) < 1000
 
 
@@ -257,11 +257,11 @@ def test_what_is_not_plain_yaml_is_refused_and_nothing_is_executed(
 
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("recipes/*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_loads_and_says_why_it_exists(path: Path, tmp_path: Path) -> None:
-    cards = shutil.copytree(PROJECT / "datasets", tmp_path / "datasets")
-    shutil.copy(cards / "mnist.yaml", cards / "mine.yaml")  # a data set of one's own
+    datasets = shutil.copytree(PROJECT / "datasets", tmp_path / "datasets")
+    shutil.copy(datasets / "mnist.yaml", datasets / "mine.yaml")  # a data set of one's own
     assert path.read_text(encoding="utf-8").startswith("# ")
     assert list(document.load(path)) == list(GOOD) == list(SECTIONS)
-    check(path, cards)
+    check(path, datasets)
 
 
 def test_all_sections_are_read_without_tensorflow_or_numpy() -> None:

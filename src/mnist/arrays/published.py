@@ -17,23 +17,23 @@ from mnist.errors import UserError
 from mnist.machine import cores
 from mnist.params.preprocess import PreprocessParams
 from mnist.source import cifar, idx, labels, photo
-from mnist.source.card import Card, Split
+from mnist.source.dataset_spec import DatasetSpec, Split
 from mnist.task import Task
 
 Raw = tuple[Images, NDArray[np.uint16]]
 
 
-def read(folder: Path, card: Card, split: Split, params: PreprocessParams) -> Examples:
+def read(folder: Path, spec: DatasetSpec, split: Split, params: PreprocessParams) -> Examples:
     """Read one split of what `fetch` brought. Raises UserError where it is not as it should be.
 
     So does reading its images, where one of them is none.
     """
-    task = Task(params.shape, card.classes, card.prepared(params.shape, params.fit))
-    if card.format == "images":
-        path = folder / card.file(split, "examples").name
-        return Examples(*_open_pictures(path, params, card.classes), task)
-    reader = _open_idx if card.format == "idx" else _read_cifar
-    pixels, numbers = reader(folder, card, split)
+    task = Task(params.shape, spec.classes, spec.prepared(params.shape, params.fit))
+    if spec.format == "images":
+        path = folder / spec.file(split, "examples").name
+        return Examples(*_open_pictures(path, params, spec.classes), task)
+    reader = _open_idx if spec.format == "idx" else _read_cifar
+    pixels, numbers = reader(folder, spec, split)
     return Examples(_fitted(pixels, params), numbers, task)
 
 
@@ -79,20 +79,20 @@ def _fitted(raw: Images, params: PreprocessParams) -> Images:
     return Unread(lambda rows: fitting.all_of(raw[rows], params.shape, params.fit), shape)
 
 
-def _open_idx(folder: Path, card: Card, split: Split) -> Raw:
+def _open_idx(folder: Path, spec: DatasetSpec, split: Split) -> Raw:
     """Open a file of images, read one of labels. Raises UserError unless they are as many."""
-    path, named = (folder / card.file(split, part).name for part in ("images", "labels"))
+    path, named = (folder / spec.file(split, part).name for part in ("images", "labels"))
     try:
         with path.open("rb") as file:
             head, length = file.read(idx.header(3)), os.fstat(file.fileno()).st_size
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; run `make repro`") from None
-    numbers = labels.parse(_read(named), card, str(named))
+    numbers = labels.parse(_read(named), spec, str(named))
     shape = idx.outline(head, length, 3, str(path))
     if shape[0] != len(numbers):
         raise UserError(f"{named}: expected {shape[0]} labels, found {len(numbers)}")
     there = images.stored(path, idx.header(3), (*shape, 1))
-    return (_turned(there) if card.transposed else there), numbers
+    return (_turned(there) if spec.transposed else there), numbers
 
 
 def _turned(there: Images) -> Images:
@@ -101,12 +101,12 @@ def _turned(there: Images) -> Images:
     return Unread(lambda rows: there[rows].swapaxes(1, 2), (count, width, height, channels))
 
 
-def _read_cifar(folder: Path, card: Card, split: Split) -> Raw:
+def _read_cifar(folder: Path, spec: DatasetSpec, split: Split) -> Raw:
     """Read the records of all files of a split, one after the other: 31 MB each."""
-    paths = [folder / file.name for file in card.all_files(split, "examples")]
+    paths = [folder / file.name for file in spec.all_files(split, "examples")]
     read = [cifar.parse(_read(path), name=str(path)) for path in paths]
     numbers = [
-        labels.indices(one.labels, card, str(path)) for one, path in zip(read, paths, strict=True)
+        labels.indices(one.labels, spec, str(path)) for one, path in zip(read, paths, strict=True)
     ]
     return np.concatenate([one.images for one in read]), np.concatenate(numbers)
 

@@ -8,4 +8,4 @@ from mnist.schema import Schema
 class FetchParams(Schema):
     """Section `fetch`."""
 
-    dataset: str = Field(pattern=r"^[\w-]+$")  # the name of a card in datasets/
+    dataset: str = Field(pattern=r"^[\w-]+$")  # described in datasets/
