@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mnist.arrays import dataset, published
+from mnist.arrays import dataset, raw
 from mnist.arrays.split import split
 from mnist.errors import run
 from mnist.params.file import read
@@ -19,10 +19,10 @@ def main() -> None:
     """Split the training set; keep the test set as it is."""
     params = read("preprocess", PreprocessParams)
     spec = dataset_spec.read(dataset_spec.SAVED_NAME, RAW)
-    train, validation = split(published.read(RAW, spec, "train", params), params)
+    train, validation = split(raw.read(RAW, spec, "train", params), params)
     dataset.save(train, TRAIN)
     dataset.save(validation, VALIDATION)
-    dataset.save(published.read(RAW, spec, "test", params), TEST)
+    dataset.save(raw.read(RAW, spec, "test", params), TEST)
 
 
 if __name__ == "__main__":

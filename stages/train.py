@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from mnist import tables
-from mnist.arrays import dataset, residence
+from mnist.arrays import caching, dataset
 from mnist.errors import run
 from mnist.evaluation import calibration
 from mnist.machine import cluster, memory, processor
@@ -31,8 +31,8 @@ def main() -> None:
     design = read("model", ModelParams)
     train, validation = dataset.load(TRAIN), dataset.load(VALIDATION)
     memory.require(design, params, train.task)
-    most = memory.for_images(design, params, train.task, os.environ.get(memory.VARIABLE))
-    train, validation = residence.bring((train, validation), most)
+    budget = memory.for_images(design, params, train.task, os.environ.get(memory.VARIABLE))
+    train, validation = caching.cache((train, validation), budget)
     processor.prepare(reproducible=params.reproducible, device=params.device, shards=params.shards)
     from mnist.machine import environment  # noqa: PLC0415  # TensorFlow reads its environment at import
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import

@@ -619,7 +619,8 @@ def test_a_download_takes_one_thread_and_leaves_none(
         return {one for one in threading.enumerate() if "_take" in one.name} - before
 
     taken: set[threading.Thread] = set()
-    for _ in transfer.read(f"{serve(body(PACKED)).url}/x", bound=10**9, pauses=iter(())):
+    content = bytes(4 << 20)  # more than is read ahead: the thread has to wait
+    for _ in transfer.read(f"{serve(body(content)).url}/x", bound=10**9, pauses=iter(())):
         taken |= readers()
     assert len(taken) == 1
     refused(tmp_path, serve(body(bytes(400_000))), "expected gzip, found")

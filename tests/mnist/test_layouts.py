@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 
 import layouts
 from layouts import digest, taped, zipped
-from mnist.arrays import dataset, published
+from mnist.arrays import dataset, raw
 from mnist.errors import UserError
 from mnist.params.preprocess import PreprocessParams
 from mnist.source import archived, dataset_spec, download, unpack
@@ -117,7 +117,7 @@ def test_labels_that_are_not_as_the_card_says_are_told(
         size=(28, 28), colour="grey", fit="stretch", validation_one_in=2, seed=1
     )
     with pytest.raises(UserError, match=f": expected {message}"):
-        published.read(tmp_path, tiny, "test", params)
+        raw.read(tmp_path, tiny, "test", params)
 
 
 CONTENT = random.Random(1).randbytes(5000)

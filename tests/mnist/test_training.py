@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 import short_training
-from mnist.arrays import dataset, images, residence
+from mnist.arrays import caching, dataset, images
 from mnist.arrays.dataset import Examples
 from mnist.errors import UserError
 from mnist.network import model
@@ -98,9 +98,9 @@ def test_images_that_are_streamed_train_the_same_bytes(
     for count in (64, 16):
         dataset.save(digits(count), tmp_path / f"{count}.npz")
         sets.append(dataset.load(tmp_path / f"{count}.npz"))
-    monkeypatch.setattr(images, "BLOCK", 3 * FEW.batch_size * 28 * 28)
+    monkeypatch.setattr(images, "BLOCK_BYTES", 3 * FEW.batch_size * 28 * 28)
     network = model.build(SMALL, DIGITS, params.seed)
-    streamed, held_out = residence.bring(sets, 0)
+    streamed, held_out = caching.cache(sets, 0)
     curve = loop.fit(network, streamed, held_out, params, DISTORTION)
     model.save(model.Trained(network, DIGITS, 1.0), tmp_path / "b.keras")
     assert ((tmp_path / "b.keras").read_bytes(), curve) == resident

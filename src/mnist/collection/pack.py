@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mnist.arrays.archive import DATED
+from mnist.arrays.archive import EARLIEST_DATE
 from mnist.collection.folder import Picture
 from mnist.source.dataset_spec import File, Split
 
@@ -17,7 +17,7 @@ def pack(pictures: list[Picture], split: Split, folder: Path) -> File:
     path = folder / f"{split}.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name in tqdm(sorted(paths, key=str.encode), desc=path.name, disable=None):
-            archive.writestr(zipfile.ZipInfo(name, DATED), paths[name].read_bytes())
+            archive.writestr(zipfile.ZipInfo(name, EARLIEST_DATE), paths[name].read_bytes())
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return File(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist.arrays.dataset import Examples
-from mnist.arrays.images import size
+from mnist.arrays.images import bytes_per_image
 
 MOST_BYTES = 256 << 20  # of images as floats; of a larger set the first ones
 
@@ -29,7 +29,7 @@ class Neighbours(NamedTuple):
     @classmethod
     def of(cls, examples: Examples) -> Self:
         """Take as many examples as fit."""
-        count = max(MOST_BYTES // (4 * size(examples.images)), 1)
+        count = max(MOST_BYTES // (4 * bytes_per_image(examples.images)), 1)
         images, labels = examples.images[:count], examples.labels[:count]
         return cls(images, labels, _directions(images))
 

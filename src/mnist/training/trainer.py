@@ -89,7 +89,7 @@ def _feed(
     rows: NDArray[np.int32],
 ) -> NDArray[np.float32]:
     """Run steps with the images that they ask for, as many in a call as may be held at once."""
-    most = max(images.BLOCK // (rows.shape[1] * images.size(train.images)), 1)
+    most = max(images.BLOCK_BYTES // (rows.shape[1] * images.bytes_per_image(train.images)), 1)
     losses = []
     for start in range(0, len(rows), most):
         part = rows[start : start + most]
