@@ -18,7 +18,7 @@ from mnist.network import model
 from mnist.params.augment import AugmentParams
 from mnist.params.model import ModelParams
 from mnist.params.train import TrainParams
-from mnist.training import forward, loop, trainer
+from mnist.training import loop, propagation, trainer
 
 SMALL = ModelParams(
     blocks=((4,), (4, 4)),
@@ -142,9 +142,9 @@ def test_training_computes_what_keras_does() -> None:
     ours, keras_s = (
         model.build(SMALL.model_copy(update={"dropout": 0}), DIGITS, 3) for _ in range(2)
     )
-    passed = forward.run(ours, pixels, None, tf.reduce_sum)
-    forward.move_moments(ours, [forward.back(ours, [passed], 64)])
-    outputs = tf.nn.softmax(passed.way.logits).numpy()
+    passed = propagation.run_forward(ours, pixels, None, tf.reduce_sum)
+    propagation.update_moments(ours, [propagation.backward(ours, [passed], 64)])
+    outputs = tf.nn.softmax(passed.activations.logits).numpy()
     assert np.allclose(outputs, keras_s(pixels, training=True).numpy(), atol=1e-4)
     for mine, its in zip(ours.get_weights(), keras_s.get_weights(), strict=True):
         assert np.allclose(mine, its, rtol=1e-3, atol=1e-5)
