@@ -66,7 +66,7 @@ repro: setup ## Run what changed: all four stages the first time [RECIPE=tutoria
 	@$(private)
 	@$(call split,DVC_FLAGS) && PYTHONPATH=src $(RUN) sealed.ready "$${words[@]}"
 	@[ -z "$$RECIPE" ] || stages/recipe "$$RECIPE"
-	@$(mnist).params
+	@$(mnist).configuration
 	@case "$$STAGE_ENGINE" in docker | podman) \
 		"$$STAGE_ENGINE" image inspect "$$($(tag))" >/dev/null 2>&1 || "$(MAKE)" image ;; esac
 	@$(call split,DVC_FLAGS) && $(RUN) dvc repro "$${words[@]}"

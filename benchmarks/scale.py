@@ -46,8 +46,8 @@ def main() -> None:
         (place / "datasets").mkdir()
         side = int(rest[0]) if rest else SIDE
         if kind == "idx":
-            card = make_idx(place, int(count))
-            write(card, place / "datasets/made.yaml")
+            spec = make_idx(place, int(count))
+            write(spec, place / "datasets/made.yaml")
         else:
             make_pictures(place / "pictures", int(count), side)
             argv = ["-m", "mnist.collection", str(place / "pictures"), "made"]
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def make_idx(place: Path, count: int) -> dict[str, Any]:
-    """Write four IDX files; return their card."""
+    """Write four IDX files; return their description."""
     files = []
     (place / "made").mkdir()
     for split, images in (("train", count), ("test", count // 6)):

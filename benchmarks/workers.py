@@ -68,7 +68,7 @@ def work(recipe: str, config: str, steps: int, sent: Sent, says: Any) -> None:
     from mnist.arrays.dataset import Examples  # noqa: PLC0415
     from mnist.network import model  # noqa: PLC0415
     from mnist.task import Task  # noqa: PLC0415
-    from mnist.training import loop, team, trainer  # noqa: PLC0415
+    from mnist.training import loop, trainer, worker  # noqa: PLC0415
 
     draw = np.random.Generator(np.random.PCG64(0))
     task = Task((28, 28, 1), tuple("0123456789"), "ink")
@@ -76,9 +76,9 @@ def work(recipe: str, config: str, steps: int, sent: Sent, says: Any) -> None:
     examples = Examples(images, draw.integers(0, 10, 4000).astype(np.uint16), task)
     distortion = AugmentParams.model_validate_json(json.dumps(read["augment"]))
     design = ModelParams.model_validate_json(json.dumps(read["model"]))
-    with team.joined(cluster.find(), params.shards) as workers:
+    with worker.joined(cluster.find(), params.shards) as this:
         network = model.build(design, task, 1)
-        built = trainer.build(network, examples, params, distortion, workers)
+        built = trainer.build(network, examples, params, distortion, this)
         built.run_steps(0, loop.order(4000, 0, 2, params))
         before, busy, took = sent.value, time.process_time(), []
         for turn in range(TURNS):
@@ -86,7 +86,7 @@ def work(recipe: str, config: str, steps: int, sent: Sent, says: Any) -> None:
             start = time.perf_counter()
             built.run_steps(turn * steps, rows)
             took.append(1000 * (time.perf_counter() - start) / steps)
-        if workers.rank == 0:
+        if this.rank == 0:
             done = TURNS * steps
             says.put(
                 (took, 1000 * (time.process_time() - busy) / done, (sent.value - before) / done)

@@ -10,15 +10,15 @@ from pathlib import Path
 from mnist import tables
 from mnist.arrays import dataset
 from mnist.errors import run
-from mnist.evaluation import calibration, card, confusion, figures, metrics
+from mnist.evaluation import calibration, confusion, figures, metrics, model_card
 from mnist.machine import processor
-from mnist.params import read
 from mnist.params.evaluate import EvaluateParams
+from mnist.params.file import read
 from mnist.task import INK
 
 TEST = Path("data/prepared/test.npz")
 MODEL = Path("models/model.keras")
-CARD = Path("models/README.md")
+MODEL_CARD = Path("models/README.md")
 CURVE = Path("metrics/curve.csv")
 SUMMARY = Path("metrics/train.json")
 EVALUATION = Path("metrics/evaluation.json")
@@ -47,8 +47,8 @@ def main() -> None:
     ]
     md5 = hashlib.md5(MODEL.read_bytes(), usedforsecurity=False).hexdigest()
     train = json.loads(SUMMARY.read_bytes())
-    about = card.About(task, md5, layers, train, evaluation, test.labels, params.confidence)
-    CARD.write_text(card.write(about), encoding="utf-8")
+    about = model_card.About(task, md5, layers, train, evaluation, test.labels, params.confidence)
+    MODEL_CARD.write_text(model_card.write(about), encoding="utf-8")
     tables.write_csv(("index", *answers._fields), metrics.rows(answers, task.classes), PREDICTIONS)
     balance = metrics.balance(evaluation)
     figures.save(confusion.draw(*answers[:2], task.classes, balance), CONFUSION)

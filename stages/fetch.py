@@ -1,39 +1,39 @@
-"""Bring the data set `fetch.dataset` into data/raw/, its files exactly as published.
+"""Download the data set `fetch.dataset` into data/raw/, its files exactly as published.
 
 DATASET_MIRROR, a folder or URL with `<data set>/<file>.gz`, is tried before the public mirrors. So
-are the archives of your own pictures, which lie in mirrors/: stages/run sets DATASET_ARCHIVES.
-Where the data comes from changes no result, so it is no parameter.
+is mirrors/, where `make dataset` puts the archives of your own pictures: stages/run sets
+DATASET_ARCHIVES. These variables are no parameters, because they change no result.
 """
 
 import os
 from pathlib import Path
 
 from mnist.errors import run
-from mnist.params import read
 from mnist.params.fetch import FetchParams
-from mnist.source import archived, card, download, mirror
+from mnist.params.file import read
+from mnist.source import archived, dataset_spec, download, mirror
 from mnist.source.bundled import mnist_5k
 
-CARDS = Path("datasets")
+DATASETS = Path("datasets")
 RAW = Path("data/raw")
 
 
 def main() -> None:
-    """Write every file of the data set, each verified against its card, and what is on that."""
-    chosen = card.read(read("fetch", FetchParams).dataset, CARDS)
+    """Write every file of the data set, verified, and the data set's spec beside them."""
+    spec = dataset_spec.read(read("fetch", FetchParams).dataset, DATASETS)
     RAW.mkdir(parents=True, exist_ok=True)
-    if chosen.mirrors == (card.BUNDLED,):
+    if spec.mirrors == (dataset_spec.BUNDLED,):
         contents = mnist_5k()
-        for file in chosen.files:
+        for file in spec.files:
             download.write(file, iter([contents[file.name]]), RAW)
     else:
-        places = mirror.places(chosen, *map(os.environ.get, mirror.VARIABLES))
-        if chosen.archive:
-            archived.fetch(chosen.archive, chosen.files, places, RAW)
+        places = mirror.places(spec, *map(os.environ.get, mirror.VARIABLES))
+        if spec.archive:
+            archived.fetch(spec.archive, spec.files, places, RAW)
         else:
-            for file in chosen.files:
+            for file in spec.files:
                 download.fetch(file, places, RAW)
-    card.save(chosen, RAW)
+    dataset_spec.save(spec, RAW)
 
 
 if __name__ == "__main__":

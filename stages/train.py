@@ -1,19 +1,20 @@
-"""Train the network on the training examples; the test set is out of reach here.
+"""Train the network on the training examples; this stage cannot read the test set.
 
-TRAIN_MEMORY, 500m or 4g say, is what the images may take of the memory, half of it unless it is
-set; more are read from their file, step by step. That changes no result, so it is no parameter.
+TRAIN_MEMORY, for instance 500m or 4g, limits the memory for images; the default is half of the
+memory. More images are read from their file, step by step. It is no parameter, because it changes
+no result.
 """
 
 import os
 from pathlib import Path
 
 from mnist import tables
-from mnist.arrays import dataset, residence
+from mnist.arrays import caching, dataset
 from mnist.errors import run
 from mnist.evaluation import calibration
 from mnist.machine import cluster, memory, processor
-from mnist.params import read
 from mnist.params.augment import AugmentParams
+from mnist.params.file import read
 from mnist.params.model import ModelParams
 from mnist.params.train import TrainParams
 
@@ -26,28 +27,28 @@ ENVIRONMENT = Path("metrics/environment.json")
 
 
 def main() -> None:
-    """Write the model, its learning curve, and what it ran on."""
+    """Write the model, its learning curve, and a description of the machine."""
     params, distortion = read("train", TrainParams), read("augment", AugmentParams)
     design = read("model", ModelParams)
     train, validation = dataset.load(TRAIN), dataset.load(VALIDATION)
     memory.require(design, params, train.task)
-    most = memory.for_images(design, params, train.task, os.environ.get(memory.VARIABLE))
-    train, validation = residence.bring((train, validation), most)
+    budget = memory.for_images(design, params, train.task, os.environ.get(memory.VARIABLE))
+    train, validation = caching.cache((train, validation), budget)
     processor.prepare(reproducible=params.reproducible, device=params.device, shards=params.shards)
     from mnist.machine import environment  # noqa: PLC0415  # TensorFlow reads its environment at import
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
-    from mnist.training import loop, seen, team  # noqa: PLC0415  # TensorFlow reads its environment at import
+    from mnist.training import fingerprint, loop, worker  # noqa: PLC0415  # TensorFlow reads its environment at import
 
-    crew = cluster.find()
-    cluster.require_role(crew)
-    with team.joined(crew, params.shards) as workers:
-        workers.require_same(seen.describe([design, params, distortion], [TRAIN, VALIDATION]))
+    workers = cluster.find()
+    cluster.require_role(workers)
+    with worker.joined(workers, params.shards) as this:
+        this.require_same(fingerprint.compute([design, params, distortion], [TRAIN, VALIDATION]))
         network = model.build(design, train.task, params.seed)
-        curve = loop.fit(network, train, validation, params, distortion, team=workers)
-    if workers.rank:
-        return  # worker 0 has the same, and publishes it
-    sure = model.predictor(network)(validation.images)
-    temperature = calibration.temperature(sure, validation.labels)
+        curve = loop.fit(network, train, validation, params, distortion, worker=this)
+    if this.rank:
+        return  # worker 0 has the same model, and writes it
+    probabilities = model.predictor(network)(validation.images)
+    temperature = calibration.temperature(probabilities, validation.labels)
     model.divide(network, temperature)
     model.save(model.Trained(network, train.task, temperature), MODEL)
     tables.write_csv(loop.Point._fields, curve, CURVE)

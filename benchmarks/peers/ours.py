@@ -7,8 +7,8 @@ from pathlib import Path
 from mnist import document
 from mnist.arrays import dataset
 from mnist.machine import processor
-from mnist.params import read
 from mnist.params.augment import AugmentParams
+from mnist.params.file import read
 from mnist.params.model import ModelParams
 from mnist.params.train import TrainParams
 from turns import CHUNK, accuracy, serve

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mnist import document
 from mnist.errors import UserError, run
-from mnist.params import read
+from mnist.params.file import read
 from mnist.params.gate import GateParams
 
 MODEL = Path("models/model.keras")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist import argument
-from mnist.arrays import fitting
+from mnist.arrays import resizing
 from mnist.errors import UserError, printable, require_output, run
 from mnist.handwriting import digit
 from mnist.handwriting.digit import Look
@@ -59,7 +59,7 @@ def look(path: Path, task: Task) -> Look:
     """
     if task.photo == INK:
         return digit.look(path)
-    return Look(fitting.one(photo.open_file(path), task.shape, task.photo), "")
+    return Look(resizing.resize(photo.open_file(path), task.shape, task.photo), "")
 
 
 def _seen(path: Path, task: Task) -> Look | str:

@@ -17,7 +17,7 @@ from bounded import bounded
 from mnist.arrays import archive, dataset
 from mnist.errors import UserError
 from mnist.source import download, idx, transfer
-from mnist.source.card import File
+from mnist.source.dataset_spec import File
 from mnist.source.unpack import gunzip
 from mnist.task import Task
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mnist.arrays import fitting
+from mnist.arrays import resizing
 from mnist.source import photo
 
 FORMS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -61,7 +61,7 @@ def digests() -> dict[str, str]:
         content = packed(form, size)
         image = photo.decode(io.BytesIO(content), form, least=1)
         parts = [content, np.asarray(image).tobytes()]
-        parts += [fitting.one(image, shape, fit).tobytes() for shape, fit in FITS]
+        parts += [resizing.resize(image, shape, fit).tobytes() for shape, fit in FITS]
         found[f"{form} {size}"] = " ".join(hashlib.sha256(part).hexdigest()[:16] for part in parts)
     return found
 

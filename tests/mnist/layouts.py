@@ -1,4 +1,4 @@
-"""Tiny data sets in the layouts in which the known ones are published, each with a card."""
+"""Tiny data sets in the layouts of the known ones, each with its description."""
 
 import gzip
 import hashlib
@@ -39,7 +39,7 @@ def kmnist() -> tuple[Members, dict[str, Any]]:
         files += described(contents, split)
     for file in files:
         file["packed_sha256"] = digest(packed[f"{file['name']}.gz"])
-    return packed, card(files)
+    return packed, spec(files)
 
 
 def qmnist() -> tuple[Members, dict[str, Any]]:
@@ -59,7 +59,7 @@ def qmnist() -> tuple[Members, dict[str, Any]]:
         files += [
             file | {"sha256": digest(contents[file["name"]])} for file in described(contents, split)
         ]
-    return packed, card(files, label_column=0)
+    return packed, spec(files, label_column=0)
 
 
 def emnist() -> tuple[Members, dict[str, Any]]:
@@ -78,8 +78,10 @@ def emnist() -> tuple[Members, dict[str, Any]]:
         packed[f"gzip/emnist-letters-{split}-mapping.txt"] = b"1 65 97\n"
         files += described(contents, split)
     archive = zipped(packed)
-    facts = card(files, transposed=True, first_label=1, archive=pinned("gzip.zip", archive, "gzip"))
-    return {"gzip.zip": archive}, facts
+    fields = spec(
+        files, transposed=True, first_label=1, archive=pinned("gzip.zip", archive, "gzip")
+    )
+    return {"gzip.zip": archive}, fields
 
 
 def cifar() -> tuple[Members, dict[str, Any]]:
@@ -96,12 +98,12 @@ def cifar() -> tuple[Members, dict[str, Any]]:
             contents[name] = part.tobytes()
             files += described({name: contents[name]}, split, images=len(part))
     archive = taped({f"cifar-10-batches-bin/{name}": c for name, c in contents.items()})
-    facts = card(
+    fields = spec(
         [file | {"sha256": digest(contents[file["name"]])} for file in files],
         format="cifar",
         archive=pinned("cifar-10-binary.tar.gz", archive, "cifar-10-batches-bin"),
     )
-    return {"cifar-10-binary.tar.gz": archive}, facts
+    return {"cifar-10-binary.tar.gz": archive}, fields
 
 
 def described(contents: Members, split: str, images: int = 0) -> list[dict[str, Any]]:
@@ -119,11 +121,11 @@ def described(contents: Members, split: str, images: int = 0) -> list[dict[str, 
     ]
 
 
-def card(files: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+def spec(files: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     """Describe a data set of two classes."""
-    facts = {"title": "tiny", "source": "drawn", "licence": "none", "format": "idx"}
+    fields = {"title": "tiny", "source": "drawn", "licence": "none", "format": "idx"}
     rest = {"photo": "resize", "classes": ["no", "yes"], "mirrors": [], "folders": ["tiny"]}
-    return facts | rest | {"files": files} | more
+    return fields | rest | {"files": files} | more
 
 
 def pinned(name: str, content: bytes, folder: str) -> dict[str, Any]:

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 import in_process
-from mnist.arrays import published
+from mnist.arrays import raw
 from mnist.collection import __main__ as command
 from mnist.collection import divide, folder
 from mnist.params.preprocess import PreprocessParams
-from mnist.source import card
+from mnist.source import dataset_spec
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ("Quadrat, groß", "zebra", "über all")
@@ -67,11 +67,11 @@ def test_what_was_packed_is_read_in_the_size_and_colour_that_are_asked_for(
     pictures: Path, tmp_path: Path, fit: str, colour: str
 ) -> None:
     assert make(tmp_path, pictures).returncode == 0
-    made = card.read("mine", tmp_path / "datasets")
+    made = dataset_spec.read("mine", tmp_path / "datasets")
     assert made.classes == CLASSES
     asked = {"size": (24, 40), "colour": colour, "fit": fit, "validation_one_in": 2, "seed": 1}
     params = PreprocessParams.model_validate(asked)
-    test = published.read(tmp_path / "mirrors/mine", made, "test", params)
+    test = raw.read(tmp_path / "mirrors/mine", made, "test", params)
     assert test.images.shape == (6, 24, 40, 3 if colour == "rgb" else 1)
     assert test.labels.tolist() == [0, 0, 1, 1, 2, 2]
     assert (test.task.classes, test.task.photo) == (CLASSES, fit)

@@ -8,7 +8,7 @@ from PIL import Image
 
 import test_training as tiny
 from mnist import predict
-from mnist.arrays import dataset, residence
+from mnist.arrays import caching, dataset
 from mnist.arrays.dataset import Examples
 from mnist.evaluation import calibration, confusion, figures, metrics
 from mnist.network import model
@@ -51,7 +51,7 @@ def test_a_task_at_a_corner_goes_all_the_way(
     for name, count in (("train", 12), ("validation", 6), ("test", 60)):
         dataset.save(examples(task, count), tmp_path / f"{name}.npz")
         sets.append(dataset.load(tmp_path / f"{name}.npz"))
-    train, validation, test = residence.bring(sets, 0)
+    train, validation, test = caching.cache(sets, 0)
     network = model.build(DESIGN, task, FEW.seed)
     curve = loop.fit(network, train, validation, FEW, DISTORTED)
     temperature = calibration.temperature(

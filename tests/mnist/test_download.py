@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from mnist.errors import UserError
-from mnist.source import card, download, mirror, transfer
+from mnist.source import dataset_spec, download, mirror, transfer
 from mnist.source.bundled import mnist_5k
-from mnist.source.card import File
+from mnist.source.dataset_spec import File
 from mnist.source.mirror import Place
 
 CONTENT = random.Random(0).randbytes(409_600)
@@ -32,8 +32,8 @@ FILE = File(
     sha256=hashlib.sha256(CONTENT).hexdigest(),
 )
 IDX = FILE.model_copy(update={"name": "digits-idx1-ubyte"})
-CARDS = Path(__file__).parents[2] / "datasets"
-MNIST = card.read("mnist", CARDS)
+DATASETS = Path(__file__).parents[2] / "datasets"
+MNIST = dataset_spec.read("mnist", DATASETS)
 DIGITS = MNIST.model_copy(
     update={"name": "digits", "files": (IDX,), "mirrors": (), "folders": ("digits", "DIGITS/raw")}
 )
@@ -343,7 +343,7 @@ def test_a_dataset_mirror_that_is_none_is_refused_with_what_is_expected(
 @pytest.mark.fault(50)
 def test_the_stage_refuses_a_wrong_dataset_mirror_at_once(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("fetch: {dataset: mnist}\n", encoding="utf-8")
-    (tmp_path / "datasets").symlink_to(CARDS)
+    (tmp_path / "datasets").symlink_to(DATASETS)
     command = [sys.executable, str(Path(__file__).parents[2] / "stages/fetch.py")]
     env = {"PYTHONPATH": os.pathsep.join(sys.path), "DATASET_MIRROR": "s3://bucket/data"}
     started = time.monotonic()
@@ -496,7 +496,7 @@ def test_the_mirror_of_the_environment_comes_first() -> None:
 
 def test_the_bundled_digits_are_those_of_their_card() -> None:
     contents = mnist_5k()
-    for file in card.read("mnist-5k", CARDS).files:
+    for file in dataset_spec.read("mnist-5k", DATASETS).files:
         assert hashlib.sha256(contents[file.name]).hexdigest() == file.sha256
         assert len(contents[file.name]) == file.length
 
@@ -623,7 +623,8 @@ def test_a_download_takes_one_thread_and_leaves_none(
         return {one for one in threading.enumerate() if "_take" in one.name} - before
 
     taken: set[threading.Thread] = set()
-    for _ in transfer.read(f"{serve(body(PACKED)).url}/x", bound=10**9, pauses=iter(())):
+    content = bytes(4 << 20)  # more than is read ahead: the thread has to wait
+    for _ in transfer.read(f"{serve(body(content)).url}/x", bound=10**9, pauses=iter(())):
         taken |= readers()
     assert len(taken) == 1
     refused(tmp_path, serve(body(bytes(400_000))), "expected gzip, found")

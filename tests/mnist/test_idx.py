@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mlxtend.data import loadlocal_mnist
 
-from mnist.arrays import published
+from mnist.arrays import raw
 from mnist.errors import UserError
 from mnist.params.preprocess import PreprocessParams
-from mnist.source import card, idx
+from mnist.source import dataset_spec, idx
 
-CARDS = Path(__file__).parents[2] / "datasets"
+DATASETS = Path(__file__).parents[2] / "datasets"
 AS_THEY_ARE = PreprocessParams(
     size=(28, 28), colour="grey", fit="stretch", validation_one_in=2, seed=1
 )
@@ -88,12 +88,12 @@ def test_images_and_labels_must_fit(
     (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx.serialize(images))
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx.serialize(np.array(labels, np.uint8)))
     with pytest.raises(UserError, match=message):
-        published.read(tmp_path, card.read("mnist", CARDS), "test", AS_THEY_ARE)
+        raw.read(tmp_path, dataset_spec.read("mnist", DATASETS), "test", AS_THEY_ARE)
 
 
 def test_images_of_another_size_are_made_to_fit(tmp_path: Path) -> None:
     (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx.serialize(DIGITS[:, 1:]))
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx.serialize(np.zeros(3, np.uint8)))
-    found = published.read(tmp_path, card.read("mnist", CARDS), "test", AS_THEY_ARE)
+    found = raw.read(tmp_path, dataset_spec.read("mnist", DATASETS), "test", AS_THEY_ARE)
     assert found.images.shape == (3, 28, 28, 1)
     assert found.images[:].any()

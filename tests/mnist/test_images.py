@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 import short_training
-from mnist.arrays import archive, dataset, images, residence
+from mnist.arrays import archive, caching, dataset, images
 from mnist.arrays.dataset import Examples
-from mnist.arrays.images import Unread
+from mnist.arrays.images import LazyImages
 from mnist.errors import UserError
 from mnist.task import Task
 
@@ -33,17 +33,17 @@ def file(tmp_path: Path) -> Path:
 def test_rows_are_read_from_a_file_in_the_order_that_is_asked_for(
     file: Path, rows: list[int]
 ) -> None:
-    there = images.stored(file, 6, PIXELS.shape)
+    there = images.from_file(file, 6, PIXELS.shape)
     wanted = np.array(rows, np.int32)
     assert np.array_equal(there[wanted], PIXELS[wanted])
 
 
 def test_slices_choices_and_blocks_are_what_an_array_gives(file: Path) -> None:
-    there = images.stored(file, 6, PIXELS.shape)
+    there = images.from_file(file, 6, PIXELS.shape)
     assert np.array_equal(there[5:12], PIXELS[5:12])
     assert np.array_equal(there[35:99], PIXELS[35:])
     rows = np.array([1, 5, 6, 30])
-    some = images.chosen(there, rows)
+    some = images.subset(there, rows)
     assert (some.shape, len(some)) == ((4, 9, 8, 3), 4)
     assert np.array_equal(some[1:3], PIXELS[[5, 6]])
     assert np.array_equal(np.concatenate(list(images.blocks(some))), PIXELS[rows])
@@ -52,7 +52,7 @@ def test_slices_choices_and_blocks_are_what_an_array_gives(file: Path) -> None:
 
 @pytest.mark.fault(83)
 def test_a_file_that_became_shorter_is_a_line_and_no_signal(file: Path) -> None:
-    there = images.stored(file, 6, PIXELS.shape)
+    there = images.from_file(file, 6, PIXELS.shape)
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(UserError, match="pixels: expected 8646 bytes or more, found 8645"):
         there[38:]
@@ -67,7 +67,7 @@ def test_a_member_that_is_streamed_is_the_same_bytes_as_a_whole_one(tmp_path: Pa
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         for name, data in (("a", content), ("b", b"1")):
-            file.writestr(zipfile.ZipInfo(name, archive.DATED), data)
+            file.writestr(zipfile.ZipInfo(name, archive.EARLIEST_DATE), data)
     assert (tmp_path / "streamed.zip").read_bytes() == buffer.getvalue()
     assert (tmp_path / "whole.zip").read_bytes() == buffer.getvalue()
 
@@ -80,7 +80,7 @@ def test_an_archive_that_cannot_be_written_whole_leaves_what_was_there(tmp_path:
     def spoilt(rows: images.Rows) -> NDArray[np.uint8]:
         raise UserError(f"b/{rows[0]}.png: expected an image")
 
-    broken = Examples(Unread(spoilt, (3, 9, 8, 3)), np.zeros(3, np.uint16), TASK)
+    broken = Examples(LazyImages(spoilt, (3, 9, 8, 3)), np.zeros(3, np.uint16), TASK)
     with pytest.raises(UserError, match=r"b/0\.png"):
         dataset.save(broken, path)
     assert [one.name for one in tmp_path.iterdir()] == ["a.npz"]
@@ -98,7 +98,7 @@ def test_a_damaged_pixel_is_found_before_any_is_used(tmp_path: Path) -> None:
 
 def test_the_bytes_of_the_archive_are_those_of_before_it_was_streamed(tmp_path: Path) -> None:
     rows = np.arange(0, 40, 3)
-    some = Examples(images.chosen(PIXELS, rows), np.ones(len(rows), np.uint16), TASK)
+    some = Examples(images.subset(PIXELS, rows), np.ones(len(rows), np.uint16), TASK)
     dataset.save(some, tmp_path / "a.npz")
     with np.load(tmp_path / "a.npz") as loaded:
         assert np.array_equal(loaded["images"], PIXELS[rows])
@@ -116,10 +116,10 @@ def test_images_are_resident_where_they_fit_and_streamed_where_they_do_not(
     for name, count in (("train", 200), ("validation", 50)):
         dataset.save(short_training.digits(count), tmp_path / f"{name}.npz")
         sets.append(dataset.load(tmp_path / f"{name}.npz"))
-    residence.bring(sets, 250 * 784)
+    caching.cache(sets, 250 * 784)
     assert capsys.readouterr().out == "images: 0.196 MB of 0.196 MB: resident\n"
-    resident = residence.bring(sets, 2 * 10**9)
-    streamed = residence.bring(sets, 250 * 784 - 1)
+    resident = caching.cache(sets, 2 * 10**9)
+    streamed = caching.cache(sets, 250 * 784 - 1)
     assert capsys.readouterr().out.splitlines() == [
         "images: 0.196 MB of 2 GB: resident",
         "images: 0.196 MB of 0.196 MB: streamed",

@@ -19,11 +19,11 @@ from ruamel.yaml import YAML
 import in_process
 import layouts
 from layouts import digest, taped, zipped
-from mnist.arrays import dataset, published
+from mnist.arrays import dataset, raw
 from mnist.errors import UserError
 from mnist.params.preprocess import PreprocessParams
-from mnist.source import archived, card, download, unpack
-from mnist.source.card import Archive, File
+from mnist.source import archived, dataset_spec, download, unpack
+from mnist.source.dataset_spec import Archive, File
 
 PROJECT = Path(__file__).parents[2]
 LAYOUTS = {
@@ -39,29 +39,29 @@ def run(stage: str, place: Path, mirror: Path) -> "subprocess.CompletedProcess[s
 
 
 def publish(layout: str, place: Path) -> dict[str, Any]:
-    """Lay out a data set, its card and the params; return the card."""
-    published, facts = LAYOUTS[layout]()
+    """Lay out a data set, its description and the params; return the description."""
+    published, spec = LAYOUTS[layout]()
     (place / "mirror/tiny").mkdir(parents=True)
     for name, content in published.items():
         (place / "mirror/tiny" / name).write_bytes(content)
     (place / "datasets").mkdir()
-    YAML(typ="safe").dump(facts, place / "datasets/tiny.yaml")
+    YAML(typ="safe").dump(spec, place / "datasets/tiny.yaml")
     side, colour = SIDE.get(layout, 28), "rgb" if layout == "cifar" else "grey"
     asked: dict[str, Any] = {"size": [side, side], "colour": colour, "fit": "stretch"}
     asked |= {"validation_one_in": 4, "seed": 1}
     params = {"fetch": {"dataset": "tiny"}, "preprocess": asked}
     YAML(typ="safe").dump(params, place / "params.yaml")
-    return facts
+    return spec
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_published_layout_goes_through_fetch_and_preprocess(layout: str, tmp_path: Path) -> None:
-    facts = publish(layout, tmp_path)
+    spec = publish(layout, tmp_path)
     done = run("fetch", tmp_path, tmp_path / "mirror")
     assert done.returncode == 0, done.stderr
     raw = tmp_path / "data/raw"
     kept = json.loads((raw / "card.yaml").read_text(encoding="utf-8"))
-    assert {path.name for path in raw.iterdir()} == {file["name"] for file in facts["files"]} | {
+    assert {path.name for path in raw.iterdir()} == {file["name"] for file in spec["files"]} | {
         "card.yaml"
     }
     assert "archive" not in kept
@@ -108,9 +108,9 @@ def test_unpacked_a_file_cannot_be_known_by_the_digest_of_the_packed_one(tmp_pat
 def test_labels_that_are_not_as_the_card_says_are_told(
     layout: str, changed: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
-    facts = publish(layout, tmp_path) | changed
-    YAML(typ="safe").dump(facts, tmp_path / "tiny.yaml")
-    tiny, mirror = card.read("tiny", tmp_path), tmp_path / "mirror/tiny"
+    spec = publish(layout, tmp_path) | changed
+    YAML(typ="safe").dump(spec, tmp_path / "tiny.yaml")
+    tiny, mirror = dataset_spec.read("tiny", tmp_path), tmp_path / "mirror/tiny"
     if tiny.archive:
         archived.fetch(tiny.archive, tiny.files, [mirror], tmp_path)
     for file in tiny.files if not tiny.archive else ():
@@ -119,7 +119,7 @@ def test_labels_that_are_not_as_the_card_says_are_told(
         size=(28, 28), colour="grey", fit="stretch", validation_one_in=2, seed=1
     )
     with pytest.raises(UserError, match=f": expected {message}"):
-        published.read(tmp_path, tiny, "test", params)
+        raw.read(tmp_path, tiny, "test", params)
 
 
 CONTENT = random.Random(1).randbytes(5000)
@@ -134,9 +134,9 @@ def take(name: str, content: bytes, place: Path) -> bytes:
     (place / "mirror").mkdir()
     (place / "mirror" / name).write_bytes(content)
     (place / "out").mkdir()
-    facts = Archive(name=name, length=len(content), sha256=digest(content), folder="in")
+    spec = Archive(name=name, length=len(content), sha256=digest(content), folder="in")
     try:
-        archived.fetch(facts, (ONE,), [place / "mirror"], place / "out")
+        archived.fetch(spec, (ONE,), [place / "mirror"], place / "out")
     finally:
         left = {path.name for path in (place / "out").iterdir()}
         assert left <= {"one.bin"}
@@ -211,9 +211,9 @@ def test_a_link_in_an_archive_is_no_file(tmp_path: Path) -> None:
 def test_what_lies_beside_the_files_in_a_tar_archive_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unpack, "MOST_BESIDE", 100_000)
+    monkeypatch.setattr(unpack, "MAX_OTHER_BYTES", 100_000)
     bomb = taped({"in/beside.bin": bytes(10**8), "in/one.bin": CONTENT})
-    with pytest.raises(UserError, match="found more in it than the card says"):
+    with pytest.raises(UserError, match="found more content than the data set description"):
         take("a.tar.gz", bomb, tmp_path)
 
 
@@ -224,9 +224,9 @@ def test_an_archive_of_another_digest_is_never_opened(
     (tmp_path / "a.zip").write_bytes(zipped({"in/one.bin": CONTENT}))
     monkeypatch.setattr(zipfile, "ZipFile", None)
     length = (tmp_path / "a.zip").stat().st_size
-    facts = Archive(name="a.zip", length=length, sha256="0" * 64, folder="in")
+    spec = Archive(name="a.zip", length=length, sha256="0" * 64, folder="in")
     with pytest.raises(UserError, match=r"no mirror has a\.zip:\n.*expected SHA-256 0{64}, found"):
-        archived.fetch(facts, (ONE,), [tmp_path], tmp_path)
+        archived.fetch(spec, (ONE,), [tmp_path], tmp_path)
 
 
 @pytest.mark.fault(82)

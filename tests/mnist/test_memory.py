@@ -11,12 +11,12 @@ from ruamel.yaml import YAML
 
 import in_process
 from mnist import document
+from mnist.configuration import check
 from mnist.errors import UserError
 from mnist.machine import cores, memory
 from mnist.network import model
-from mnist.params import read
+from mnist.params.file import read
 from mnist.params.model import ModelParams
-from mnist.params.sections import check
 from mnist.params.train import TrainParams
 from mnist.task import Task
 
@@ -59,13 +59,13 @@ def test_what_a_step_holds_by_hand() -> None:
 def test_it_is_refused_where_it_does_not_fit_and_nowhere_else() -> None:
     params, train = design(), training()
     enough = memory.needed(params, train, DIGITS)
-    memory.require(params, train, DIGITS, there=enough)
+    memory.require(params, train, DIGITS, limit=enough)
     message = (
         r"expected a training that fits into the 0\.06 GB of memory here, found one that takes"
     )
     with pytest.raises(UserError, match=message):
-        memory.require(params, train, DIGITS, there=enough - 1)
-    memory.require(params, training(device="gpu"), DIGITS, there=enough - 1)
+        memory.require(params, train, DIGITS, limit=enough - 1)
+    memory.require(params, training(device="gpu"), DIGITS, limit=enough - 1)
 
 
 def test_images_may_take_what_is_given_else_half_and_no_more_than_a_step_leaves(
@@ -73,8 +73,8 @@ def test_images_may_take_what_is_given_else_half_and_no_more_than_a_step_leaves(
 ) -> None:
     params, train = design(), training()
     step = memory.needed(params, train, DIGITS)
-    for there, left in ((10 * step, 5 * step), (step + 7, 7), (step - 1, 0)):
-        monkeypatch.setattr(memory, "available", lambda there=there: there)
+    for total, left in ((10 * step, 5 * step), (step + 7, 7), (step - 1, 0)):
+        monkeypatch.setattr(memory, "available", lambda total=total: total)
         assert memory.for_images(params, train, DIGITS, None) == left
     for text, given in (("4g", 4 * 10**9), (" 500M ", 5 * 10**8), ("0", 0), ("123", 123)):
         assert memory.for_images(params, train, DIGITS, text) == given

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mnist.evaluation import card, metrics
+from mnist.evaluation import metrics, model_card
 from mnist.task import Task
 
 LABELS = np.array([0] * 20 + [1] * 5, np.uint16)
@@ -20,8 +20,8 @@ def written(task: Task) -> str:
         "parameters": 1234567,
     }
     train |= {"temperature": 1.5}
-    return card.write(
-        card.About(task, "abc", [("dense", "3")], train, evaluation, LABELS, confidence=0.9)
+    return model_card.write(
+        model_card.About(task, "abc", [("dense", "3")], train, evaluation, LABELS, confidence=0.9)
     )
 
 

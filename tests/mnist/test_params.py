@@ -14,20 +14,21 @@ from ruamel.yaml import YAML
 
 import samples
 from mnist import document
+from mnist.configuration import SECTIONS, check
 from mnist.errors import UserError
-from mnist.params import Params, pick, read
 from mnist.params.evaluate import EvaluateParams
+from mnist.params.file import pick, read
 from mnist.params.model import ModelParams
-from mnist.params.sections import SECTIONS, check
 from mnist.params.train import TrainParams
-from mnist.source import card
+from mnist.schema import Schema
+from mnist.source import dataset_spec
 from mnist.task import Task
 
 PROJECT = Path(__file__).parents[2]
 GOOD: dict[str, Any] = document.load(PROJECT / "params.yaml")
 
 
-def mistake(path: Path, text: str, section: str, kind: type[Params]) -> str:
+def mistake(path: Path, text: str, section: str, kind: type[Schema]) -> str:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UserError) as caught:
         read(section, kind, path)
@@ -97,11 +98,11 @@ def test_a_network_that_leaves_nothing_of_the_image_is_refused(
 
 
 @pytest.mark.fault(16)
-def test_a_data_set_without_a_card_is_refused_with_those_that_have_one(tmp_path: Path) -> None:
+def test_an_unknown_data_set_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     YAML(typ="safe").dump(GOOD | {"fetch": {"dataset": "digits"}}, path)
     message = (
-        r"fetch\.dataset: expected a card in .*, kmnist, mnist, mnist-5k, qmnist, found 'digits'"
+        r"fetch\.dataset: expected a data set described in .*, mnist-5k, qmnist, found 'digits'"
     )
     with pytest.raises(UserError, match=message):
         check(path, PROJECT / "datasets")
@@ -169,7 +170,7 @@ def test_the_check_of_all_sections_has_a_line_for_each_mistake(tmp_path: Path) -
     wrong["evaluate"]["minimum_accuracy"] = 0.9  # where it was
     YAML(typ="safe").dump(wrong, path)
     done = subprocess.run(
-        [sys.executable, "-m", "mnist.params"],
+        [sys.executable, "-m", "mnist.configuration"],
         cwd=tmp_path,
         env={"PYTHONPATH": str(PROJECT / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
         check=False,
@@ -202,11 +203,11 @@ def test_of_very_many_mistakes_the_first_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.fault(16)
 @pytest.mark.parametrize("name", ["none", "0x" + "f" * 5000], ids=["none", "no file's name"])
-def test_a_data_set_without_a_card_is_told_however_long_its_name(name: str) -> None:
+def test_an_unknown_data_set_is_refused_however_long_its_name(name: str) -> None:
     with pytest.raises(
-        UserError, match=r"^params.yaml: fetch.dataset: expected a card in "
+        UserError, match=r"^params.yaml: fetch.dataset: expected a data set described in "
     ) as told:
-        card.read(name, PROJECT / "datasets")
+        dataset_spec.read(name, PROJECT / "datasets")
     assert len(str(told.value)) < 1000
 
 
@@ -257,15 +258,15 @@ def test_what_is_not_plain_yaml_is_refused_and_nothing_is_executed(
 
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("recipes/*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_loads_and_says_why_it_exists(path: Path, tmp_path: Path) -> None:
-    cards = shutil.copytree(PROJECT / "datasets", tmp_path / "datasets")
-    shutil.copy(cards / "mnist.yaml", cards / "mine.yaml")  # a data set of one's own
+    datasets = shutil.copytree(PROJECT / "datasets", tmp_path / "datasets")
+    shutil.copy(datasets / "mnist.yaml", datasets / "mine.yaml")  # a data set of one's own
     assert path.read_text(encoding="utf-8").startswith("# ")
     assert list(document.load(path)) == list(GOOD) == list(SECTIONS)
-    check(path, cards)
+    check(path, datasets)
 
 
 def test_all_sections_are_read_without_tensorflow_or_numpy() -> None:
     heavy = "{'numpy', 'scipy', 'tensorflow'}"
-    code = f"import sys, mnist.params.sections; sys.exit(len({heavy} & set(sys.modules)))"
+    code = f"import sys, mnist.configuration; sys.exit(len({heavy} & set(sys.modules)))"
     env = {"PYTHONPATH": str(PROJECT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", code], env=env, check=True)

@@ -29,9 +29,9 @@ from mnist.arrays.dataset import Examples
 from mnist.machine import cores, processor
 from mnist.serving import limits, preparing
 from mnist.serving.batching import Batcher
-from mnist.serving.neighbours import Neighbours
+from mnist.serving.nearest_neighbours import Neighbours
+from mnist.serving.preparer import LENGTH, READY
 from mnist.serving.preparing import Preparers
-from mnist.serving.worker import LENGTH, READY
 from mnist.task import Task, words
 from servers import Server
 
@@ -251,7 +251,7 @@ try:
     time.sleep(600)
 except FileExistsError:
     time.sleep(4)
-from mnist.serving.worker import main
+from mnist.serving.preparer import main
 main()
 """
     monkeypatch.setenv("PYTHONPATH", str(servers.SOURCE))

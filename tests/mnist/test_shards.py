@@ -14,7 +14,7 @@ import samples
 import test_training as tiny
 from mnist.network import model
 from mnist.params.train import TrainParams
-from mnist.training import forward, loop, shards, trainer
+from mnist.training import loop, propagation, shards, trainer
 
 SCRIPT = Path(__file__).with_name("side_by_side.py")
 
@@ -24,7 +24,7 @@ def test_a_sum_is_a_tree_that_the_graph_optimizer_leaves_alone() -> None:
 
     @tf.function
     def add(values: tf.Tensor) -> tf.Tensor:
-        return shards.total(tf.unstack(values * 1))
+        return shards.tree_sum(tf.unstack(values * 1))
 
     values = tf.constant([[1e8] * 4, [1] * 4, [-1e8] * 4, [1] * 4])
     assert add(values).numpy().tolist() == [0] * 4  # from left to right: 1
@@ -59,12 +59,12 @@ def test_statistics_move_by_the_mean_of_the_shards_weighted_by_their_images() ->
         model.build(tiny.SMALL, tiny.DIGITS, 3),
         tiny.digits(5).images[:].astype(np.float32),
     )
-    kept = forward.draw_kept(network, 5, [0, 0])
+    kept = propagation.draw_dropout_mask(network, 5, [0, 0])
     parts = zip(shards.split(tf.constant(pixels), 2), shards.split(kept, 2), strict=True)
-    passes = [forward.run(network, *part, tf.reduce_sum) for part in parts]
-    forward.move_moments(network, [forward.back(network, passes, 5)])
+    passes = [propagation.run_forward(network, *part, tf.reduce_sum) for part in parts]
+    propagation.update_moments(network, [propagation.backward(network, passes, 5)])
     norm = network.get_layer("norm_1_1")
-    means = [np.asarray(one.way.moments["norm_1_1"][0]) for one in passes]
+    means = [np.asarray(one.activations.moments["norm_1_1"][0]) for one in passes]
     assert np.allclose(norm.moving_mean, 0.01 * (3 * means[0] + 2 * means[1]) / 5, rtol=1e-4)
 
 

@@ -13,8 +13,8 @@ import test_training as tiny
 from mnist.errors import UserError
 from mnist.machine import cluster, environment
 from mnist.machine.cluster import Cluster
-from mnist.training import seen, team
-from mnist.training.team import Team
+from mnist.training import fingerprint, worker
+from mnist.training.worker import Worker
 
 CREW = Cluster(("a:1", "b:2"), 1)
 
@@ -23,9 +23,9 @@ CREW = Cluster(("a:1", "b:2"), 1)
 def test_workers_share_out_the_shards_of_a_batch_among_them(count: int) -> None:
     shards, parts = list(range(4)), []
     for rank in range(count):
-        one = Team()
+        one = Worker()
         one.rank, one.count = rank, count
-        parts.append(one.own(shards))
+        parts.append(one.local_shards(shards))
     assert [len(part) for part in parts] == [4 // count] * count
     assert [shard for part in parts for shard in part] == shards
 
@@ -52,13 +52,13 @@ def test_worker_0_and_who_is_alone_publish_and_the_others_do_not() -> None:
 
 
 @contextmanager
-def joined(monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
+def joined(monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     """Join workers of whom nobody else is there, nor asked for."""
-    one = Team()
+    one = Worker()
     one.rank, one.count = 1, 2
-    monkeypatch.setattr(team, "_join", lambda _: one)
-    monkeypatch.setattr(team, "_answers", lambda address: address == "b:2")
-    with team.joined(CREW, 4) as found:
+    monkeypatch.setattr(worker, "_join", lambda _: one)
+    monkeypatch.setattr(worker, "_answers", lambda address: address == "b:2")
+    with worker.joined(CREW, 4) as found:
         yield found
 
 
@@ -87,7 +87,7 @@ def test_each_worker_says_which_it_is(
 
 @pytest.mark.parametrize("address", ["no..name:1", f"{'x' * 70}.name:1", "127.0.0.1:1"])
 def test_a_host_whose_name_is_none_does_not_answer(address: str) -> None:
-    assert not team._answers(address)
+    assert not worker._answers(address)
 
 
 @pytest.mark.fault(91)
@@ -98,11 +98,11 @@ def test_each_thing_that_bytes_depend_on_is_told_by_its_name(
     for path in (data, code):
         path.write_text("as it was")
     params = tiny.FEW.model_copy(update={"reproducible": "machine"})
-    monkeypatch.setattr(seen, "_code", lambda: [code])
-    before = seen.describe([params], [data])
+    monkeypatch.setattr(fingerprint, "_code", lambda: [code])
+    before = fingerprint.compute([params], [data])
 
     def changed(of: Any = params) -> list[str]:
-        after = seen.describe([of], [data])
+        after = fingerprint.compute([of], [data])
         return [name for name in before if after[name] != before[name]]
 
     assert changed() == []
@@ -111,7 +111,7 @@ def test_each_thing_that_bytes_depend_on_is_told_by_its_name(
     assert changed() == ["data"]
     code.write_text("other")
     assert changed() == ["data", "code"]
-    monkeypatch.setattr(seen, "version", lambda _: "0")
+    monkeypatch.setattr(fingerprint, "version", lambda _: "0")
     monkeypatch.setattr(environment, "processor", lambda: "another")
     assert changed() == ["data", "code", "packages", "processor"]
 
@@ -120,5 +120,5 @@ def test_the_code_of_a_training_is_what_it_has_imported_of_the_package(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys.modules["__main__"], "__file__", __file__, raising=False)
-    found = {path.name for path in seen._code()}
-    assert {"loop.py", "trainer.py", "shards.py", "model.py", "team.py"} <= found
+    found = {path.name for path in fingerprint._code()}
+    assert {"loop.py", "trainer.py", "shards.py", "model.py", "worker.py"} <= found

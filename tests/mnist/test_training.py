@@ -13,14 +13,14 @@ import tensorflow as tf
 import servers
 import short_training
 import small_model
-from mnist.arrays import dataset, images, residence
+from mnist.arrays import caching, dataset, images
 from mnist.arrays.dataset import Examples
 from mnist.errors import UserError
 from mnist.network import model
 from mnist.params.augment import AugmentParams
 from mnist.params.model import ModelParams
 from mnist.params.train import TrainParams
-from mnist.training import forward, loop, trainer
+from mnist.training import loop, propagation, trainer
 
 SMALL = ModelParams(
     blocks=((4,), (4, 4)),
@@ -109,9 +109,9 @@ def test_images_that_are_streamed_train_the_same_bytes(
     for count in (64, 16):
         dataset.save(digits(count), tmp_path / f"{count}.npz")
         sets.append(dataset.load(tmp_path / f"{count}.npz"))
-    monkeypatch.setattr(images, "BLOCK", 3 * FEW.batch_size * 28 * 28)
+    monkeypatch.setattr(images, "BLOCK_BYTES", 3 * FEW.batch_size * 28 * 28)
     network = model.build(SMALL, DIGITS, params.seed)
-    streamed, held_out = residence.bring(sets, 0)
+    streamed, held_out = caching.cache(sets, 0)
     curve = loop.fit(network, streamed, held_out, params, DISTORTION)
     model.save(model.Trained(network, DIGITS, 1.0), tmp_path / "b.keras")
     assert ((tmp_path / "b.keras").read_bytes(), curve) == trained(DISTORTION, **EVERYTHING)
@@ -153,9 +153,9 @@ def test_training_computes_what_keras_does() -> None:
     ours, keras_s = (
         model.build(SMALL.model_copy(update={"dropout": 0}), DIGITS, 3) for _ in range(2)
     )
-    passed = forward.run(ours, pixels, None, tf.reduce_sum)
-    forward.move_moments(ours, [forward.back(ours, [passed], 64)])
-    outputs = tf.nn.softmax(passed.way.logits).numpy()
+    passed = propagation.run_forward(ours, pixels, None, tf.reduce_sum)
+    propagation.update_moments(ours, [propagation.backward(ours, [passed], 64)])
+    outputs = tf.nn.softmax(passed.activations.logits).numpy()
     assert np.allclose(outputs, keras_s(pixels, training=True).numpy(), atol=1e-4)
     for mine, its in zip(ours.get_weights(), keras_s.get_weights(), strict=True):
         assert np.allclose(mine, its, rtol=1e-3, atol=1e-5)

@@ -23,7 +23,7 @@ from mnist import tables
 from mnist.errors import run
 from mnist.machine import cluster, processor
 from mnist.network import model
-from mnist.training import checkpoint, loop, team
+from mnist.training import checkpoint, loop, worker
 
 STEPS = int(os.environ.get("TRAINING_STEPS", "400"))
 FEATURES = {"steps": STEPS, "batch_size": 21, "shards": 8, "precision": "float32"}
@@ -32,13 +32,13 @@ PARAMS = tiny.FEW.model_copy(update=tiny.EVERYTHING | FEATURES)
 
 def train(out: Path) -> None:
     """Write model and curve below `out`, as the stage does; a worker that is not 0, its weights."""
-    with team.joined(cluster.find(), PARAMS.shards) as workers:
+    with worker.joined(cluster.find(), PARAMS.shards) as this:
         network = model.build(tiny.SMALL, tiny.DIGITS, PARAMS.seed)
         examples = tiny.digits(64), tiny.digits(16)
-        curve = loop.fit(network, *examples, PARAMS, tiny.DISTORTION, team=workers)
+        curve = loop.fit(network, *examples, PARAMS, tiny.DISTORTION, worker=this)
     weights = b"".join(array.tobytes() for array in network.get_weights())
-    (out / f"weights-{workers.rank}").write_text(sha256(weights).hexdigest(), encoding="utf-8")
-    if workers.rank == 0:
+    (out / f"weights-{this.rank}").write_text(sha256(weights).hexdigest(), encoding="utf-8")
+    if this.rank == 0:
         model.save(model.Trained(network, tiny.DIGITS, 1.0), out / "model.keras")
         tables.write_csv(loop.Point._fields, curve, out / "curve.csv")
 

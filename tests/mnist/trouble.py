@@ -21,7 +21,7 @@ import tensorflow as tf
 import together
 from mnist.errors import run
 from mnist.machine import cluster, processor
-from mnist.training import team
+from mnist.training import worker
 
 SECONDS, FEW = "20", "5"  # that a worker waits for another; for one that does not come
 NOBODY = {"absent", "taken", "stranger"}
@@ -29,11 +29,11 @@ NOBODY = {"absent", "taken", "stranger"}
 
 def step(seen: dict[str, bytes]) -> None:
     """Compare what the workers see, then let them tell each other something, without end."""
-    with team.joined(cluster.find(), 4) as workers:
-        workers.require_same(seen)
+    with worker.joined(cluster.find(), 4) as this:
+        this.require_same(seen)
         print("started", flush=True)
         while True:
-            workers.gather(tf.ones(9))  # as a step does
+            this.gather(tf.ones(9))  # as a step does
             time.sleep(0.01)
 
 

@@ -260,7 +260,7 @@ def test_repro_checks_what_it_is_told_before_it_changes_anything(place: Path) ->
     assert refused(place, "sealed.ready", *words) == ["sealed.ready"]
     (place.parent / "record").unlink()
     started = [words[3] if words[0] == "python" else words[0] for words in make(place, *words)]
-    order = ["sealed.ready", "recipe", "mnist.params", "docker", "dvc", "mnist.gate"]
+    order = ["sealed.ready", "recipe", "mnist.configuration", "docker", "dvc", "mnist.gate"]
     assert [name for name in dict.fromkeys(started) if name in order] == order
 
 

@@ -107,7 +107,7 @@ def test_the_class_of_a_section_is_a_dep_of_the_stages_that_read_it(section: str
 def test_the_paths_a_script_names_are_its_deps_and_outs(name: str) -> None:
     stage = STAGES[name]
     data = {
-        dep.partition("/${")[0]  # of the cards' folder the chosen one
+        dep.partition("/${")[0]  # datasets/: one file, whose name is a parameter
         for dep in names(stage["deps"])
         if not dep.endswith((".py", ".lock"))
     }

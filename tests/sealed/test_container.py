@@ -309,7 +309,8 @@ def test_every_training_feature_has_the_same_bytes_in_the_container_and_on_the_h
             "src/mnist/arrays/split.py is not declared; add it to the deps of train",
         ),
         (
-            "from mnist.params import read, Params; read('evaluate', Params)",
+            "from mnist import schema; from mnist.params import file; "
+            "file.read('evaluate', schema.Schema)",
             "params.yaml: evaluate is not declared; add it to the params of train in dvc.yaml",
         ),
     ],

@@ -33,7 +33,7 @@ def test_verify_names_a_stray_file_in_one_line_that_no_terminal_obeys(
     (tmp_path / ".dvc").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(verify, "outputs", lambda _: [])
-    monkeypatch.setattr(verify.dvc_cache, "folder", lambda root: root)
+    monkeypatch.setattr("dvcproject.cache.folder", lambda root: root)
     monkeypatch.setattr(verify, "mistakes", lambda *_, **__: [f"{EVIL}: expected no such file"])
     monkeypatch.setattr(sys, "argv", ["sealed.verify", "--allow-missing"])
     assert verify.main() == 1

@@ -1,4 +1,4 @@
-"""Members <-> a zip archive that is the same bytes on every machine and version of Python."""
+"""Zip archives whose bytes are the same on every machine and version of Python."""
 
 import os
 import struct
@@ -8,23 +8,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-DATED = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip archive can hold
+EARLIEST_DATE = (1980, 1, 1, 0, 0, 0)  # that a zip archive can hold
 CHUNK = 1 << 20  # bytes
-LOCAL_HEADER = 30  # bytes, before the name; its last four are the lengths of what follows
+LOCAL_HEADER = 30  # bytes before the name; the last four are the lengths of name and extra field
 
 
 class Stream(NamedTuple):
-    """A member that is never whole in memory."""
+    """A member that is never in memory as a whole."""
 
     length: int  # bytes
     chunks: Iterable[bytes]
 
 
 def write(members: Mapping[str, bytes | Stream], path: Path) -> None:
-    """Write the members, uncompressed, sorted by name; the file is there once it is whole.
+    """Write the members, uncompressed and sorted by name; the file appears when it is complete.
 
-    Their lengths are known before their bytes: else the headers would depend on the version of
-    Python (python/cpython#103861).
+    Their lengths must be known first, or the headers would depend on the version of Python
+    (python/cpython#103861).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{os.getpid()}-{path.name}")
@@ -39,7 +39,7 @@ def write(members: Mapping[str, bytes | Stream], path: Path) -> None:
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes | Stream) -> None:
     stream = Stream(len(content), [content]) if isinstance(content, bytes) else content
-    header = zipfile.ZipInfo(name, DATED)
+    header = zipfile.ZipInfo(name, EARLIEST_DATE)
     header.file_size = stream.length
     with archive.open(header, "w") as member:
         for chunk in stream.chunks:
@@ -49,9 +49,9 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes | Stream) -> None:
 
 
 def read(path: Path, names: Collection[str]) -> dict[str, bytes]:
-    """Read an archive of exactly the members `names`, uncompressed: no longer than the file itself.
+    """Read an archive of exactly the members `names`, uncompressed and no longer than the file.
 
-    Raises OSError, and ValueError with what was found where it is none.
+    Raises OSError, and ValueError with what was found for anything else.
     """
     with opened(path, names) as archive:
         return {name: archive.read(name) for name in names}
@@ -71,8 +71,8 @@ def opened(path: Path, names: Collection[str]) -> Iterator[zipfile.ZipFile]:
             raise ValueError(str(error) or "an archive that is cut short") from None
 
 
-def place(path: Path, archive: zipfile.ZipFile, name: str) -> int:
-    """Return where in the file the bytes of a member start, once all agree with their CRC."""
+def data_offset(path: Path, archive: zipfile.ZipFile, name: str) -> int:
+    """Return where in the file the bytes of a member start, after checking their CRC."""
     with archive.open(name) as member:
         while member.read(CHUNK):
             pass

@@ -1,7 +1,7 @@
-"""Images in memory, or where they lie: either way rows of bytes, read when they are asked for.
+"""Images in memory or in a file, read on demand.
 
-They are read, not mapped: a mapped page counts as memory of the process, and a disk that fails
-then ends it with a signal, where reading ends in an error.
+Files are read, not mapped: a mapped page counts as memory of the process, and if the disk fails,
+mapping ends the process with a signal, while reading raises an error.
 """
 
 import os
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from mnist.errors import UserError
 
-BLOCK = 1 << 24  # bytes that are held at once
+BLOCK_BYTES = 1 << 24  # in memory at once
 Rows = NDArray[np.integer[Any]]  # [n]
 
 
 class Images(Protocol):
-    """Images `[N, H, W, C]`, 0: black, or background; 255: white, or ink; an array is one."""
+    """Images `[N, H, W, C]`, for instance an array; 0: black or background, 255: white or ink."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -37,11 +37,11 @@ class Images(Protocol):
         """All of them."""
 
 
-class Unread:
-    """Images that `read` takes from where they are: rows `[n]` -> images `[n, H, W, C]`."""
+class LazyImages:
+    """Images that `read` reads on demand: rows `[n]` -> images `[n, H, W, C]`."""
 
     def __init__(self, read: Callable[[Rows], NDArray[np.uint8]], shape: tuple[int, ...]) -> None:
-        """Keep how to read them; nothing is read."""
+        """Read nothing yet."""
         self._read, self.shape = read, shape
 
     def __len__(self) -> int:
@@ -50,55 +50,54 @@ class Unread:
 
     def __getitem__(self, rows: slice | Rows, /) -> NDArray[np.uint8]:
         """Read some."""
-        wanted = np.arange(*rows.indices(len(self))) if isinstance(rows, slice) else rows
-        return self._read(wanted)
+        return self._read(np.arange(*rows.indices(len(self))) if isinstance(rows, slice) else rows)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Read all, for numpy."""
         return np.asarray(self[:], dtype)
 
 
-def stored(path: Path, start: int, shape: tuple[int, ...]) -> Unread:
-    """Return the images whose bytes lie in a file, from `start` on; threads may share them."""
-    return Unread(partial(_read, path, start, shape[1:]), shape)
+def from_file(path: Path, start: int, shape: tuple[int, ...]) -> LazyImages:
+    """Return the images whose bytes begin at `start` in a file; threads may share them."""
+    return LazyImages(partial(_read, path, start, shape[1:]), shape)
 
 
-def chosen(images: Images, rows: Rows) -> Unread:
-    """Return some of the images."""
-    return Unread(lambda wanted: images[rows[wanted]], (len(rows), *images.shape[1:]))
+def subset(images: Images, rows: Rows) -> LazyImages:
+    """Return the images with these rows."""
+    return LazyImages(lambda selected: images[rows[selected]], (len(rows), *images.shape[1:]))
 
 
 def blocks(images: Images) -> Iterator[NDArray[np.uint8]]:
-    """Yield all of them, in order, some at a time."""
-    step = max(BLOCK // size(images), 1)
+    """Yield all images in order, in blocks."""
+    step = max(BLOCK_BYTES // bytes_per_image(images), 1)
     for start in range(0, len(images), step):
         yield images[start : start + step]
 
 
-def size(images: Images) -> int:
-    """Return the bytes of one."""
+def bytes_per_image(images: Images) -> int:
+    """Return the bytes of one image."""
     return int(np.prod(images.shape[1:]))
 
 
 def _read(path: Path, start: int, shape: tuple[int, ...], rows: Rows) -> NDArray[np.uint8]:
-    found = np.empty((len(rows), *shape), np.uint8)
-    ends = np.flatnonzero(np.diff(rows) != 1) + 1  # of neighbours, which are read at once
+    pixels = np.empty((len(rows), *shape), np.uint8)
+    ends = np.flatnonzero(np.diff(rows) != 1) + 1  # of consecutive rows, which are read at once
     bounds = [0, *ends.tolist(), len(rows)]
     with path.open("rb", buffering=0) as file:
         for first, last in pairwise(bounds):
             if first < last:
-                part = found[first:last]
+                part = pixels[first:last]
                 offset = start + int(rows[first]) * (part.nbytes // len(part))
                 _fill(part.data.cast("B"), file.fileno(), offset, path)
-    return found
+    return pixels
 
 
 def _fill(buffer: memoryview, file: int, offset: int, path: Path) -> None:
     done = 0
     while done < len(buffer):
-        got = os.preadv(file, [buffer[done:]], offset + done)  # 2 GB at most
-        if not got:
+        count = os.preadv(file, [buffer[done:]], offset + done)  # at most 2 GB per call
+        if not count:
             raise UserError(
                 f"{path}: expected {offset + len(buffer)} bytes or more, found {offset + done}"
             )
-        done += got
+        done += count

@@ -1,7 +1,7 @@
-"""Bytes of npy, numpy's format of one array, read strictly: nothing in its header is evaluated.
+"""Read npy, numpy's format of one array, strictly and without evaluating its header.
 
-numpy parses the header as Python and takes the memory that it claims; deep brackets, words cut off
-and numbers without end come out of that in half a dozen ways.
+`numpy.load` cannot replace this: it maps plain files only, not members of an npz, and it parses the
+header as Python, which a hostile file makes fail with half a dozen kinds of exceptions.
 """
 
 import io
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAGIC = b"\x93NUMPY\x01\x00"  # version 1.0
-LONGEST = 10 + 0xFFFF  # bytes of a header
+MAX_HEADER = 10 + 0xFFFF  # bytes
 HEADER = re.compile(
     r"\{'descr': '([^']{1,9})', 'fortran_order': False, "
     r"'shape': \(((?:\d{1,18}, ?){0,4}\d{0,18})\), \} *\n"
@@ -24,19 +24,19 @@ N = TypeVar("N", np.uint8, np.uint16)
 
 
 def parse(content: bytes, kind: type[N]) -> NDArray[N]:
-    """Npy bytes -> the array, a read-only view of `content`.
+    """Return the array in `content`, as a read-only view.
 
-    Raises ValueError, with what was found, unless it is of this kind, and as long as its header
-    says.
+    Raises ValueError, with what was found, for another type, or a length that contradicts the
+    header.
     """
-    start, shape = outline(content[:LONGEST], len(content), kind)
+    start, shape = read_header(content[:MAX_HEADER], len(content), kind)
     return np.frombuffer(content, kind, offset=start).reshape(shape)
 
 
-def outline(head: bytes, length: int, kind: type[N]) -> tuple[int, tuple[int, ...]]:
+def read_header(head: bytes, length: int, kind: type[N]) -> tuple[int, tuple[int, ...]]:
     """Return where the values of an array of `length` bytes start, and its shape.
 
-    `head`: its first `LONGEST` bytes. Raises ValueError as `parse` does.
+    `head`: its first `MAX_HEADER` bytes. Raises ValueError as `parse` does.
     """
     if not head.startswith(MAGIC):
         raise ValueError(f"{head[:8]!r} where an array starts")
@@ -46,23 +46,23 @@ def outline(head: bytes, length: int, kind: type[N]) -> tuple[int, tuple[int, ..
         raise ValueError(f"an array of the kind {head[10:end][:60]!r}")
     shape = tuple(int(side) for side in re.findall(r"\d+", header[2]))
     if header[1] != np.dtype(kind).newbyteorder("<").str:
-        raise ValueError(f"{_name(header[1])} {by(shape)}")
-    there, rest = divmod(length - end, np.dtype(kind).itemsize)
-    if math.prod(shape) != there or rest:
-        raise ValueError(f"{by(shape)} values claimed and {length - end} bytes there")
+        raise ValueError(f"{_name(header[1])} {format_shape(shape)}")
+    count, rest = divmod(length - end, np.dtype(kind).itemsize)
+    if math.prod(shape) != count or rest:
+        raise ValueError(f"{format_shape(shape)} values claimed and {length - end} bytes there")
     return end, shape
 
 
-def header(shape: tuple[int, ...], kind: type[N]) -> bytes:
-    """Return the bytes before the values of an array, as numpy writes them."""
+def make_header(shape: tuple[int, ...], kind: type[N]) -> bytes:
+    """Return the header of an array, as numpy writes it."""
     buffer = io.BytesIO()
-    said = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(buffer, said)
+    fields = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(buffer, fields)
     return buffer.getvalue()
 
 
-def by(shape: tuple[int, ...]) -> str:
-    """Write a shape as `28 x 28`."""
+def format_shape(shape: tuple[int, ...]) -> str:
+    """Return a shape as `28 x 28`."""
     return " x ".join(map(str, shape)) or "a single value"
 
 

@@ -1,4 +1,4 @@
-"""Training and validation examples: a stratified split of those published."""
+"""Split the published training examples, stratified, into training and validation examples."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +9,11 @@ from mnist.params.preprocess import PreprocessParams
 
 
 def split(examples: Examples, params: PreprocessParams) -> tuple[Examples, Examples]:
-    """Split into training and validation examples, stratified by label, the order kept.
+    """Split into training and validation examples, stratified by label, in the original order.
 
-    Every `validation_one_in`-th of the shuffled examples, sorted by label, is for validation: so
-    each class, and the whole, give their share to within one example. Raises UserError when fewer
-    would be held out than there are classes.
+    The examples are shuffled and sorted by label, and every `validation_one_in`-th is held out.
+    So the share of each class, and of the whole, is exact to within one example. Raises UserError
+    if fewer would be held out than there are classes.
     """
     params.held_out(len(examples.labels), len(examples.task.classes))
     shuffled = np.random.Generator(np.random.PCG64(params.seed)).permutation(len(examples.labels))
@@ -23,8 +23,8 @@ def split(examples: Examples, params: PreprocessParams) -> tuple[Examples, Examp
     return _select(examples, ~held_out), _select(examples, held_out)
 
 
-def _select(examples: Examples, those: NDArray[np.bool_]) -> Examples:
-    rows = np.flatnonzero(those)
+def _select(examples: Examples, mask: NDArray[np.bool_]) -> Examples:
+    rows = np.flatnonzero(mask)
     return examples._replace(
-        images=images.chosen(examples.images, rows), labels=examples.labels[rows]
+        images=images.subset(examples.images, rows), labels=examples.labels[rows]
     )

@@ -1,1 +1,1 @@
-"""A folder of pictures -> a card and an archive a split, which `fetch` brings like any data set."""
+"""Make a data set of a folder of pictures, for `fetch` to read like any other."""

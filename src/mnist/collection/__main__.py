@@ -1,6 +1,6 @@
 """Make a data set of a folder of pictures: `python -m mnist.collection FOLDER NAME`.
 
-Writes mirrors/NAME/train.zip and test.zip, and datasets/NAME.yaml, the card that pins them.
+Writes mirrors/NAME/train.zip and test.zip, and datasets/NAME.yaml, which describes and pins them.
 """
 
 import argparse
@@ -15,26 +15,26 @@ from mnist import argument
 from mnist.collection import divide, folder, pack
 from mnist.collection.folder import Picture
 from mnist.errors import UserError, printable, run
-from mnist.source.card import CARDS, Card, read
+from mnist.source.dataset_spec import DATASETS, DatasetSpec, read
 
 MIRRORS = Path("mirrors")
 EXAMPLE = "make dataset FROM=~/pictures NAME=mine"
-UNSAID = "not said"
+UNKNOWN = "not said"
 
 
 def main() -> None:
-    """Write the archives and the card, all or nothing; say what is in them."""
+    """Write the archives and the data set's spec, all or nothing; print what is in them."""
     options = _options()
     root = argument.path(options.folder, "FROM", EXAMPLE)
     if not re.fullmatch(r"[\w-]+", options.name):
         raise UserError(f"NAME: expected letters, digits, - and _, found {options.name!r}")
     if not options.replace:
         _require_new(options.name)
-    pictures = folder.read(root, _dropped(options.drop) if options.drop else frozenset())
+    pictures = folder.read(root, _paths_to_drop(options.drop) if options.drop else frozenset())
     divide.require_one_label(pictures)
     pictures = divide.divide(pictures, test_one_in=options.test_one_in, seed=options.seed)
     _save(pictures, options)
-    for line in _told(pictures):
+    for line in _summary(pictures):
         print(printable(line))
 
 
@@ -57,20 +57,20 @@ def _options() -> argparse.Namespace:
         "--replace", action="store_true", help="a data set that this command did not make, too"
     )
     parser.add_argument("--title", help="of the data set; default: its name")
-    parser.add_argument("--source", help=f"where it comes from; default: {UNSAID}")
-    parser.add_argument("--licence", help=f"of the pictures; default: {UNSAID}")
+    parser.add_argument("--source", help=f"where it comes from; default: {UNKNOWN}")
+    parser.add_argument("--licence", help=f"of the pictures; default: {UNKNOWN}")
     return parser.parse_args()
 
 
 def _require_new(name: str) -> None:
     """Refuse the name of a data set that this command did not make."""
-    described, archives = CARDS / f"{name}.yaml", MIRRORS / name
+    spec_path, archives = DATASETS / f"{name}.yaml", MIRRORS / name
     try:
-        if described.exists() and read(name).mirrors == (str(archives),):
+        if spec_path.exists() and read(name).mirrors == (str(archives),):
             return
-    except UserError:  # whatever it describes, it is not ours
+    except UserError:  # not written by this command
         pass
-    for path in (described, archives):
+    for path in (spec_path, archives):
         if path.exists():
             raise UserError(
                 f"{path}: expected a new NAME, found a data set that `make dataset` did not make; "
@@ -78,7 +78,7 @@ def _require_new(name: str) -> None:
             )
 
 
-def _dropped(typed: str) -> frozenset[str]:
+def _paths_to_drop(typed: str) -> frozenset[str]:
     """Read the paths to leave out."""
     path = argument.path(typed, "--drop", f"{EXAMPLE} DATASET_FLAGS='--drop drop.txt'")
     try:
@@ -92,44 +92,44 @@ def _dropped(typed: str) -> frozenset[str]:
 
 
 def _save(pictures: list[Picture], options: argparse.Namespace) -> None:
-    """Write all files aside, then move them to where they belong."""
-    name, place = options.name, MIRRORS / options.name
+    """Write all files to a temporary folder, then move them into place."""
+    name, mirror = options.name, MIRRORS / options.name
     MIRRORS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=MIRRORS) as draft:
         files = tuple(pack.pack(pictures, split, Path(draft)) for split in folder.SPLITS)
-        card = Card(
+        spec = DatasetSpec(
             name=name,
             title=options.title or name,
-            source=options.source or UNSAID,
-            licence=options.licence or UNSAID,
+            source=options.source or UNKNOWN,
+            licence=options.licence or UNKNOWN,
             format="images",
             photo="resize",
             classes=tuple(sorted({picture.label for picture in pictures}, key=str.encode)),
-            mirrors=(str(place),),
+            mirrors=(str(mirror),),
             folders=(name,),
             files=files,
         )
-        described = Path(draft) / f"{name}.yaml"
+        spec_path = Path(draft) / f"{name}.yaml"
         writer = YAML()
         writer.width = 100
-        writer.dump(card.model_dump(mode="json", exclude={"name"}), described)
-        place.mkdir(exist_ok=True)
+        writer.dump(spec.model_dump(mode="json", exclude={"name"}), spec_path)
+        mirror.mkdir(exist_ok=True)
         for file in files:
-            (Path(draft) / file.name).replace(place / file.name)
-        CARDS.mkdir(exist_ok=True)
-        described.replace(CARDS / described.name)
+            (Path(draft) / file.name).replace(mirror / file.name)
+        DATASETS.mkdir(exist_ok=True)
+        spec_path.replace(DATASETS / spec_path.name)
 
 
-def _told(pictures: list[Picture]) -> list[str]:
+def _summary(pictures: list[Picture]) -> list[str]:
     counts = Counter((picture.label, picture.split) for picture in pictures)
     lines = [
         f"{label}: {counts[label, 'train']} to train, {counts[label, 'test']} to test"
         for label in sorted({picture.label for picture in pictures}, key=str.encode)
     ]
-    twice = divide.alike(pictures)
-    if twice:
-        lines.append(f"{len(twice)} pictures are there more than once, each on one side:")
-        lines += ["  " + ", ".join(str(one.path) for one in same) for same in twice[:20]]
+    duplicates = divide.duplicates(pictures)
+    if duplicates:
+        lines.append(f"{len(duplicates)} pictures are there more than once, each on one side:")
+        lines += ["  " + ", ".join(str(copy.path) for copy in copies) for copies in duplicates[:20]]
     return lines
 
 

@@ -17,25 +17,25 @@ from mnist import task
 from mnist.errors import UserError, printable
 from mnist.machine import cores
 from mnist.source import photo
-from mnist.source.card import Split
+from mnist.source.dataset_spec import Split
 
 SPLITS: tuple[Split, ...] = ("train", "test")
-LEAST_SIDE = 1  # pixels: a data set may be of any size
-MOST_TOLD = 20  # mistakes
-AT_ONCE = 256  # pictures that are read side by side
+MIN_SIDE = 1  # pixels: a data set may be of any size
+MAX_ERRORS = 20  # that are printed
+CHUNK = 256  # pictures that are read in parallel
 
 
 class Picture(NamedTuple):
-    """One picture, with a digest of what it shows: the same pixels in another file are the same."""
+    """One picture, with a digest of its pixels, by which copies in other files are found."""
 
     path: Path
-    split: str  # empty where the folder has none
+    split: str  # empty if the folder has no splits
     label: str  # its class
-    name: str  # in its class: the same wherever the folder lies
+    name: str  # its path below the folder of its class
     pixels: bytes
 
 
-class Found(NamedTuple):
+class Candidate(NamedTuple):
     """A file that may be a picture."""
 
     path: Path
@@ -47,33 +47,33 @@ class Found(NamedTuple):
 def read(folder: Path, drop: frozenset[str] = frozenset()) -> list[Picture]:
     """Read all pictures below a folder, in the order of their names' bytes.
 
-    `drop`: paths below the folder that are left out. Raises UserError, a line a mistake, for what
-    is no picture, an empty class, less than two classes, and classes that differ between splits.
+    `drop`: paths below the folder that are left out. Raises UserError, with one line per error, for
+    invalid pictures, an empty class, less than two classes, and different classes in the splits.
     """
-    found = _without(drop, list(_files(folder)), folder)
-    _require_classes(folder, found)
+    files = _without(drop, list(_files(folder)), folder)
+    _require_classes(folder, files)
     pictures: list[Picture] = []
-    mistakes: list[str] = []
+    errors: list[str] = []
     with (
         photo.silent(),
         ThreadPoolExecutor(cores.count()) as pool,
-        tqdm(desc="pictures", total=len(found), unit="", disable=None) as bar,
+        tqdm(desc="pictures", total=len(files), unit="", disable=None) as bar,
     ):
-        for start in range(0, len(found), AT_ONCE):
-            for one in pool.map(_read, found[start : start + AT_ONCE]):
+        for start in range(0, len(files), CHUNK):
+            for result in pool.map(_read, files[start : start + CHUNK]):
                 bar.update()
-                if isinstance(one, Picture):
-                    pictures.append(one)
+                if isinstance(result, Picture):
+                    pictures.append(result)
                 else:
-                    mistakes.append(one)
-    if mistakes:
+                    errors.append(result)
+    if errors:
         advice = "mend them, or name them in a file for --drop"
-        raise UserError("\n".join([*mistakes[:MOST_TOLD], f"{len(mistakes)} in all; {advice}"]))
+        raise UserError("\n".join([*errors[:MAX_ERRORS], f"{len(errors)} in all; {advice}"]))
     return pictures
 
 
-def _without(drop: frozenset[str], files: list[Found], folder: Path) -> list[Found]:
-    """Leave out the paths of `drop`. Raises UserError for one that is not there."""
+def _without(drop: frozenset[str], files: list[Candidate], folder: Path) -> list[Candidate]:
+    """Leave out the paths of `drop`. Raises UserError if one does not exist."""
     paths = {_normal(file.path.relative_to(folder)) for file in files}
     dropped = {_normal(Path(path)) for path in drop}
     if unknown := sorted(dropped - paths):
@@ -83,7 +83,7 @@ def _without(drop: frozenset[str], files: list[Found], folder: Path) -> list[Fou
     return [file for file in files if _normal(file.path.relative_to(folder)) not in dropped]
 
 
-def _files(folder: Path) -> Iterator[Found]:
+def _files(folder: Path) -> Iterator[Candidate]:
     if not folder.is_dir():
         raise UserError(f"{folder}: expected a folder of pictures, found none")
     splits: list[str] = [split for split in SPLITS if (folder / split).is_dir()]
@@ -100,7 +100,7 @@ def _files(folder: Path) -> Iterator[Found]:
 
 
 def _label(path: Path, folders: dict[str, Path]) -> str:
-    """Return the class of a folder; `folders`: those of its split by their class, added to."""
+    """Return the class of a folder, and add it to `folders`, those of its split by class."""
     label = unicodedata.normalize("NFC", path.name)
     if not task.is_class_name(label):
         raise UserError(
@@ -116,18 +116,18 @@ def _label(path: Path, folders: dict[str, Path]) -> str:
     return label
 
 
-def _of_class(folder: Path, split: str, label: str) -> Iterator[Found]:
+def _of_class(folder: Path, split: str, label: str) -> Iterator[Candidate]:
     names: dict[str, Path] = {}
     for path in sorted(_walk(folder), key=lambda path: os.fsencode(str(path.relative_to(folder)))):
         name = _normal(path.relative_to(folder))
         if name in names:
             raise UserError(f"{path}: expected names that differ, found that of {names[name]}")
         names[name] = path
-        yield Found(path, split, label, name)
+        yield Candidate(path, split, label, name)
 
 
 def _walk(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
-    """Yield all files below a folder; `above`: the folders that it was reached through."""
+    """Yield all files below a folder; `above`: the folders above it."""
     above = (*above, folder.resolve())
     for path in photo.entries(folder):
         if not path.is_dir():
@@ -141,14 +141,14 @@ def _walk(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
 
 
 def _normal(below: Path) -> str:
-    """Return a path below a folder as it is written wherever the folder lies."""
+    """Return a path below a folder in one Unicode form, with forward slashes."""
     return unicodedata.normalize("NFC", below.as_posix())
 
 
-def _require_classes(folder: Path, found: list[Found]) -> None:
-    splits = {file.split for file in found} or {""}
+def _require_classes(folder: Path, files: list[Candidate]) -> None:
+    splits = {file.split for file in files} or {""}
     classes = {
-        split: {file.label for file in found if file.split == split} for split in sorted(splits)
+        split: {file.label for file in files if file.split == split} for split in sorted(splits)
     }
     for split, labels in classes.items():
         for path in photo.entries(folder / split):
@@ -169,8 +169,8 @@ def _require_classes(folder: Path, found: list[Found]) -> None:
         raise UserError(f"{folder}: expected at most {task.COUNTS[-1]} classes, found {len(first)}")
 
 
-def _require_utf8(file: Found) -> None:
-    """Refuse a name that no archive holds."""
+def _require_utf8(file: Candidate) -> None:
+    """Refuse a file name that is not UTF-8, which no archive can hold."""
     try:
         file.name.encode()
     except UnicodeEncodeError:
@@ -180,11 +180,11 @@ def _require_utf8(file: Found) -> None:
         ) from None
 
 
-def _read(file: Found) -> Picture | str:
+def _read(file: Candidate) -> Picture | str:
     try:
         _require_utf8(file)
         photo.require_file(file.path)
-        image = photo.decode(file.path, str(file.path), least=LEAST_SIDE)
+        image = photo.decode(file.path, str(file.path), least=MIN_SIDE)
     except UserError as error:
         return str(error)
     digest = hashlib.sha256(f"{image.size}".encode() + image.convert("RGB").tobytes()).digest()

@@ -1,6 +1,6 @@
-"""Who trains together: the workers that TF_CONFIG or a step of Slurm names; else nobody.
+"""The workers that train together, as TF_CONFIG or a Slurm step lists them.
 
-How many they are is the machine's business, as threads are: it changes the time alone.
+Like the number of threads, the number of workers changes only the time that a training takes.
 """
 
 import os
@@ -11,22 +11,22 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from mnist.errors import UserError
 
-PEER = "STAGE_PEER"  # the launcher's: another run publishes
+PEER = "STAGE_PEER"  # set by the launcher if another run of the stage writes the outputs
 TF_CONFIG, TASKS, SECONDS = "TF_CONFIG", "SLURM_STEP_NUM_TASKS", "WORKERS_TIMEOUT"
-FIRST_PORT, A_JOB = 12000, 64  # Slurm gives none: so many ports for each of 300 jobs of a node
+FIRST_PORT, PORTS_PER_JOB = 12000, 64  # Slurm assigns no ports; enough for 300 jobs of a node
 
 Address = Annotated[str, StringConstraints(pattern=r"^[^\s/:]+:\d+$|^\[[0-9a-fA-F:]+\]:\d+$")]
 
 
 class Cluster(NamedTuple):
-    """All workers, and which of them this process is."""
+    """All workers, and the rank of this one."""
 
     addresses: tuple[str, ...]  # host:port, by rank
     rank: int
-    seconds: float = 60  # the longest that one waits for another
+    seconds: float = 60  # that a worker waits for another
 
     def name(self, rank: int) -> str:
-        """Name a worker to the user."""
+        """Return the name of a worker in messages."""
         return f"worker {rank} ({self.addresses[rank]})"
 
 
@@ -45,19 +45,22 @@ class _Config(BaseModel):
 
 
 def find(environ: Mapping[str, str] = os.environ) -> Cluster | None:
-    """Return the cluster that this process is part of; None: it works alone. Raises UserError."""
+    """Return the cluster that this process belongs to, None for a single worker.
+
+    Raises UserError for invalid variables.
+    """
     seconds = _seconds(environ.get(SECONDS) or "60")
     if environ.get(TF_CONFIG):
-        found = _given(environ[TF_CONFIG], seconds)
+        cluster = _from_tf_config(environ[TF_CONFIG], seconds)
     elif (environ.get(TASKS) or "1") != "1":
-        found = _of_slurm(environ, seconds)
+        cluster = _from_slurm(environ, seconds)
     else:
         return None
-    return found if len(found.addresses) > 1 else None
+    return cluster if len(cluster.addresses) > 1 else None
 
 
 def require_role(cluster: Cluster | None, environ: Mapping[str, str] = os.environ) -> None:
-    """Raise UserError where this process does not publish, and worker 0 does, or the reverse."""
+    """Raise UserError unless worker 0 runs as `make repro` and the others as `make worker`."""
     rank = cluster.rank if cluster else 0
     if environ.get(PEER) and cluster is None:
         raise UserError(
@@ -65,10 +68,10 @@ def require_role(cluster: Cluster | None, environ: Mapping[str, str] = os.enviro
             "found none; set it, or train alone with `make repro`"
         )
     if bool(environ.get(PEER)) != (rank > 0):
-        found = "worker" if environ.get(PEER) else "repro"
+        target = "worker" if environ.get(PEER) else "repro"
         raise UserError(
             f"worker {rank}: expected `make repro`, which publishes, for worker 0 and "
-            f"`make worker` for the others, found `make {found}`"
+            f"`make worker` for the others, found `make {target}`"
         )
 
 
@@ -82,7 +85,7 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _given(text: str, seconds: float) -> Cluster:
+def _from_tf_config(text: str, seconds: float) -> Cluster:
     try:
         config = _Config.model_validate_json(text)
     except ValidationError as error:
@@ -101,12 +104,12 @@ def _given(text: str, seconds: float) -> Cluster:
     return Cluster(tuple(addresses), rank, seconds)
 
 
-def _of_slurm(environ: Mapping[str, str], seconds: float) -> Cluster:
-    """Let TensorFlow's own resolver say who is where; which GPU is whose, Slurm has said."""
+def _from_slurm(environ: Mapping[str, str], seconds: float) -> Cluster:
+    """Ask TensorFlow's resolver for the addresses; Slurm has assigned the GPUs already."""
     import tensorflow as tf  # noqa: PLC0415  # slow, and TF_CONFIG needs none of it
 
     try:
-        port = FIRST_PORT + A_JOB * (int(environ.get("SLURM_JOB_ID", "0")) % 300)
+        port = FIRST_PORT + PORTS_PER_JOB * (int(environ.get("SLURM_JOB_ID", "0")) % 300)
         tasks = int(environ[TASKS])
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
             port_base=port, gpus_per_node=tasks, gpus_per_task=1, auto_set_gpu=False

@@ -1,4 +1,4 @@
-"""The control groups of this process, by which Linux limits a container or a service."""
+"""The control groups of this process, with which Linux limits a container or a service."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,9 +7,9 @@ MOUNT = Path("sys/fs/cgroup")
 
 
 def limits(controller: str, *names: str, root: Path = Path("/")) -> Iterator[list[str]]:
-    """Yield the words that files of each group hold, of its own group and of those above it.
+    """Yield, for its group and each one above, the words in the files `names` of version 1 and 2.
 
-    `controller`: `cpu` or `memory`. `names`: files of version 1 and 2. A missing one has no words.
+    `controller`: `cpu` or `memory`. A missing file has no words.
     """
     for group in _groups(controller, root):
         yield [word for name in names for word in _words(group / name)]
@@ -25,7 +25,7 @@ def _groups(controller: str, root: Path) -> Iterator[Path]:
             mount = root / MOUNT / controller
         else:
             continue
-        for folder in (inner, *inner.parents):  # in a container only the outermost is there
+        for folder in (inner, *inner.parents):  # in a container only the outermost exists
             yield mount / folder
 
 
@@ -36,5 +36,5 @@ def _words(path: Path) -> list[str]:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except OSError:  # no such limit, or a sandbox that hides it
+    except OSError:  # no such limit, or hidden by a sandbox
         return ""

@@ -1,4 +1,4 @@
-"""How many cores this process may keep busy: everything here that counts cores asks this."""
+"""The number of cores that this process may use."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ QUOTA = ("cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us")  # version 2 has bo
 
 
 def count(root: Path = Path("/")) -> int:
-    """Count the cores that it may run on; no more than its quota of time, rounded up."""
+    """Count the cores that it may run on, at most its quota of CPU time, rounded up."""
     counts = [len(os.sched_getaffinity(0))]
     for words in control_groups.limits("cpu", *QUOTA, root=root):
         if len(words) == 2 and all(word.isdecimal() for word in words):  # not `max`, not `-1`

@@ -1,4 +1,4 @@
-"""What a run ran on: versions, processor, threads, GPUs. A record, never an input."""
+"""Describe what a training ran on: versions, processor, threads, GPUs. Never an input."""
 
 import hashlib
 import os
@@ -17,9 +17,9 @@ VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "TF_NUM_INTRAOP_THRE
 
 
 def describe(model: Path) -> dict[str, Any]:
-    """Describe this process; no times and no names of machines, so that it compares.
+    """Describe this process, without times and names of machines, so that records compare.
 
-    `model`: what it made, which the record is `of`, and says nothing without.
+    `model`: the file that was trained; the record holds its MD5.
     """
     processor = _processor()
     flags = processor.get("flags", "").split()
@@ -40,10 +40,10 @@ def describe(model: Path) -> dict[str, Any]:
 
 
 def processor() -> str:
-    """Name the kind of processor, by which `machine` chooses its instructions."""
-    found = _processor()
-    flags = set(found.get("flags", "").split()) & set(FLAGS)
-    return " ".join([found.get("model name", "unknown"), *sorted(flags)])
+    """Name the kind of processor, on which the bytes of `reproducible: machine` depend."""
+    fields = _processor()
+    flags = set(fields.get("flags", "").split()) & set(FLAGS)
+    return " ".join([fields.get("model name", "unknown"), *sorted(flags)])
 
 
 def _processor() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a training takes of the memory, from its params alone, against what there is."""
+"""The memory that a training needs, from its params alone, and the memory that there is."""
 
 import os
 import re
@@ -12,47 +12,47 @@ from mnist.task import Task
 
 COPIES = 4  # of the weights: themselves, their gradients, two moments
 BYTES = 4  # a float32
-VARIABLE = "TRAIN_MEMORY"  # what images may take of the memory: it changes no byte of a result
+VARIABLE = "TRAIN_MEMORY"  # what images may take: no parameter, because it changes no result
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 LIMITS = ("memory.max", "memory.limit_in_bytes")  # of control groups, version 2 and 1
 
 
 def require(
-    model: ModelParams, train: TrainParams, task: Task, *, there: int | None = None
+    model: ModelParams, train: TrainParams, task: Task, *, limit: int | None = None
 ) -> None:
-    """Raise UserError for a training that cannot fit into the memory that is `there`, in bytes.
+    """Raise UserError for a training that needs more than `limit` bytes, or than there are.
 
-    A GPU has memory of its own; a training that asks for one is not judged.
+    A GPU has its own memory, so a training that asks for one is not checked.
     """
-    wanted, there = needed(model, train, task), available() if there is None else there
-    if train.device != "gpu" and wanted > there:
+    required, limit = needed(model, train, task), available() if limit is None else limit
+    if train.device != "gpu" and required > limit:
         raise UserError(
             f"params.yaml: model, train.batch_size: expected a training that fits into the "
-            f"{_say(there)} of memory here, found one that takes {_say(wanted)} or more: "
-            f"{COPIES} times the weights, {_say(weights(model, task))}, and what "
+            f"{_gb(limit)} of memory here, found one that takes {_gb(required)} or more: "
+            f"{COPIES} times the weights, {_gb(weights(model, task))}, and what "
             f"{train.batch_size:,} images become in every layer; take from model.blocks, "
             "model.dense or train.batch_size"
         )
 
 
 def needed(model: ModelParams, train: TrainParams, task: Task) -> int:
-    """Return the bytes that a step holds at least: rough, and never too much."""
+    """Return a rough lower bound of the bytes that a step needs."""
     values = sum(layer.values for layer in model.layers(task))
     return COPIES * weights(model, task) + BYTES * train.batch_size * values
 
 
-def for_images(model: ModelParams, train: TrainParams, task: Task, given: str | None) -> int:
-    """Return the bytes that images may take: those `given` (`TRAIN_MEMORY`), else half of all.
+def for_images(model: ModelParams, train: TrainParams, task: Task, size: str | None) -> int:
+    """Return the bytes that images may take: `size` (`TRAIN_MEMORY`), or half of the memory.
 
-    No more than a step leaves. Raises UserError for a text that is no size.
+    The default is at most what a step leaves. Raises UserError for an invalid size.
     """
-    if given:
-        found = re.fullmatch(r"(\d{1,15})([kmgt]?)", given.strip().lower())
-        if not found:
-            raise UserError(f"{VARIABLE}: expected a size, 500m or 4g say, found {given!r:.80}")
-        return int(found[1]) * UNITS[found[2]]
-    there = available()
-    return max(min(there // 2, there - needed(model, train, task)), 0)
+    if size:
+        match = re.fullmatch(r"(\d{1,15})([kmgt]?)", size.strip().lower())
+        if not match:
+            raise UserError(f"{VARIABLE}: expected a size, 500m or 4g say, found {size!r:.80}")
+        return int(match[1]) * UNITS[match[2]]
+    total = available()
+    return max(min(total // 2, total - needed(model, train, task)), 0)
 
 
 def weights(model: ModelParams, task: Task) -> int:
@@ -61,12 +61,12 @@ def weights(model: ModelParams, task: Task) -> int:
 
 
 def available(root: Path = Path("/")) -> int:
-    """Return the bytes that this process may have: of the machine, and of its control groups."""
+    """Return the memory, in bytes, that the machine and the control groups allow this process."""
     limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     for words in control_groups.limits("memory", *LIMITS, root=root):
         limits += [int(word) for word in words if word.isdecimal()]  # not `max`
     return min(limits)
 
 
-def _say(count: int) -> str:
+def _gb(count: int) -> str:
     return f"{count / 1e9:,.2f} GB"

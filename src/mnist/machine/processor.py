@@ -1,15 +1,14 @@
-"""What the processor contributes to the bits, settled before TensorFlow is imported.
+"""Fix what the processor contributes to the bits, before TensorFlow is imported.
 
-The same program gives other bits on another instruction set or number of threads an operation.
-`portable` fixes both: oneDNN on (TensorFlow turns it off on older processors), held to AVX2, one
-thread an operation; so that any x86-64 processor with AVX2 trains the same bytes. With two, oneDNN
-shares out the rows of a product by what it knows of the processor's cores, and a row at the edge of
-a share is summed in another order. `machine` uses all the instructions that there are, and repeats
-its bytes on the same kind of machine only.
+The bits of a result depend on the instruction set and on the threads per operation. `portable`
+fixes both, so that any x86-64 processor with AVX2 trains the same bytes: oneDNN is on (TensorFlow
+turns it off on older processors) and limited to AVX2, with one thread per operation. With two
+threads, oneDNN divides the rows of a product by what it knows of the processor's cores, and a row
+at the edge of a share is summed in another order. `machine` uses all instructions, and repeats its
+bytes on the same kind of machine only.
 
-Operations that do not wait for each other, those of the shards of a batch, run side by side, on as
-many threads as there are cores; that changes no bit. A batch that is one shard leaves `machine` the
-threads for each operation.
+Independent operations, such as those of the shards of a batch, run in parallel on all cores. That
+changes no bit. If a batch is one shard, `machine` uses the threads within each operation.
 """
 
 import os
@@ -17,7 +16,7 @@ import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from mnist.machine import cores, quiet
+from mnist.machine import cores, stderr_buffer
 
 _ALWAYS = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
@@ -28,14 +27,14 @@ KERAS = {
     "KERAS_BACKEND": "tensorflow",
     "KERAS_HOME": os.devnull,  # no folder, so Keras neither reads nor writes a keras.json in it
 }
-# what Keras imports where it is installed, and nobody here asks Keras for: a third of its start
+# Keras imports them if they are installed, which is a third of its start; nothing here needs them
 _UNUSED = ("matplotlib", "pandas", "sklearn")
 
 
 def prepare(*, reproducible: str, device: str, shards: int = 1) -> None:
     """Set the environment variables that TensorFlow and oneDNN read, then import them."""
     portable = reproducible == "portable"
-    one_thread = portable or shards > 1  # an operation
+    one_thread = portable or shards > 1  # per operation
     os.environ.update(_ALWAYS)
     ignore_keras_settings(os.environ)
     _set("ONEDNN_MAX_CPU_ISA", "AVX2" if portable else None)
@@ -47,7 +46,7 @@ def prepare(*, reproducible: str, device: str, shards: int = 1) -> None:
 
 
 def ignore_keras_settings(environ: MutableMapping[str, str]) -> None:
-    """Replace the user's own Keras settings, which would build another network or none."""
+    """Replace the user's own Keras settings, with which another network may be built, or none."""
     for name in [name for name in environ if name.startswith("KERAS_")]:
         del environ[name]
     environ.update(KERAS)
@@ -61,15 +60,15 @@ def _set(variable: str, value: str | None) -> None:
 
 
 def _import_tensorflow() -> None:
-    """Import it and let it look for devices, silently where all is as one would expect."""
+    """Import it and let it look for devices; print its messages only if something is wrong."""
     hidden = [name for name in _UNUSED if name not in sys.modules]
     for name in hidden:
         sys.modules[name] = None  # type: ignore[assignment]  # as if it were not installed
-    with quiet.held_back() as held:
+    with stderr_buffer.buffered() as buffer:
         import keras  # noqa: F401, PLC0415
         import tensorflow as tf  # noqa: PLC0415
 
-        held.wanted = not tf.config.list_physical_devices("GPU") and _expects_gpu()
+        buffer.print_at_end = not tf.config.list_physical_devices("GPU") and _expects_gpu()
     for name in hidden:
         del sys.modules[name]
 

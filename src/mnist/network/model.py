@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mnist import document
 from mnist.arrays import archive
-from mnist.arrays.images import Images, size
+from mnist.arrays.images import Images, bytes_per_image
 from mnist.errors import UserError, require_output
 from mnist.machine import cores
 from mnist.network import untrusted
@@ -78,7 +78,7 @@ def predictor(model: keras.Sequential) -> Predictor:
 
     def predict(images: Images) -> NDArray[np.float32]:
         lines = [_line(layer) for layer in norms]
-        step = min(PREDICT_BATCH, max(PREDICT_VALUES // size(images), 1))
+        step = min(PREDICT_BATCH, max(PREDICT_VALUES // bytes_per_image(images), 1))
 
         def answer(start: int) -> NDArray[np.float32]:
             return np.asarray(run(images[start : start + step], lines).numpy())

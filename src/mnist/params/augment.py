@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from mnist.params import Params
+from mnist.schema import Schema
 
 
-class AugmentParams(Params):
+class AugmentParams(Schema):
     """Section `augment`: the most that a training image is distorted; all 0 and false: as it is."""
 
     rotation: float = Field(ge=0, le=180)  # degrees, either way

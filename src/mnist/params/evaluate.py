@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from mnist.params import Params
+from mnist.schema import Schema
 
 
-class EvaluateParams(Params):
+class EvaluateParams(Schema):
     """Section `evaluate`."""
 
     confidence: float = Field(gt=0, le=0.999999)  # of the accuracy's interval

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from mnist.params import Params
+from mnist.schema import Schema
 
 
-class FetchParams(Params):
+class FetchParams(Schema):
     """Section `fetch`."""
 
-    dataset: str = Field(pattern=r"^[\w-]+$")  # the name of a card in datasets/
+    dataset: str = Field(pattern=r"^[\w-]+$")  # described in datasets/

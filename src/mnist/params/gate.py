@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from mnist.params import Params
+from mnist.schema import Schema
 
 
-class GateParams(Params):
+class GateParams(Schema):
     """Section `gate`."""
 
     minimum_accuracy: float = Field(ge=0, le=1)  # of the test set

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, Field
 
 from mnist.errors import UserError
-from mnist.params import Params
+from mnist.schema import Schema
 from mnist.task import SIDES, Task
 
 POOL = 2  # pixels a side
@@ -31,7 +31,7 @@ class Layer(NamedTuple):
     values: int  # an image
 
 
-class ModelParams(Params):
+class ModelParams(Schema):
     """Section `model`: blocks of convolutions, each ended by a 2x2 max-pool; then dense layers."""
 
     blocks: tuple[Block, ...]  # filters

@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mnist.errors import UserError
-from mnist.params import Params
+from mnist.schema import Schema
 from mnist.task import SIDES
 
 Side = Annotated[int, Field(ge=SIDES[0], le=SIDES[-1])]  # pixels
 
 
-class PreprocessParams(Params):
+class PreprocessParams(Schema):
     """Section `preprocess`: one example in `validation_one_in` is held out for validation."""
 
     size: tuple[Side, Side]  # height, width

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from mnist.errors import UserError
-from mnist.params import Params
+from mnist.schema import Schema
 
 STEPS_A_CALL = 100
 MOST = 2**31  # TensorFlow counts steps, rows and seeds in an int32
@@ -13,14 +13,14 @@ MOST = 2**31  # TensorFlow counts steps, rows and seeds in an int32
 Decay = Annotated[float, Field(ge=0, le=0.999999)]  # of a float32, which is 1 soon after
 
 
-class ProcessorParams(Params, extra="ignore"):
+class ProcessorParams(Schema, extra="ignore"):
     """The part of section `train` that must be known before TensorFlow is imported."""
 
     reproducible: Literal["portable", "machine"]
     device: Literal["auto", "cpu", "gpu"]
 
 
-class OptimizerParams(Params, extra="ignore"):
+class OptimizerParams(Schema, extra="ignore"):
     """The part of section `train` that says how the weights move."""
 
     steps: int = Field(ge=1, lt=MOST)

@@ -1,1 +1,1 @@
-"""The model behind HTTP: a page to draw on, an endpoint, bounds on all that comes in."""
+"""The model behind HTTP: a page to draw on, an endpoint, limits on every request."""

@@ -15,16 +15,22 @@ from mnist.errors import UserError, require_output, run
 from mnist.predict import MODEL
 from mnist.serving import limits
 from mnist.serving.app import create
-from mnist.serving.guard import Guarded
+from mnist.serving.connection import LimitedConnection
 from mnist.serving.service import Service
 
 
 def main() -> None:
-    """Serve until a signal comes; what is being answered then is answered."""
+    """Serve until a signal comes; requests that are being answered are completed."""
     parser = argparse.ArgumentParser(prog="python -m mnist.serving", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: other machines may ask too")
-    parser.add_argument("--port", type=int, default=8000, help="0: any that is free")
-    parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="default: %(default)s; 0.0.0.0 accepts requests of other machines",
+    )
+    parser.add_argument(
+        "--port", type=int, default=8000, help="default: %(default)s; 0: any free port"
+    )
+    parser.add_argument("--model", type=Path, default=MODEL, help="default: %(default)s")
     options = parser.parse_args()
     require_output(options.model)
     with _listen(options.host, options.port) as listener:
@@ -36,7 +42,7 @@ async def _serve(listener: socket.socket, model: Path) -> None:
     await service.start(model)
     config = uvicorn.Config(
         create(service),
-        http=Guarded,
+        http=LimitedConnection,
         ws="none",
         lifespan="off",
         access_log=False,
@@ -46,18 +52,18 @@ async def _serve(listener: socket.socket, model: Path) -> None:
         timeout_graceful_shutdown=limits.STOP_SECONDS,
     )
     host, port = listener.getsockname()[:2]
-    where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    print(f"{service.served.facts['name']}: {where} (Ctrl-C stops it)", flush=True)
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    print(f"{service.served.facts['name']}: {url} (Ctrl-C stops it)", flush=True)
     await Server(config).serve([listener])
     await service.stop()
 
 
 class Server(uvicorn.Server):
-    """One whose end by a signal is no failure."""
+    """A server for which a signal is the normal end."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop at a signal, in good order; at a second Ctrl-C at once."""
+        """Shut down gracefully at a signal, immediately at a second Ctrl-C."""
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self.handle_exit, number, None)
         yield

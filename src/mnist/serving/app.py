@@ -1,4 +1,4 @@
-"""The application: its routes, and how a refusal is said."""
+"""The application: its routes, and the format of error messages."""
 
 import asyncio
 from importlib import resources
@@ -12,12 +12,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from mnist.serving import body, counting, limits
+from mnist.serving import body, limits, request_metrics
 from mnist.serving.service import Service
 
 _FILES = resources.files("mnist.serving") / "static"
-_SCRIPT = '<script src="page.js"></script>'  # in page.html; it is sent within it
-SAFE = {  # nothing but the server's own answers, in no one else's frame
+_SCRIPT = '<script src="page.js"></script>'  # in page.html; replaced by the script itself
+SECURITY_HEADERS = {  # load nothing from elsewhere, in no frame of another page
     "content-security-policy": "default-src 'none'; script-src 'unsafe-inline'; "
     "style-src 'unsafe-inline'; img-src data: blob:; connect-src 'self'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -25,8 +25,8 @@ SAFE = {  # nothing but the server's own answers, in no one else's frame
 
 
 def create(service: Service) -> ASGIApp:
-    """Return the application of a service that was started."""
-    registry = counting.registry(service)
+    """Return the application of a started service."""
+    registry = request_metrics.registry(service)
     page = _static(_page(), "text/html; charset=utf-8")
     openapi = _static(_read("openapi.json"), "application/json")
 
@@ -37,10 +37,10 @@ def create(service: Service) -> ASGIApp:
             pictures = await body.pictures(request.headers.get("content-type", ""), bytes(buffer))
             try:
                 async with asyncio.timeout(limits.REQUEST_SECONDS):
-                    told = await service.read(pictures, show=show)
+                    predictions = await service.read(pictures, show=show)
             except TimeoutError:
                 raise HTTPException(503, "too much to do; try again") from None
-        return JSONResponse({"model": service.served.facts["md5"], "pictures": told})
+        return JSONResponse({"model": service.served.facts["md5"], "pictures": predictions})
 
     async def facts(_: Request) -> Response:
         return JSONResponse(service.served.facts)
@@ -54,7 +54,7 @@ def create(service: Service) -> ASGIApp:
     async def root(_: Request) -> Response:
         return page
 
-    async def described(_: Request) -> Response:
+    async def openapi_document(_: Request) -> Response:
         return openapi
 
     routes = [
@@ -63,11 +63,11 @@ def create(service: Service) -> ASGIApp:
         Route("/health", health),
         Route("/model", facts),
         Route("/metrics", metrics),
-        Route("/openapi.json", described),
+        Route("/openapi.json", openapi_document),
     ]
     handlers: Any = {HTTPException: _refuse}
     app = Starlette(routes=routes, exception_handlers=handlers)
-    return counting.Counted(app, registry, {route.path for route in routes})
+    return request_metrics.CountingApp(app, registry, {route.path for route in routes})
 
 
 def _page() -> str:
@@ -79,7 +79,7 @@ def _read(name: str) -> str:
 
 
 def _static(content: str, media_type: str) -> Response:
-    return Response(content, media_type=media_type, headers=SAFE)
+    return Response(content, media_type=media_type, headers=SECURITY_HEADERS)
 
 
 async def _refuse(_: Request, error: HTTPException) -> Response:

@@ -1,4 +1,4 @@
-"""Images that come together are read together: while one batch is computed, the next gathers."""
+"""Predict concurrent requests in batches: the next batch gathers while one is computed."""
 
 import asyncio
 from collections import deque
@@ -13,14 +13,14 @@ Waiting = tuple[NDArray[np.uint8], "asyncio.Future[NDArray[np.float32]]"]
 
 
 class Batcher:
-    """One batch at a time, at most `most` images in it; no image waits for others to come."""
+    """Compute one batch of at most `most` at a time; no image waits for a fuller batch."""
 
     def __init__(self, predict: Predict, most: int) -> None:
-        """Begin to wait for images."""
+        """Start waiting for images."""
         self.batches = self.images = 0  # read so far
         self._predict, self._most = predict, most
         self._waiting: deque[Waiting] = deque()
-        self._came = asyncio.Event()
+        self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(1)
         self._task = asyncio.create_task(self._run())
 
@@ -28,22 +28,22 @@ class Batcher:
         """Return the probabilities of one image `[H, W, C]`."""
         answer: asyncio.Future[NDArray[np.float32]] = asyncio.get_running_loop().create_future()
         self._waiting.append((image, answer))
-        self._came.set()
+        self._arrived.set()
         return await answer
 
     async def stop(self) -> None:
-        """Stop; what waits still is never answered."""
+        """Stop; waiting images are never answered."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._thread.shutdown()
 
     async def _run(self) -> None:
         while True:
-            await self._came.wait()
+            await self._arrived.wait()
             count = min(len(self._waiting), self._most)
             batch = [self._waiting.popleft() for _ in range(count)]
             if not self._waiting:
-                self._came.clear()
+                self._arrived.clear()
             await self._answer(batch)
 
     async def _answer(self, batch: list[Waiting]) -> None:
@@ -51,7 +51,7 @@ class Batcher:
         loop = asyncio.get_running_loop()
         try:
             rows = await loop.run_in_executor(self._thread, self._predict, images)
-        except Exception as error:  # a bug is told to each who asked
+        except Exception as error:  # a bug: every request of the batch fails
             for _, answer in batch:
                 if not answer.done():
                     answer.set_exception(error)

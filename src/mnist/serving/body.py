@@ -22,20 +22,20 @@ from mnist.serving import limits
 KINDS = "expected multipart/form-data, application/json or image/*"
 JSON_SHAPE = 'expected {"images": [BASE64, ...]}'
 
-logging.getLogger("python_multipart").propagate = False  # the caller is told, not the operator
+logging.getLogger("python_multipart").propagate = False  # errors go to the caller, not to the log
 logging.getLogger("python_multipart").addHandler(logging.NullHandler())
 
 
 class Buffered:
-    """The bytes of all bodies that are here at present."""
+    """The total size of all request bodies in memory."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start at zero."""
         self.total = 0
 
     @contextmanager
     def room(self) -> Iterator[bytearray]:
-        """Give a buffer, whose bytes count until the request is answered."""
+        """Provide a buffer whose bytes count until the request is answered."""
         buffer = bytearray()
         try:
             yield buffer
@@ -43,7 +43,7 @@ class Buffered:
             self.total -= len(buffer)
 
     def add(self, buffer: bytearray, chunk: bytes) -> None:
-        """Put a chunk into a buffer. Raises HTTPException where it or all of them are full."""
+        """Append a chunk to a buffer. Raises HTTPException if it, or the total, is full."""
         if len(buffer) + len(chunk) > limits.MOST_BODY:
             raise _too_large()
         if self.total + len(chunk) > limits.MOST_BUFFERED:
@@ -69,26 +69,26 @@ async def receive(request: Request, buffer: bytearray, buffered: Buffered) -> No
 
 
 async def pictures(content_type: str, body: bytes) -> list[bytes]:
-    """Return the pictures in a body. Raises HTTPException where there is none, or too many."""
+    """Return the pictures in a body. Raises HTTPException for none or too many."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind.startswith("image/"):
-        found = [body]
+        files = [body]
     elif kind == "application/json":
-        found = _json(body)
+        files = _json(body)
     elif kind == "multipart/form-data":
-        found = await _multipart(content_type, body)
+        files = await _multipart(content_type, body)
     else:
         raise HTTPException(415, f"{KINDS}, found {kind[:80] or 'no content-type'}")
-    if not 1 <= len(found) <= limits.MOST_PICTURES:
-        expected = f"expected 1 to {limits.MOST_PICTURES} pictures, found {len(found)}"
-        raise HTTPException(400 if not found else 413, expected)
-    return found
+    if not 1 <= len(files) <= limits.MOST_PICTURES:
+        expected = f"expected 1 to {limits.MOST_PICTURES} pictures, found {len(files)}"
+        raise HTTPException(400 if not files else 413, expected)
+    return files
 
 
 def _json(body: bytes) -> list[bytes]:
     try:
-        said = json.loads(body)
-        texts = said["images"] if isinstance(said, dict) else None
+        request = json.loads(body)
+        texts = request["images"] if isinstance(request, dict) else None
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise ValueError(JSON_SHAPE)
         return [base64.b64decode(text.encode("ascii"), validate=True) for text in texts]
@@ -103,7 +103,7 @@ def _json(body: bytes) -> list[bytes]:
 
 
 class _InMemory(MultiPartParser):
-    spool_max_size = limits.MOST_BODY  # the body is in memory as it is: no file is written
+    spool_max_size = limits.MOST_BODY  # the body is in memory already, so no file is written
 
 
 async def _multipart(content_type: str, body: bytes) -> list[bytes]:
@@ -121,6 +121,6 @@ async def _multipart(content_type: str, body: bytes) -> list[bytes]:
 
 
 def _too_large() -> HTTPException:
-    most = limits.MOST_BODY // limits.MIB
-    closed = {"connection": "close"}  # the rest of it is not wanted
-    return HTTPException(413, f"expected a body of at most {most} MiB", headers=closed)
+    size = limits.MOST_BODY // limits.MIB
+    headers = {"connection": "close"}  # without reading the rest of the body
+    return HTTPException(413, f"expected a body of at most {size} MiB", headers=headers)

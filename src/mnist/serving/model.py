@@ -1,4 +1,4 @@
-"""The model that is served: its network ready to read, and what is known of it."""
+"""The model that is served, and the facts about it."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from mnist.arrays import dataset
 from mnist.errors import UserError
 from mnist.machine import processor
 from mnist.serving.batching import Predict
-from mnist.serving.neighbours import Neighbours
+from mnist.serving.nearest_neighbours import Neighbours
 from mnist.task import Task, words
 
 EVALUATION = Path("metrics/evaluation.json")
@@ -22,22 +22,22 @@ MEASURED = ("accuracy", "accuracy_low", "accuracy_high", "images", "errors", "lo
 
 
 class Served(NamedTuple):
-    """A model, loaded once; another file takes another start."""
+    """A model, loaded once; another file needs a restart."""
 
     predict: Predict
     task: Task
     facts: dict[str, Any]  # what GET /model answers
-    neighbours: Neighbours | None  # where the test set is there
+    neighbours: Neighbours | None  # None without the prepared test set
 
 
 def load(path: Path) -> Served:
-    """Load a model as `make predict` does, and have it read once. Raises UserError."""
+    """Load a model as `make predict` does, and run it once. Raises UserError."""
     processor.prepare(reproducible="portable", device="cpu")
     from mnist.network import model  # noqa: PLC0415  # TensorFlow reads its environment at import
 
     network, task, temperature = model.load(path)
     predict = model.predictor(network)
-    predict(np.zeros((1, *task.shape), np.uint8))  # compiled before anyone asks
+    predict(np.zeros((1, *task.shape), np.uint8))  # compiles it before the first request
     neighbours = _neighbours(task)
     md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     facts = {
@@ -54,16 +54,16 @@ def load(path: Path) -> Served:
 
 
 def _neighbours(task: Task) -> Neighbours | None:
-    """Read the prepared test set, if it is there and of this task; never a reason not to serve."""
+    """Read the prepared test set, if there is one for this task; it is optional."""
     try:
-        found = dataset.load(TEST)
+        examples = dataset.load(TEST)
     except UserError:
         return None
-    return Neighbours.of(found) if found.task == task else None
+    return Neighbours.of(examples) if examples.task == task else None
 
 
 def _measured(md5: str) -> dict[str, Any] | None:
-    """Return what `evaluate` measured, if that was this very model."""
+    """Return what `evaluate` measured, if it measured this model."""
     trained = _read(ENVIRONMENT).get("of")
     if not isinstance(trained, dict) or md5 not in trained.values():
         return None
@@ -73,7 +73,7 @@ def _measured(md5: str) -> dict[str, Any] | None:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}

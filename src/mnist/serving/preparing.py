@@ -1,4 +1,4 @@
-"""Pictures -> what the network sees of them, side by side in processes of their own."""
+"""Prepare pictures for the network in parallel, in separate processes."""
 
 import asyncio
 import json
@@ -14,42 +14,45 @@ from mnist.errors import UserError
 from mnist.handwriting.digit import Look
 from mnist.machine import cores
 from mnist.serving import limits
-from mnist.serving.worker import DONE, LENGTH, READY
+from mnist.serving.preparer import DONE, LENGTH, READY
 from mnist.task import Task
 
-COMMAND = (sys.executable, "-P", "-m", "mnist.serving.worker")
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # a process a core as it is
+COMMAND = (sys.executable, "-P", "-m", "mnist.serving.preparer")
+ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}  # there is one process per core already
 
-# what a pipe to a process that is gone raises; uvloop's, where it was seen to be gone: RuntimeError
+# raised by a pipe to a process that has ended; RuntimeError by uvloop, if it has noticed the end
 ENDED = (OSError, RuntimeError, asyncio.IncompleteReadError)
 
 
 class Preparers:
-    """As many processes as there are cores; one that fails is replaced."""
+    """One process per core; a process that fails is replaced."""
 
     def __init__(self) -> None:
-        """Have none yet."""
+        """Start nothing yet."""
         self.replaced = 0  # processes that crashed or took too long
         self._task: Task | None = None
         self._all: set[Process] = set()
-        self._free: asyncio.Queue[Process] = asyncio.Queue()
-        self._coming: set[asyncio.Task[None]] = set()
+        self._idle: asyncio.Queue[Process] = asyncio.Queue()
+        self._starting: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Start them; they import what they need while the model is loaded."""
+        """Start the processes, which import their modules while the model is loaded."""
         for _ in range(cores.count()):
             self._all.add(await _start())
 
     def instruct(self, wanted: Task) -> None:
-        """Say what pictures are to become; from now on there may be pictures."""
+        """Send the task to all processes; call this before the first `prepare`."""
         self._task = wanted
         for process in self._all:
-            self._soon(self._enlist(process))
+            self._run_in_background(self._add_when_ready(process))
 
     async def prepare(self, content: bytes) -> Look:
-        """Prepare one picture. Raises UserError for what is none, takes too long or kills."""
-        assert self._task  # noqa: S101  # `instruct` came first
-        for _ in range(cores.count() + 1):  # those may have ended that were waiting
+        """Prepare one picture. Raises UserError if invalid, too slow, or if its process dies."""
+        assert self._task  # noqa: S101  # set by `instruct`
+        for _ in range(cores.count() + 1):  # idle processes may have ended
             if (answer := await self._try(content)) is not None:
                 break
         else:
@@ -62,9 +65,9 @@ class Preparers:
         return Look(pixels, answer[start:end].decode())
 
     async def _try(self, content: bytes) -> bytes | None:
-        """Return what a process answers; None where it ends instead."""
-        while (process := await self._free.get()).returncode is not None:
-            self._replace(process)  # it has ended since
+        """Return the answer of a process; None if it ends instead."""
+        while (process := await self._idle.get()).returncode is not None:
+            self._replace(process)  # it ended while idle
         try:
             async with asyncio.timeout(limits.PICTURE_SECONDS):
                 answer = await _ask(process, content)
@@ -75,21 +78,21 @@ class Preparers:
             if isinstance(error, ENDED):
                 return None
             raise
-        self._free.put_nowait(process)
+        self._idle.put_nowait(process)
         return answer
 
     async def stop(self) -> None:
-        """End them all."""
-        for coming in self._coming:
-            coming.cancel()
-        await asyncio.gather(*self._coming, return_exceptions=True)
+        """Kill all processes."""
+        for starting in self._starting:
+            starting.cancel()
+        await asyncio.gather(*self._starting, return_exceptions=True)
         for process in self._all:
             if process.returncode is None:
                 process.kill()
         await asyncio.gather(*(process.wait() for process in self._all))
 
-    async def _enlist(self, process: Process) -> None:
-        """Have one among the free once it has begun: its start is no picture's time."""
+    async def _add_when_ready(self, process: Process) -> None:
+        """Add a process to the idle ones once it has started, so that no picture waits for that."""
         assert self._task and process.stdin and process.stdout  # noqa: PT018, S101
         words = json.dumps({"shape": self._task.shape} | task.words(self._task)).encode()
         try:
@@ -100,35 +103,35 @@ class Preparers:
             await asyncio.sleep(1)
             self._replace(process)
         else:
-            self._free.put_nowait(process)
+            self._idle.put_nowait(process)
 
     def _replace(self, process: Process) -> None:
-        """End one and have another started, whatever becomes of the request that found it."""
+        """Kill a process and start another in the background, whatever becomes of the request."""
         self.replaced += 1
         if process.returncode is None:
             process.kill()
         self._all.discard(process)
-        self._soon(self._add())
+        self._run_in_background(self._add())
 
-    def _soon(self, coroutine: Coroutine[None, None, None]) -> None:
-        coming = asyncio.create_task(coroutine)
-        self._coming.add(coming)
-        coming.add_done_callback(self._coming.discard)
+    def _run_in_background(self, coroutine: Coroutine[None, None, None]) -> None:
+        starting = asyncio.create_task(coroutine)
+        self._starting.add(starting)
+        starting.add_done_callback(self._starting.discard)
 
     async def _add(self) -> None:
         while True:
             try:
-                another = await _start()
-            except OSError:  # no memory, no process: later, perhaps
+                process = await _start()
+            except OSError:  # no memory, say: try again later
                 await asyncio.sleep(1)
             else:
                 break
-        self._all.add(another)
-        await self._enlist(another)
+        self._all.add(process)
+        await self._add_when_ready(process)
 
 
 async def _start() -> Process:
-    """Start one in a session of its own: Ctrl-C is for the server, which ends what it began."""
+    """Start a process in its own session: Ctrl-C is for the server, which stops them."""
     environment = os.environ | ONE_THREAD
     return await asyncio.create_subprocess_exec(
         *COMMAND, stdin=PIPE, stdout=PIPE, env=environment, start_new_session=True

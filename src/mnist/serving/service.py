@@ -1,4 +1,4 @@
-"""What the server does with pictures: prepare them side by side, read them together."""
+"""Answer pictures: prepare them in parallel, predict them in batches."""
 
 import asyncio
 import base64
@@ -24,10 +24,10 @@ NEAREST = 6
 
 
 class Service:
-    """A model with the processes that prepare for it."""
+    """A model with the processes that prepare its pictures."""
 
     def __init__(self) -> None:
-        """Serve nothing yet."""
+        """Start nothing yet."""
         self.waiting = 0  # pictures that are being answered
         self.buffered = Buffered()
         self.preparers = Preparers()
@@ -35,7 +35,7 @@ class Service:
         self.batcher: Batcher
 
     async def start(self, path: Path) -> None:
-        """Load the model while the processes start. Raises UserError."""
+        """Start the processes, and load the model meanwhile. Raises UserError."""
         await self.preparers.start()
         try:
             self.served = await asyncio.to_thread(load, path)
@@ -46,12 +46,12 @@ class Service:
         self.batcher = Batcher(self.served.predict, limits.MOST_BATCH)
 
     async def stop(self) -> None:
-        """End what `start` began."""
+        """Stop the processes and the batches."""
         await self.batcher.stop()
         await self.preparers.stop()
 
     async def read(self, pictures: list[bytes], *, show: bool) -> list[dict[str, Any]]:
-        """Answer each picture. Raises HTTPException: 422 for one that is none, 503 for too many."""
+        """Answer each picture. Raises HTTPException: 422 for an invalid one, 503 for too many."""
         if self.waiting + len(pictures) > limits.MOST_WAITING:
             raise HTTPException(503, "too many pictures at once; try again")
         self.waiting += len(pictures)
@@ -68,27 +68,27 @@ class Service:
             rows = await asyncio.gather(*(self.batcher.read(look.pixels) for look in looks))
         finally:
             self.waiting -= len(pictures)
-        return [self._told(*one, show=show) for one in zip(looks, rows, strict=True)]
+        return [self._answer(look, row, show=show) for look, row in zip(looks, rows, strict=True)]
 
-    def _told(self, look: Look, row: NDArray[np.float32], *, show: bool) -> dict[str, Any]:
-        told = likeliest(row, self.served.task, look.doubt)
+    def _answer(self, look: Look, row: NDArray[np.float32], *, show: bool) -> dict[str, Any]:
+        answer = likeliest(row, self.served.task, look.doubt)
         if show:
-            told["seen"] = _png(look.pixels)
-            told["nearest"] = self._nearest(look.pixels)
-        return told
+            answer["seen"] = _png(look.pixels)
+            answer["nearest"] = self._nearest(look.pixels)
+        return answer
 
     def _nearest(self, image: NDArray[np.uint8]) -> list[dict[str, Any]]:
-        known = self.served.neighbours
-        if known is None:
+        neighbours = self.served.neighbours
+        if neighbours is None:
             return []
         return [
             {
-                "index": found.row,
-                "class": self.served.task.classes[found.label],
-                "likeness": found.likeness,
-                "image": _png(known.images[found.row]),
+                "index": neighbour.row,
+                "class": self.served.task.classes[neighbour.label],
+                "likeness": neighbour.likeness,
+                "image": _png(neighbours.images[neighbour.row]),
             }
-            for found in known.nearest(image, NEAREST)
+            for neighbour in neighbours.nearest(image, NEAREST)
         ]
 
 

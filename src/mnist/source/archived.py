@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mnist.errors import UserError
 from mnist.source import download, unpack
-from mnist.source.card import Archive, File
+from mnist.source.dataset_spec import Archive, File
 from mnist.source.mirror import Place
 from mnist.source.transfer import InterruptedTransferError, UnfitError
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from mnist.errors import UserError, printable
 from mnist.source import transfer, unpack
-from mnist.source.card import Archive, File
+from mnist.source.dataset_spec import Archive, File
 from mnist.source.mirror import VARIABLE, Address, Place, addresses, names, shown
 from mnist.source.transfer import CHUNK, InterruptedTransferError, UnfitError, read
 

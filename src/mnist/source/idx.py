@@ -1,4 +1,4 @@
-"""IDX, the format of the MNIST files <-> arrays of bytes; every malformed input is refused.
+"""Read and write IDX, the format of the MNIST files; every malformed input is refused.
 
 The format: two zero bytes, a type byte (8: unsigned byte), the number of dimensions, then each
 dimension as a big-endian uint32, then the values, the last dimension fastest.
@@ -17,25 +17,25 @@ TABLE = 0x0C02  # 12: big-endian int32; two dimensions
 
 
 def parse(content: bytes, *, dimensions: int, name: str) -> NDArray[np.uint8]:
-    """IDX bytes -> uint8 array of that many dimensions (a read-only view of `content`).
+    """Return the uint8 array in IDX bytes, as a read-only view of `content`.
 
     Raises UserError, which starts with `name`, unless header and length agree to the byte.
     """
-    shape = outline(content[: header(dimensions)], len(content), dimensions, name)
-    return np.frombuffer(content, np.uint8, offset=header(dimensions)).reshape(shape)
+    shape = read_header(content[: header_length(dimensions)], len(content), dimensions, name)
+    return np.frombuffer(content, np.uint8, offset=header_length(dimensions)).reshape(shape)
 
 
-def header(dimensions: int) -> int:
-    """Return the bytes before the values."""
+def header_length(dimensions: int) -> int:
+    """Return the number of bytes before the values."""
     return 4 + 4 * dimensions
 
 
-def outline(head: bytes, length: int, dimensions: int, name: str) -> tuple[int, ...]:
-    """Return the shape of what a file of `length` bytes that starts with `head` holds.
+def read_header(head: bytes, length: int, dimensions: int, name: str) -> tuple[int, ...]:
+    """Return the shape of the array in a file of `length` bytes that starts with `head`.
 
     Raises UserError as `parse` does.
     """
-    start = header(dimensions)
+    start = header_length(dimensions)
     if len(head) < start:
         raise UserError(f"{name}: expected an IDX header of {start} bytes, found {len(head)}")
     zeros, kind, rank = struct.unpack(">HBB", head[:4])
@@ -56,13 +56,13 @@ def outline(head: bytes, length: int, dimensions: int, name: str) -> tuple[int, 
 
 
 def serialize(array: NDArray[np.uint8]) -> bytes:
-    """Uint8 array -> IDX bytes."""
+    """Return an array as IDX bytes."""
     header = struct.pack(f">HBB{array.ndim}I", 0, UNSIGNED_BYTE, array.ndim, *array.shape)
     return header + array.tobytes()
 
 
 def parse_table(content: bytes, *, name: str) -> NDArray[np.int32]:  # [N, M]
-    """IDX bytes of type 12 -> whole numbers, `M` a row. Raises UserError as `parse` does."""
+    """Return the integers in IDX bytes of type 12. Raises UserError as `parse` does."""
     if len(content) < 12:
         raise UserError(f"{name}: expected an IDX header of 12 bytes, found {len(content)}")
     start, rows, columns = struct.unpack(">3I", content[:12])

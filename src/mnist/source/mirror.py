@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from mnist.errors import UserError
-from mnist.source.card import Archive, Card, File
+from mnist.source.dataset_spec import Archive, DatasetSpec, File
 
 VARIABLE = "DATASET_MIRROR"
 VARIABLES = ("DATASET_ARCHIVES", VARIABLE)  # in the order in which their places are tried
@@ -14,7 +14,7 @@ Place = str | Path  # a URL below which `<file>.gz` or an archive lies; a folder
 Address = str | Path  # a URL; a file
 
 
-def places(data_set: Card, *own: str | None) -> list[Place]:
+def places(data_set: DatasetSpec, *own: str | None) -> list[Place]:
     """List the places to try, in order; each of `own` (`VARIABLES`) holds data sets.
 
     Raises UserError where one of them is no folder that is there and no URL that can be read.
@@ -51,7 +51,7 @@ def shown(address: Address) -> str:
     return f"{bare.scheme}://{bare.netloc}{bare.path}"
 
 
-def _own(data_set: Card, value: str) -> list[Place]:
+def _own(data_set: DatasetSpec, value: str) -> list[Place]:
     try:
         url = urlsplit(value)
         if url.scheme in {"http", "https"}:
@@ -69,13 +69,13 @@ def _own(data_set: Card, value: str) -> list[Place]:
     return [*(place for place in below if place.is_dir()), folder]
 
 
-def _first(data_set: Card) -> str:
+def _first(data_set: DatasetSpec) -> str:
     if data_set.archive:
         return data_set.archive.name
     return f"{data_set.files[0].name}.gz and so on"
 
 
-def _web(data_set: Card, url: SplitResult) -> str:
+def _web(data_set: DatasetSpec, url: SplitResult) -> str:
     if not url.hostname or url.port == 0:  # reading `port` raises ValueError for what is no number
         raise ValueError("no server is named")
     return url._replace(path=f"{url.path.rstrip('/')}/{data_set.name}").geturl()

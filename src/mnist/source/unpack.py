@@ -1,7 +1,7 @@
-"""Packed bytes -> what is in them: gzip, and the wanted files of a zip or tar archive.
+"""Unpack gzip, and the wanted files of a zip or tar archive.
 
-Nothing is written to where an archive says: a file is looked for by the one path that it may have,
-and all else in it is passed over.
+Nothing is written to a path that an archive names: a file is looked up by its expected path, and
+all other members are ignored.
 """
 
 import gzip
@@ -13,19 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from mnist.source.card import Archive, File
+from mnist.source.dataset_spec import Archive, File
 from mnist.source.transfer import CHUNK, InterruptedTransferError, UnfitError
 
-MOST_BESIDE = 1 << 26  # bytes in a tar archive, unpacked, beside the files that are wanted
+MAX_OTHER_BYTES = 1 << 26  # of other members in a tar archive, unpacked
 BROKEN = (
     *(OSError, EOFError, ValueError, RuntimeError, NotImplementedError, OverflowError),
     *(LookupError, zipfile.BadZipFile, tarfile.TarError, zlib.error),
 )  # what the readers of archives raise for those that are cut, changed or encrypted
-Found = tuple[File, Iterator[bytes]]
+Member = tuple[File, Iterator[bytes]]
 
 
 def gunzip(packed: Iterator[bytes]) -> Iterator[bytes]:
-    """Gunzip one whole member with nothing after it."""
+    """Unpack one complete gzip member with nothing after it."""
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # 16: gzip, its CRC checked
     try:
         for packed_chunk in packed:
@@ -41,16 +41,16 @@ def gunzip(packed: Iterator[bytes]) -> Iterator[bytes]:
         raise InterruptedTransferError("the gzip stream ends too early")
 
 
-def members(path: Path, archive: Archive, files: tuple[File, ...]) -> Iterator[Found]:
-    """Yield each file that is in an archive, with its bytes, to be read before the next.
+def members(path: Path, archive: Archive, files: tuple[File, ...]) -> Iterator[Member]:
+    """Yield each wanted file of an archive with its content, to be read before the next file.
 
-    Raises UnfitError for no archive, and at its end for the files that it lacks.
+    Raises UnfitError if it is no archive, and at its end if files are missing.
     """
     wanted = {f"{archive.folder}/{file.name}{end}": file for file in files for end in ("", ".gz")}
     missing = {file.name for file in files}
-    walk = _zipped if archive.name.endswith(".zip") else _taped
-    with _told():
-        for name, stream in walk(path, wanted):
+    unpack = _zip_members if archive.name.endswith(".zip") else _tar_members
+    with _archive_errors():
+        for name, stream in unpack(path, wanted):
             missing.discard(wanted[name].name)
             content = _read(stream)
             yield wanted[name], gunzip(content) if name.endswith(".gz") else content
@@ -59,14 +59,14 @@ def members(path: Path, archive: Archive, files: tuple[File, ...]) -> Iterator[F
 
 
 def _read(stream: IO[bytes]) -> Iterator[bytes]:
-    with _told():
+    with _archive_errors():
         while chunk := stream.read(CHUNK):
             yield chunk
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Tell in a line what is wrong with an archive."""
+def _archive_errors() -> Iterator[None]:
+    """Raise UnfitError for whatever the readers of archives raise."""
     try:
         yield
     except BROKEN as error:
@@ -74,33 +74,33 @@ def _told() -> Iterator[None]:
         raise UnfitError(f"expected an archive that is whole, found {reason}") from None
 
 
-def _zipped(path: Path, wanted: dict[str, File]) -> Iterator[tuple[str, IO[bytes]]]:
-    with zipfile.ZipFile(path) as opened:
-        for name in sorted(wanted.keys() & set(opened.namelist())):
-            with opened.open(name) as stream:
+def _zip_members(path: Path, wanted: dict[str, File]) -> Iterator[tuple[str, IO[bytes]]]:
+    with zipfile.ZipFile(path) as archive:
+        for name in sorted(wanted.keys() & set(archive.namelist())):
+            with archive.open(name) as stream:
                 yield name, stream
 
 
-def _taped(path: Path, wanted: dict[str, File]) -> Iterator[tuple[str, IO[bytes]]]:
-    most = sum(file.length for file in set(wanted.values())) + MOST_BESIDE
-    with _Bounded(path, most) as plain, tarfile.open(fileobj=plain, mode="r|") as opened:
-        for member in opened:
-            stream = opened.extractfile(member) if member.isreg() else None
+def _tar_members(path: Path, wanted: dict[str, File]) -> Iterator[tuple[str, IO[bytes]]]:
+    max_bytes = sum(file.length for file in set(wanted.values())) + MAX_OTHER_BYTES
+    with _Bounded(path, max_bytes) as plain, tarfile.open(fileobj=plain, mode="r|") as archive:
+        for member in archive:
+            stream = archive.extractfile(member) if member.isreg() else None
             if member.name in wanted and stream is not None:
                 yield member.name, stream
 
 
 class _Bounded(gzip.GzipFile):
-    """What is packed in a file, which fails once more of it is read than there can be."""
+    """A gzip file that fails once more than `max_bytes` of its content are read."""
 
-    def __init__(self, path: Path, most: int) -> None:
+    def __init__(self, path: Path, max_bytes: int) -> None:
         super().__init__(path)
-        self.left = most
+        self.left = max_bytes
 
     def read(self, size: int | None = -1) -> bytes:
-        """Read."""
-        found = super().read(size)
-        self.left -= len(found)
+        """Read the next bytes."""
+        content = super().read(size)
+        self.left -= len(content)
         if self.left < 0:
-            raise ValueError("more in it than the card says")
-        return found
+            raise ValueError("more content than the data set description gives")
+        return content

@@ -1,1 +1,1 @@
-"""Training: distortions, shards, there and back, the optimizer, the loop, where it stands."""
+"""Training: augmentation, shards, forward and backward pass, optimizer, loop, checkpoints."""

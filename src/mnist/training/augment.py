@@ -1,4 +1,4 @@
-"""Small random distortions of a batch, in graph."""
+"""Random distortions of a batch, computed in the graph."""
 
 import math
 from typing import Any
@@ -11,9 +11,9 @@ STREAM = 1  # the randomness of a step, apart from its dropout
 
 
 def distort(images: Any, transforms: Any) -> Any:
-    """Distort float images `[N, H, W, C]`, each by its row of `transforms`; None: as they are.
+    """Distort float images `[N, H, W, C]`, each by its row of `transforms`; None: not at all.
 
-    Bilinear, one operation for all of them; what comes in from outside is background.
+    One bilinear operation for the whole batch; pixels from outside an image are background.
     """
     if transforms is None:
         return images
@@ -28,7 +28,7 @@ def distort(images: Any, transforms: Any) -> Any:
 
 
 def draw(count: int, size: tuple[int, int], seed: Any, params: AugmentParams) -> Any:
-    """Draw a transform an image, uniform up to the most of `params`: `[N, 8]`; None: none at all.
+    """Draw one transform per image, uniform within the limits of `params`: `[N, 8]`, or None.
 
     Where each pixel comes from: (x, y) -> (ax + by + c, dx + ey + f), rotation times shear times
     zoom about the middle of the image, then the shift. Stateless: keyed by `seed` (int32 [2]).

@@ -1,8 +1,7 @@
-"""Where a training stands, on disk: kill it at any moment, and it goes on bit for bit.
+"""Checkpoints of a training, from which it resumes bit for bit after a kill at any moment.
 
-In the folder that is given, each checkpoint is a folder `step-00000100` with `state.npz`,
-`curve.json` and, written last, `manifest.json` with the SHA-256 of the two. It appears by one
-rename; the last two are kept, so that one which was damaged leaves the one before.
+Each is a folder `step-00000100` with `state.npz`, `curve.json` and, written last, `manifest.json`
+with the SHA-256 of the two. It appears by one rename. The last two are kept, as one may be damaged.
 """
 
 import hashlib
@@ -26,26 +25,26 @@ STATE, CURVE, MANIFEST = "state.npz", "curve.json", "manifest.json"
 
 
 class Checkpoint(NamedTuple):
-    """All that the steps to come depend on; randomness derives from the seed and the step."""
+    """Everything that later steps depend on; randomness derives from the seed and the step."""
 
     step: int  # steps done
-    arrays: list[NDArray[Any]]  # each variable, in one order
+    arrays: list[NDArray[Any]]  # the variables, in a fixed order
     curve: list[list[float]]  # the rows of the learning curve so far
 
 
 def folder() -> Path | None:
-    """Return the folder that whoever started the stage gives for its checkpoints, if any."""
-    given = os.environ.get(VARIABLE)
-    return Path(given) if given else None
+    """Return the folder for checkpoints that the launcher of the stage provides, if any."""
+    path = os.environ.get(VARIABLE)
+    return Path(path) if path else None
 
 
-def save(checkpoint: Checkpoint, where: Path) -> None:
-    """Publish one checkpoint in `where`, an existing folder, and drop all but the last two.
+def save(checkpoint: Checkpoint, folder: Path) -> None:
+    """Write one checkpoint into an existing folder, and delete all but the last two.
 
-    Raises UserError when the disk is full; the run goes on from the last one that was written.
+    Raises UserError if the disk is full; the next run resumes from the last complete checkpoint.
     """
     try:
-        _save(checkpoint, where)
+        _save(checkpoint, folder)
     except OSError as error:
         raise UserError(
             f"checkpoint of step {checkpoint.step}: {error.strerror or error}; free some space "
@@ -53,24 +52,24 @@ def save(checkpoint: Checkpoint, where: Path) -> None:
         ) from None
 
 
-def _save(checkpoint: Checkpoint, where: Path) -> None:
-    fresh = where / f".fresh-{checkpoint.step:08}"
+def _save(checkpoint: Checkpoint, folder: Path) -> None:
+    fresh = folder / f".fresh-{checkpoint.step:08}"
     shutil.rmtree(fresh, ignore_errors=True)  # of a run that was killed here
     fresh.mkdir()
     np.savez(fresh / STATE, *checkpoint.arrays)
     (fresh / CURVE).write_text(json.dumps(checkpoint.curve), encoding="utf-8")
     manifest = {name: _digest(fresh / name) for name in (STATE, CURVE)}
     (fresh / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
-    published = where / f"step-{checkpoint.step:08}"
+    published = folder / f"step-{checkpoint.step:08}"
     shutil.rmtree(published, ignore_errors=True)  # damaged, or it would have been resumed
     fresh.rename(published)
-    for old in _all(where)[KEPT:]:
+    for old in _all(folder)[KEPT:]:
         shutil.rmtree(old)
 
 
-def load(where: Path) -> Checkpoint | None:
-    """Return the last checkpoint in `where` that is whole; warn of those that are not."""
-    for path in _all(where):
+def load(folder: Path) -> Checkpoint | None:
+    """Return the last complete checkpoint in a folder; print a warning for damaged ones."""
+    for path in _all(folder):
         try:
             return _load(path)
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
@@ -80,7 +79,7 @@ def load(where: Path) -> Checkpoint | None:
 
 
 def _load(path: Path) -> Checkpoint:
-    """Load what agrees with its manifest: digests first, nothing is parsed before, no pickles."""
+    """Load a checkpoint; nothing is parsed before its digest is checked, and no pickles."""
     manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     for name in (STATE, CURVE):
         if _digest(path / name) != manifest[name]:
@@ -91,9 +90,9 @@ def _load(path: Path) -> Checkpoint:
     return Checkpoint(int(path.name.removeprefix("step-")), state, curve)
 
 
-def _all(where: Path) -> list[Path]:
+def _all(folder: Path) -> list[Path]:
     """List the checkpoints, the last first."""
-    return sorted(where.glob("step-*"), reverse=True)
+    return sorted(folder.glob("step-*"), reverse=True)
 
 
 def _digest(path: Path) -> str:

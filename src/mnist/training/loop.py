@@ -1,6 +1,6 @@
-"""The loop: a hundred steps in one call, nothing hidden.
+"""The training loop, a hundred steps per call.
 
-All randomness derives from (seed, epoch) or (seed, step): where a run stands is one number.
+All randomness derives from (seed, epoch) or (seed, step), so a run resumes from a step number.
 """
 
 import sys
@@ -21,11 +21,11 @@ from mnist.params.augment import AugmentParams
 from mnist.params.train import STEPS_A_CALL, TrainParams
 from mnist.training import checkpoint, trainer
 from mnist.training.checkpoint import Checkpoint
-from mnist.training.team import ALONE, Team
+from mnist.training.worker import SINGLE_WORKER, Worker
 
 
 class Point(NamedTuple):
-    """A row of the learning curve; `train_*`: of the batch at hand, dropout off."""
+    """A row of the learning curve; `train_*`: of the current batch, without dropout."""
 
     step: int
     train_loss: float
@@ -33,24 +33,24 @@ class Point(NamedTuple):
     validation_accuracy: float
 
 
-def fit(  # noqa: PLR0913  # all that a training is of, and who does it
+def fit(  # noqa: PLR0913  # a training has as many inputs
     model: keras.Sequential,
     train: Examples,
     validation: Examples,
     params: TrainParams,
     distortion: AugmentParams,
     *,
-    team: Team = ALONE,
+    worker: Worker = SINGLE_WORKER,
 ) -> list[Point]:
-    """Train the network in place; return its learning curve, the last step included.
+    """Train the network in place; return its learning curve, including the last step.
 
-    Goes on from the last checkpoint in the folder that STAGE_CHECKPOINTS names, if it holds one, to
-    the same result, bit for bit. Raises UserError when the device asked for is not there, a batch
-    is larger than the data set, or the loss is no longer finite.
+    Resumes from the last checkpoint in the folder that STAGE_CHECKPOINTS names, if any, to the same
+    result, bit for bit. Raises UserError if the device is missing, a batch is larger than the data
+    set, or the loss is no longer finite.
     """
     _require_device(params)
     params.require_batch(len(train.labels))
-    run_steps, variables = trainer.build(model, train, params, distortion, team)
+    run_steps, variables = trainer.build(model, train, params, distortion, worker)
     predict = predictor(model)
 
     def batch(step: int) -> Examples:
@@ -60,8 +60,8 @@ def fit(  # noqa: PLR0913  # all that a training is of, and who does it
     def point(step: int, measured: tuple[float, float]) -> Point:
         return Point(step, *measured, _measure(predict, validation)[1])
 
-    checkpoints = checkpoint.folder() if team.rank == 0 else None
-    first, curve = _resume(variables, checkpoints, team)
+    checkpoints = checkpoint.folder() if worker.rank == 0 else None
+    first, curve = _resume(variables, checkpoints, worker)
     with _progress_bar(params, first) as bar:
         for step in range(first, params.steps, STEPS_A_CALL):
             measured = _measure(predict, batch(step))
@@ -83,18 +83,18 @@ def fit(  # noqa: PLR0913  # all that a training is of, and who does it
 def order(
     examples: int, first_step: int, steps: int, params: TrainParams
 ) -> NDArray[np.int32]:  # [steps, batch_size]
-    """Return which examples each step sees: every epoch a permutation of its own, end to end.
+    """Return the rows of the examples in each step: one permutation per epoch, end to end.
 
-    The permutation of an epoch is that of `PCG64([seed, epoch])`, so any step's batch is known
-    without the steps before it. A batch may take the end of one epoch and the start of the next.
+    The permutation of an epoch comes from `PCG64([seed, epoch])`, so the batch of a step does not
+    depend on earlier steps. A batch may contain the end of one epoch and the start of the next.
     """
     first = first_step * params.batch_size
     positions = np.arange(first, first + steps * params.batch_size)
-    epochs, places = np.divmod(positions, examples)
+    epochs, offsets = np.divmod(positions, examples)
     rows = np.empty(len(positions), np.int32)
     for epoch in range(epochs[0], epochs[-1] + 1):
         permutation = _permutation(params.seed, int(epoch), examples)
-        rows[epochs == epoch] = permutation[places[epochs == epoch]]
+        rows[epochs == epoch] = permutation[offsets[epochs == epoch]]
     return rows.reshape(steps, params.batch_size)
 
 
@@ -103,20 +103,22 @@ def _permutation(seed: int, epoch: int, examples: int) -> NDArray[np.int64]:
     return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(examples)
 
 
-def _resume(variables: list[Any], checkpoints: Path | None, team: Team) -> tuple[int, list[Point]]:
-    """Return the steps done and the curve so far; the variables are as they were then.
+def _resume(
+    variables: list[Any], checkpoints: Path | None, worker: Worker
+) -> tuple[int, list[Point]]:
+    """Restore the variables; return the steps done and the curve so far.
 
-    What worker 0 finds is what all of them go on from.
+    All workers resume from the checkpoint that worker 0 finds.
     """
-    found = checkpoint.load(checkpoints) if checkpoints else None
-    found = found or Checkpoint(0, [variable.numpy() for variable in variables], [])
-    step, rows = map(int, team.share(np.array([found.step, len(found.curve)])))
-    curve = np.array(found.curve or np.zeros((rows, len(Point._fields))))
-    for variable, array in zip(variables, found.arrays, strict=True):
-        variable.assign(team.share(array))
+    last = checkpoint.load(checkpoints) if checkpoints else None
+    last = last or Checkpoint(0, [variable.numpy() for variable in variables], [])
+    step, rows = map(int, worker.broadcast(np.array([last.step, len(last.curve)])))
+    curve = np.array(last.curve or np.zeros((rows, len(Point._fields))))
+    for variable, array in zip(variables, last.arrays, strict=True):
+        variable.assign(worker.broadcast(array))
     if step:
         print(f"resumed at step {step}", flush=True)
-    return step, [Point(int(number), *row) for number, *row in team.share(curve).tolist()]
+    return step, [Point(int(number), *row) for number, *row in worker.broadcast(curve).tolist()]
 
 
 def _measure(predict: Predictor, examples: Examples) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""`OptimizerParams` -> Adam with one fused operation a variable, and its schedules."""
+"""Adam with one fused operation per variable, and the schedules of its learning rate."""
 
 import math
 from typing import Any
@@ -49,15 +49,15 @@ class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]  # keras carries n
 
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """Learning rate of a step, from its number alone.
+    """The learning rate of each step.
 
-    `one-cycle`: from a 25th straight up to the highest over a quarter of the steps, then straight
-    down to nothing (Smith and Topin, arXiv 1708.07120). `cosine`: half a wave, from the highest
-    down to nothing (Loshchilov and Hutter, arXiv 1608.03983).
+    `one-cycle`: linear from a 25th to the highest rate over a quarter of the steps, then linear to
+    zero (Smith and Topin, arXiv 1708.07120). `cosine`: half a wave from the highest rate to zero
+    (Loshchilov and Hutter, arXiv 1608.03983).
     """
 
     def __init__(self, params: OptimizerParams) -> None:
-        """Keep the length, the height and the shape."""
+        """Take length, highest rate and shape from `params`."""
         self.params = params
 
     def __call__(self, step: Any) -> Any:

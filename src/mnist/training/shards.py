@@ -1,8 +1,8 @@
-"""A batch in shards, computed side by side: the bytes depend on their number and nothing else.
+"""The shards of a batch, computed in parallel: only their number changes the bytes of a result.
 
-Each shard is a fixed slice of the batch, and each of its operations runs on one thread; how many
-threads or processes share the shards out changes the time alone. Sums over shards are taken in one
-binary tree, neighbours first, so that whoever holds half of the shards can add up half of the tree.
+Each shard is a fixed slice of the batch, and each of its operations runs on one thread. The number
+of threads or processes changes only the time. Sums over shards are taken in one binary tree,
+neighbours first, so that a worker with half of the shards can add up half of the tree.
 """
 
 from typing import Any
@@ -11,21 +11,21 @@ import tensorflow as tf
 
 
 def sizes(rows: int, shards: int) -> list[int]:
-    """Share `rows` out, the first shards one larger where it does not come out even."""
+    """Divide `rows` into shards; the first ones have one row more if they differ."""
     return [rows // shards + (shard < rows % shards) for shard in range(shards)]
 
 
 def split(values: Any, shards: int) -> list[Any]:
-    """Slice a tensor along its first axis; None, for nothing, stays None in each shard."""
+    """Slice a tensor along its first axis; None stays None in each shard."""
     if values is None:
         return [None] * shards
     return list(tf.split(values, sizes(values.shape[0], shards)))
 
 
-def total(values: list[Any]) -> Any:
-    """Add up a power of two of tensors, in a tree.
+def tree_sum(values: list[Any]) -> Any:
+    """Add up a power of two of tensors, in a binary tree.
 
-    TensorFlow's arithmetic optimizer would make one sum from left to right of it: see `fix_order`.
+    TensorFlow's arithmetic optimizer would turn it into a sum from left to right: see `fix_order`.
     """
     while len(values) > 1:
         values = [left + right for left, right in zip(values[::2], values[1::2], strict=True)]
@@ -33,6 +33,6 @@ def total(values: list[Any]) -> Any:
 
 
 def fix_order() -> None:
-    """Keep TensorFlow to one order of every sum, and to the one that is written."""
+    """Make TensorFlow compute every sum in one order, the one in the code."""
     tf.config.experimental.enable_op_determinism()
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})

@@ -9,8 +9,8 @@ import pytest
 
 START = """
 import os, sys
-from mnist.machine import quiet
-with quiet.held_back() as held:
+from mnist.machine import stderr_buffer
+with stderr_buffer.buffered() as buffer:
     os.system("echo from below >&2")
     print("from Python", file=sys.stderr)
     {then}
@@ -31,7 +31,7 @@ def run(code: str, **environ: str) -> subprocess.CompletedProcess[str]:
     ("then", "said", "status"),
     [
         ("pass", "then\n", 0),
-        ("held.wanted = True", f"{HELD}then\n", 0),
+        ("buffer.print_at_end = True", f"{HELD}then\n", 0),
         ("sys.exit('over')", f"{HELD}over\n", 1),
         ("os._exit(7)", HELD, 7),
         ("os.abort()", HELD, -signal.SIGABRT),

@@ -1,4 +1,4 @@
-"""The images of the test set that look most like one: what the network has not learnt from."""
+"""The images of the test set that are most similar to a picture."""
 
 from typing import NamedTuple, Self
 
@@ -6,21 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist.arrays.dataset import Examples
-from mnist.arrays.images import size
+from mnist.arrays.images import bytes_per_image
 
-MOST_BYTES = 256 << 20  # of images as floats; of a larger set the first ones
+MOST_BYTES = 256 << 20  # of images as floats; of a larger set, the first ones are used
 
 
 class Neighbour(NamedTuple):
     """An image of the test set."""
 
-    row: int  # in it
+    row: int  # in the test set
     label: int
     likeness: float  # cosine of the two images' pixels, 0 to 1
 
 
 class Neighbours(NamedTuple):
-    """Images, and the same scaled to length 1."""
+    """Images, and the same images scaled to length 1."""
 
     images: NDArray[np.uint8]  # [N, H, W, C]
     labels: NDArray[np.uint16]  # [N]
@@ -28,13 +28,13 @@ class Neighbours(NamedTuple):
 
     @classmethod
     def of(cls, examples: Examples) -> Self:
-        """Take as many examples as fit."""
-        count = max(MOST_BYTES // (4 * size(examples.images)), 1)
+        """Use as many examples as fit into `MOST_BYTES`."""
+        count = max(MOST_BYTES // (4 * bytes_per_image(examples.images)), 1)
         images, labels = examples.images[:count], examples.labels[:count]
         return cls(images, labels, _directions(images))
 
     def nearest(self, image: NDArray[np.uint8], count: int) -> list[Neighbour]:
-        """Return the images most like one `[H, W, C]`, the likest first."""
+        """Return the images most similar to one `[H, W, C]`, the most similar first."""
         likeness = self.directions @ _directions(image[np.newaxis])[0]
         order = np.argsort(-likeness, kind="stable")[:count]
         return [

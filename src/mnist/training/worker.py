@@ -1,8 +1,8 @@
-"""The workers of a training: what they tell each other, and what ends them.
+"""The workers of a training: how they communicate, and how they fail together.
 
-TensorFlow brings them together (`MultiWorkerMirroredStrategy`: servers, heartbeats, collectives).
-Each runs the same steps on shards of its own and holds all of the state. A worker that is alone has
-no strategy, and nothing of TensorFlow's is set up for it.
+TensorFlow connects them (`MultiWorkerMirroredStrategy`: servers, heartbeats, collectives). Each
+runs the same steps on its own shards and holds the whole state. A single worker needs no strategy,
+so nothing of TensorFlow's is set up for it.
 """
 
 import os
@@ -25,53 +25,53 @@ from tensorflow.python.eager import context
 from mnist.errors import UserError
 from mnist.machine.cluster import Cluster
 
-OWN = (  # what TensorFlow raises of a worker's own doing
+LOCAL_ERRORS = (  # raised by TensorFlow for a fault of this worker
     *(tf.errors.ResourceExhaustedError, tf.errors.InvalidArgumentError),
     *(tf.errors.UnimplementedError, tf.errors.OutOfRangeError, tf.errors.NotFoundError),
 )
-GROUP = 1_000_000  # a key that no collective of the strategy's own has
+GROUP = 1_000_000  # a key that the strategy's own collectives do not use
 
 
-class Team:
-    """One worker among all, this one; alone by default."""
+class Worker:
+    """One worker, the only one by default."""
 
     rank, count = 0, 1
 
-    def own(self, shards: list[Any]) -> list[Any]:
-        """Return the shards of a batch that are this worker's: neighbours, by rank."""
-        each = len(shards) // self.count
-        return shards[self.rank * each : (self.rank + 1) * each]
+    def local_shards(self, shards: list[Any]) -> list[Any]:
+        """Return this worker's shards of a batch: neighbours, by rank."""
+        count = len(shards) // self.count
+        return shards[self.rank * count : (self.rank + 1) * count]
 
     def gather(self, vector: Any) -> Any:
         """Return the vectors of all workers, `[workers, n]`, in the order of their ranks."""
         return vector[None]
 
-    def share(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Return the array of worker 0; that of another gives shape and dtype alone."""
+    def broadcast(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return the array of worker 0; the others pass one of its shape and dtype."""
         return array
 
-    def require_same(self, seen: Mapping[str, bytes]) -> None:
-        """Raise UserError, on every worker, where one of them sees other things than worker 0."""
+    def require_same(self, fingerprint: Mapping[str, bytes]) -> None:
+        """Raise UserError on every worker if one of them differs from worker 0."""
 
     def leave(self) -> None:
-        """Need the others no more."""
+        """Stop depending on the other workers."""
 
 
-ALONE = Team()
+SINGLE_WORKER = Worker()
 
 
-class Joined(Team):
+class ClusterWorker(Worker):
     """One of several workers."""
 
     def __init__(self, cluster: Cluster) -> None:
-        """Start this worker's server; its collectives wait for the others."""
+        """Start this worker's server; its collectives wait for the other workers."""
         self.cluster, self.rank, self.count = cluster, cluster.rank, len(cluster.addresses)
         self._calls = 0
-        # TensorFlow's coordination service waits for an hour, and no thread of Python's can end
-        # it; without it the strategy's own check waits, and collectives find who is dead
+        # TensorFlow's coordination service waits for an hour, and no Python thread can stop it.
+        # Without it, the health check below waits, and collectives find dead workers.
         context.context().configure_coordination_service(service_type="")
-        # that check has to have found within `seconds` who hangs: a time-out of the collective's
-        # own, which is left as the last resort, frees what TensorFlow's other threads still use
+        # The check must find a worker that hangs within `seconds`. The time-out of a collective is
+        # the last resort only: it frees memory that other threads of TensorFlow still use.
         check = collective_all_reduce_strategy.CollectiveAllReduceExtended
         quarter = max(1, int(cluster.seconds) // 4)
         check._check_health_interval = check._check_health_timeout = quarter
@@ -87,41 +87,43 @@ class Joined(Team):
         )
 
     def gather(self, vector: Any) -> Any:
-        """Gather in one collective; the strategy's own `gather` first sends the shapes."""
+        """Gather in one collective; the `gather` of the strategy sends the shapes first."""
         table = tf.raw_ops.CollectiveGatherV2(input=vector[None], ordering_token=[], **self._call())
         return tf.ensure_shape(table, (self.count, *vector.shape))
 
-    def share(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Send, or receive: as a vector, since TensorFlow crashes on an array without values."""
+    def broadcast(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Send or receive a vector; TensorFlow crashes on an array without values."""
         if array.size == 0:
             return array
         if self.rank == 0:
-            found = tf.raw_ops.CollectiveBcastSendV2(input=array.reshape(-1), **self._call())
+            vector = tf.raw_ops.CollectiveBcastSendV2(input=array.reshape(-1), **self._call())
         else:
-            of = {"T": tf.as_dtype(array.dtype), "shape": [array.size]}
-            found = tf.raw_ops.CollectiveBcastRecvV2(**of, **self._call())
-        return np.asarray(found.numpy()).reshape(array.shape)
+            like = {"T": tf.as_dtype(array.dtype), "shape": [array.size]}
+            vector = tf.raw_ops.CollectiveBcastRecvV2(**like, **self._call())
+        return np.asarray(vector.numpy()).reshape(array.shape)
 
-    def require_same(self, seen: Mapping[str, bytes]) -> None:
-        """Gather digests: a table of the same size whatever is seen."""
-        digests = [np.frombuffer(sha256(value).digest(), np.int32) for value in seen.values()]
+    def require_same(self, fingerprint: Mapping[str, bytes]) -> None:
+        """Compare the digests of all workers."""
+        digests = [
+            np.frombuffer(sha256(value).digest(), np.int32) for value in fingerprint.values()
+        ]
         table = self.gather(tf.constant(np.concatenate(digests))).numpy()
-        table = table.reshape(self.count, len(seen), -1)
-        other = (table != table[0]).any(axis=2)
-        if other.any():
-            rank = int(other.any(axis=1).argmax())
-            names = [name for name, differs in zip(seen, other[rank], strict=True) if differs]
+        table = table.reshape(self.count, len(fingerprint), -1)
+        different = (table != table[0]).any(axis=2)
+        if different.any():
+            rank = int(different.any(axis=1).argmax())
+            names = [name for name, d in zip(fingerprint, different[rank], strict=True) if d]
             raise UserError(
                 f"{self.cluster.name(rank)}: expected what {self.cluster.name(0)} sees, found "
                 f"other {', '.join(names)}; bring all workers to one state and start them again"
             )
 
     def leave(self) -> None:
-        """Look no more whether they live."""
+        """Stop checking whether the others are alive."""
         self._strategy.extended._check_health_thread_should_stop.set()
 
     def _call(self) -> dict[str, Any]:
-        """Return what a collective has in common with the same call on the other workers."""
+        """Return the arguments that identify a collective on all workers."""
         self._calls += 1
         return {
             "group_size": self.count,
@@ -132,10 +134,10 @@ class Joined(Team):
 
 
 @contextmanager
-def joined(cluster: Cluster | None, shards: int) -> Iterator[Team]:
-    """Join the workers, if there are any; what ends one of them ends all, in a line each."""
+def joined(cluster: Cluster | None, shards: int) -> Iterator[Worker]:
+    """Connect the workers, if there are several; if one fails, all raise UserError."""
     if cluster is None:
-        yield ALONE
+        yield SINGLE_WORKER
         return
     if shards % len(cluster.addresses):
         raise UserError(
@@ -143,12 +145,12 @@ def joined(cluster: Cluster | None, shards: int) -> Iterator[Team]:
             f"workers, found {shards}"
         )
     try:
-        with _bounded(cluster):
-            team = _join(cluster)
-            print(f"worker {team.rank} of {team.count}", flush=True)
-        yield team
-        team.leave()
-    except OWN as error:  # no fault of another's
+        with _start_deadline(cluster):
+            worker = _join(cluster)
+            print(f"worker {worker.rank} of {worker.count}", flush=True)
+        yield worker
+        worker.leave()
+    except LOCAL_ERRORS as error:
         reason = error.message.partition("\n")[0][:300]
         raise UserError(
             f"{cluster.name(cluster.rank)}: {reason} ({type(error).__name__})"
@@ -160,9 +162,9 @@ def joined(cluster: Cluster | None, shards: int) -> Iterator[Team]:
         ) from None
 
 
-def _join(cluster: Cluster) -> Joined:
+def _join(cluster: Cluster) -> ClusterWorker:
     try:
-        return Joined(cluster)
+        return ClusterWorker(cluster)
     except tf.errors.UnknownError:
         raise UserError(
             f"{cluster.name(cluster.rank)}: expected a port of its own to listen on, found that it "
@@ -171,8 +173,8 @@ def _join(cluster: Cluster) -> Joined:
 
 
 @contextmanager
-def _bounded(cluster: Cluster) -> Iterator[None]:
-    """End the process where the cluster does not come up: what waits cannot be interrupted."""
+def _start_deadline(cluster: Cluster) -> Iterator[None]:
+    """End the process if the cluster does not come up; the wait cannot be interrupted."""
 
     def end() -> None:
         try:
@@ -196,14 +198,14 @@ def _bounded(cluster: Cluster) -> Iterator[None]:
 
 
 def _lost(cluster: Cluster, error: Any) -> str:
-    """Name who hangs, if TensorFlow says so, or who does not answer."""
-    hangs = re.search(r"task:(\d+) is down", error.message)
-    return cluster.name(int(hangs[1])) if hangs else _silent(cluster)
+    """Name the worker that hangs, if TensorFlow knows it, or those that do not answer."""
+    hanging = re.search(r"task:(\d+) is down", error.message)
+    return cluster.name(int(hanging[1])) if hanging else _silent(cluster)
 
 
 def _silent(cluster: Cluster) -> str:
-    """Name the workers that do not answer, as far as can be told."""
-    time.sleep(1)  # one that is just being killed still holds its port
+    """Name the workers that do not answer, as far as can be known."""
+    time.sleep(1)  # a worker that is just being killed still holds its port
     others = [rank for rank in range(len(cluster.addresses)) if rank != cluster.rank]
     silent = [cluster.name(rank) for rank in others if not _answers(cluster.addresses[rank])]
     return ", ".join(silent) or "one of the others"
@@ -214,5 +216,5 @@ def _answers(address: str) -> bool:
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=3):
             return True
-    except (OSError, ValueError):  # a name that is none: UnicodeError
+    except (OSError, ValueError):  # UnicodeError for an invalid host name
         return False

@@ -1,4 +1,4 @@
-"""A card says all that is known of a data set before it is there; a mistake is a line."""
+"""A spec holds all that is known of a data set before the download; each error is one line."""
 
 import hashlib
 from pathlib import Path
@@ -9,28 +9,28 @@ from ruamel.yaml import YAML
 
 from mnist import document
 from mnist.errors import UserError
-from mnist.source import card
+from mnist.source import dataset_spec
 
-CARDS = Path(__file__).parents[2] / "datasets"
-GOOD: dict[str, Any] = document.load(CARDS / "mnist.yaml")
+DATASETS = Path(__file__).parents[2] / "datasets"
+GOOD: dict[str, Any] = document.load(DATASETS / "mnist.yaml")
 FILE: dict[str, Any] = GOOD["files"][0]
 ARCHIVE = {"name": "x.zip", "length": 9, "sha256": "0" * 64, "folder": "x"}
 
 
 @pytest.mark.fault(79)
-@pytest.mark.parametrize("path", sorted(CARDS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_card_is_whole_and_survives_the_fetch(path: Path, tmp_path: Path) -> None:
-    known = card.read(path.stem, CARDS)
-    for file in known.files:
+@pytest.mark.parametrize("path", sorted(DATASETS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_spec_is_complete_and_survives_the_fetch(path: Path, tmp_path: Path) -> None:
+    spec = dataset_spec.read(path.stem, DATASETS)
+    for file in spec.files:
         (tmp_path / file.name).touch()
-    card.save(known, tmp_path)
-    digests = [file.sha256 or hashlib.sha256().hexdigest() for file in known.files]
+    dataset_spec.save(spec, tmp_path)
+    digests = [file.sha256 or hashlib.sha256().hexdigest() for file in spec.files]
     files = tuple(
         file.model_copy(update={"sha256": digest, "packed_sha256": None})
-        for file, digest in zip(known.files, digests, strict=True)
+        for file, digest in zip(spec.files, digests, strict=True)
     )
     kept = {"name": "card", "mirrors": (), "folders": (), "files": files, "archive": None}
-    assert card.read("card", tmp_path) == known.model_copy(update=kept)
+    assert dataset_spec.read("card", tmp_path) == spec.model_copy(update=kept)
 
 
 @pytest.mark.parametrize(
@@ -65,24 +65,24 @@ def test_every_card_is_whole_and_survives_the_fetch(path: Path, tmp_path: Path) 
         ({"color": "grey"}, "color: unknown key; known are name, title, source, licence, "),
     ],
 )
-def test_a_malformed_card_is_a_line_with_the_key_and_what_is_expected(
+def test_a_malformed_spec_is_one_line_with_the_key_and_what_is_expected(
     tmp_path: Path, changed: dict[str, Any], message: str
 ) -> None:
     YAML(typ="safe").dump(GOOD | changed, tmp_path / "mine.yaml")
     with pytest.raises(UserError) as caught:
-        card.read("mine", tmp_path)
+        dataset_spec.read("mine", tmp_path)
     [line] = str(caught.value).splitlines()
     assert line.startswith(f"{tmp_path / 'mine.yaml'}: ")
     assert message in line
 
 
-def test_a_missing_key_and_no_yaml_are_told(tmp_path: Path) -> None:
+def test_a_missing_key_and_invalid_yaml_are_reported(tmp_path: Path) -> None:
     YAML(typ="safe").dump({key: GOOD[key] for key in GOOD if key != "mirrors"}, tmp_path / "a.yaml")
     with pytest.raises(UserError, match=r"a\.yaml: mirrors: the key is missing; add it"):
-        card.read("a", tmp_path)
+        dataset_spec.read("a", tmp_path)
     (tmp_path / "b.yaml").write_text("[")
     with pytest.raises(UserError, match=r"b\.yaml: expected plain YAML, found"):
-        card.read("b", tmp_path)
+        dataset_spec.read("b", tmp_path)
     (tmp_path / "c.yaml").write_text("- 1")
     with pytest.raises(UserError, match=r"c\.yaml: expected `key: value`, found list"):
-        card.read("c", tmp_path)
+        dataset_spec.read("c", tmp_path)

@@ -1,4 +1,4 @@
-"""What is counted of the requests, as Prometheus reads it."""
+"""Metrics of the requests, in the format of Prometheus."""
 
 from time import perf_counter
 
@@ -11,11 +11,11 @@ from mnist.serving.service import Service
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 
 
-class Counted:
-    """An application whose requests are counted, each by its path and its status."""
+class CountingApp:
+    """Counts the requests to an application by path and status."""
 
     def __init__(self, app: ASGIApp, registry: CollectorRegistry, paths: set[str]) -> None:
-        """Count what an application answers; paths but these are `other`."""
+        """Wrap `app`; paths that are not in `paths` count as `other`."""
         self._app, self._paths = app, paths
         self._requests = Counter(
             "http_requests", "Requests answered", ("path", "status"), registry=registry
@@ -29,30 +29,30 @@ class Counted:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, and count it."""
+        """Pass a request on, and count it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         path = scope["path"] if scope["path"] in self._paths else "other"
         start, status = perf_counter(), 500
 
-        async def watched(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, send_and_note)
         finally:
             self._requests.labels(path, status).inc()
             self._seconds.labels(path).observe(perf_counter() - start)
 
 
 def registry(service: Service) -> CollectorRegistry:
-    """Return a registry that looks at the service whenever it is asked, and at the process."""
-    found = CollectorRegistry()
-    ProcessCollector(registry=found)
+    """Return the metrics of the service and of the process, read at each request for them."""
+    metrics = CollectorRegistry()
+    ProcessCollector(registry=metrics)
     for name, text, value in (
         ("pictures_waiting", "Pictures being answered", lambda: service.waiting),
         ("body_bytes", "Bytes of bodies held at present", lambda: service.buffered.total),
@@ -64,5 +64,5 @@ def registry(service: Service) -> CollectorRegistry:
             lambda: service.preparers.replaced,
         ),
     ):
-        Gauge(name, text, registry=found).set_function(value)
-    return found
+        Gauge(name, text, registry=metrics).set_function(value)
+    return metrics

@@ -1,4 +1,4 @@
-"""What HTTP leaves open: a header a minute, headers without end, too many connections."""
+"""Limits on a connection: slow requests, endless headers, too many connections."""
 
 from asyncio import TimerHandle, Transport
 from typing import Any
@@ -13,14 +13,14 @@ FULL = (
 )
 
 
-class Guarded(HttpToolsProtocol):
-    """A connection on which a request has one deadline, and bytes that are no body a bound."""
+class LimitedConnection(HttpToolsProtocol):
+    """A connection that limits the time of a request, and its bytes outside of the body."""
 
     _timer: TimerHandle | None = None
-    _head = 0  # bytes of the present request that are no body
+    _head = 0  # bytes of the current request outside of the body
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Refuse it where there are too many; file descriptors are finite."""
+        """Refuse the connection if there are too many; file descriptors are finite."""
         super().connection_made(transport)
         self._arm()
         if len(self.connections) > limits.MOST_CONNECTIONS:
@@ -28,13 +28,13 @@ class Guarded(HttpToolsProtocol):
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline with the connection."""
+        """Cancel the deadline."""
         if self._timer:
             self._timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what is neither body nor read yet, wherever it hides: a header, a trailer."""
+        """Count the bytes; those of the body are subtracted in `on_body`."""
         self._head += len(data)
         super().data_received(data)
         if self._head > limits.MOST_HEAD and not self.transport.is_closing():
@@ -46,17 +46,17 @@ class Guarded(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_body(self, body: bytes) -> None:
-        """Leave the body to the application, which has bounds of its own."""
+        """Subtract the body, which the application limits itself."""
         self._head -= len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Count anew for the next request."""
+        """Start counting the next request."""
         self._head = 0
         super().on_message_complete()
 
     def on_response_complete(self) -> Any:
-        """Start the deadline of the next request, which may be here already."""
+        """Start the deadline of the next request, which may have arrived already."""
         self._arm()
         super().on_response_complete()
 
