@@ -19,7 +19,7 @@ from mnist.training import checkpoint
 from review.errors import UserError as ReviewError
 from review.record import packages, readings
 from review.record.table import Table
-from sealed.engines import image
+from sealed.engines.container import image
 from sealed.errors import StageError
 
 LONG = "9" * 5000

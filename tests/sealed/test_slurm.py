@@ -153,7 +153,7 @@ def client(running: Running) -> int:
     [found] = [
         pid
         for pid in descendants(running.process.pid)
-        if "sealed.engines.job" in told(pid, "cmdline")
+        if "sealed.engines.slurm.submission" in told(pid, "cmdline")
     ]
     return found
 

@@ -8,8 +8,8 @@ be that of an app, and is left alone:
     lock = "requirements.lock"          # what it installs
     gpu_lock = "requirements-gpu.lock"  # may be left out: the same for a machine with a GPU
 
-`python -m sealed.engines.image tag [LOCK]` prints the tag, `... lock` the lock that this machine
-prefers.
+`python -m sealed.engines.container.image tag [LOCK]` prints the tag, `... lock` the lock that this
+machine prefers.
 """
 
 import argparse
@@ -110,7 +110,7 @@ def own(name: str, deps: tuple[str, ...], root: Path) -> tuple[str, Path | None]
 
 def main() -> int:
     """Print what the command line asks for."""
-    parser = argparse.ArgumentParser(prog="sealed.engines.image", description=__doc__)
+    parser = argparse.ArgumentParser(prog="sealed.engines.container.image", description=__doc__)
     parser.add_argument("what", choices=["tag", "lock"], help="what to print")
     parser.add_argument("lock", nargs="?", metavar="LOCK", help="default: this machine's lock")
     options = parser.parse_args()
