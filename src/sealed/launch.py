@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from dvcproject import address
 from dvcproject.address import Address
@@ -25,17 +25,28 @@ from sealed import caller, settings, signals, stderr
 from sealed.caller import Process
 from sealed.engines import choose, process
 from sealed.engines.base import SHELL, Engine
-from sealed.engines.leftovers import Leftovers
 from sealed.errors import StageError
 from sealed.jobs.turn import TURN
 from sealed.rooms import checkpoints, delivery, inputs, inspection, place, restoration
 from sealed.rooms.room import Room, Terms, keep, opened
-from sealed.stage import Stage, among_peers, read
+from sealed.stage import Stage, among_peers, read, turn
 from sealed.violation import EDITED, Finding
 from sealed.watch import audit, told
 
-PEER = "--peer"
-Code = Callable[[], list[Finding]]  # what `sealed check` finds in the stage, looked up once
+
+class Run(NamedTuple):
+    """One command of a stage, in its room on an engine."""
+
+    of: Address
+    stage: Stage
+    engine: Engine
+    room: Room
+    code: Callable[[], list[Finding]]  # what `sealed check` finds in the stage, looked up once
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the stage has no other command after this one."""
+        return self.room.done + 1 == len(self.stage.commands)
 
 
 def launch(of: Address, words: str | None = None, *, publishes: bool = True) -> None:
@@ -54,33 +65,34 @@ def launch(of: Address, words: str | None = None, *, publishes: bool = True) -> 
         engine = choose.choose(stage, of.root, os.environ)
         starter = caller.find()
         with _telling(stage, of), opened(stage, of.root, _terms(engine, of), starter) as bare:
-            turn = _turn(stage, words, bare)
-            kept = _checkpoints(stage, bare, engine, of) if publishes else None
-            seen = engine.visible(bare)
-            room = bare._replace(turn=turn, kept=kept, seen=seen, peer=not publishes)
-            if room.done == 0:
-                _say_what_is_special(stage, engine, of)
-            code = cache(lambda: _in_code(stage, of))
-            last_output = _run(engine, stage, room, of, code)
-            if publishes and room.done + 1 == len(stage.commands):
-                with _advising(last_output, stage, room, of, code):
-                    inspection.inspect(room, stage)
-                _publish(stage, room, of, starter)
-                _say_what_it_did_without(last_output, stage, room, of, code)
-            elif publishes and starter:
-                keep(room, stage, starter)
+            room = bare._replace(turn=turn(stage, words, bare.done), seen=engine.visible(bare))
+            run = Run(of, stage, engine, room, cache(lambda: _in_code(stage, of)))
+            if publishes:
+                _run_and_publish(run, starter)
+            else:
+                _run(run._replace(room=room._replace(peer=True)))
 
 
 def _terms(engine: Engine, of: Address) -> Terms:
     """Return what an engine asks of a room."""
-    rooms = place.rooms(
-        of.root, os.environ, hidden=engine.isolates, shared=engine.needs_shared_disk
-    )
-    return Terms(rooms, Leftovers(partial(say, of)).discard, binding=engine.isolates)
+    hidden, shared = engine.isolates, engine.needs_shared_disk
+    rooms = place.rooms(of.root, os.environ, hidden=hidden, shared=shared)
+    return Terms(rooms, process.Leftovers(partial(say, of)).discard, binding=hidden)
 
 
-def _checkpoints(stage: Stage, room: Room, engine: Engine, of: Address) -> Path | None:
-    return checkpoints.opened(stage, room, engine.software, of.root, os.environ)
+def _run_and_publish(run: Run, starter: Process | None) -> None:
+    """Run a command; publish the outs after the last, leave the room to the next otherwise."""
+    of, stage, room = run.of, run.stage, run.room
+    kept = checkpoints.opened(stage, room, run.engine.software, of.root, os.environ)
+    run = run._replace(room=room._replace(kept=kept))
+    last_output = _run(run)
+    if run.is_last:
+        with _advising(last_output, run):
+            inspection.inspect(run.room, stage)
+        _publish(stage, run.room, of, starter)
+        _say_what_it_did_without(last_output, run)
+    elif starter:
+        keep(run.room, stage, starter)
 
 
 def _become_a_plain_shell(words: str, of: Address) -> NoReturn:
@@ -89,30 +101,13 @@ def _become_a_plain_shell(words: str, of: Address) -> NoReturn:
     os.execv(SHELL, [SHELL, "-c", words])  # noqa: S606
 
 
-def _turn(stage: Stage, words: str | None, room: Room) -> str:
-    """Return the command that is to run now. Raises StageError where that is another one."""
-    if words is None and len(stage.commands) == 1:
-        return stage.commands[0]
-    if words is None:
-        raise StageError(
-            f"{stage.file}: {stage.name}.cmd: expected one command, found {len(stage.commands)}; "
-            f"`sealed repro {stage.address}` runs them in one room"
-        )
-    if words != stage.commands[room.done]:
-        raise StageError(
-            f"{stage.file}: {stage.name}.cmd: expected {stage.commands[room.done]!r:.80}, found "
-            f"{words!r:.80}: it was edited, or another run is between two commands; run it again"
-        )
-    return words
-
-
-def _say_what_is_special(stage: Stage, engine: Engine, of: Address) -> None:
-    say(of, str(engine))
-    for key in stage.misplaced:
-        say(of, f"warning: {stage.file}: {stage.name}: {settings.explained(key)}")
-    present = [out for out in stage.persistent if (of.root / out).exists()]
+def _say_what_is_special(run: Run) -> None:
+    say(run.of, str(run.engine))
+    for key in run.stage.misplaced:
+        say(run.of, f"warning: {run.stage.file}: {run.stage.name}: {settings.explained(key)}")
+    present = [out for out in run.stage.persistent if (run.of.root / out).exists()]
     if present:
-        say(of, f"{', '.join(present)}: `persist`, so it finds what its last run left there")
+        say(run.of, f"{', '.join(present)}: `persist`, so it finds what its last run left there")
 
 
 def _in_code(stage: Stage, of: Address) -> list[Finding]:
@@ -121,15 +116,13 @@ def _in_code(stage: Stage, of: Address) -> list[Finding]:
     return advice.in_code(stage, of.root)
 
 
-def _say_what_it_did_without(
-    last_output: str, stage: Stage, room: Room, of: Address, code: Code
-) -> None:
+def _say_what_it_did_without(last_output: str, run: Run) -> None:
     from sealed import advice  # noqa: PLC0415
 
-    lacking = advice.unnoticed(last_output, stage, room, of.root, code())
-    for line in lacking.lines(stage):
-        say(of, f"it did without what the project has: {line}")
-    _tell(lacking.findings(code()), stage, of)
+    lacking = advice.unnoticed(last_output, run.stage, run.room, run.of.root, run.code())
+    for line in lacking.lines(run.stage):
+        say(run.of, f"it did without what the project has: {line}")
+    _tell(lacking.findings(run.code()), run.stage, run.of)
 
 
 def _tell(findings: list[Finding], stage: Stage, of: Address) -> None:
@@ -140,33 +133,32 @@ def _tell(findings: list[Finding], stage: Stage, of: Address) -> None:
         say(of, f"{told.VARIABLE}: {error}")
 
 
-def _run(engine: Engine, stage: Stage, room: Room, of: Address, code: Code) -> str:
+def _run(run: Run) -> str:
     """Run a command in the room, return its last output. Raises StageError where it fails."""
-    audit.put(room.hook, room.log)
-    command = engine.command(stage, room, os.environ)
-    last = room.done + 1 == len(stage.commands)
-    meanwhile = code if last else lambda: None
-    status, last_output = process.run(command, engine, room, meanwhile)
-    with _advising(last_output, stage, room, of, code):
+    if run.room.done == 0:
+        _say_what_is_special(run)
+    audit.put(run.room.hook, run.room.log)
+    command = run.engine.command(run.stage, run.room, os.environ)
+    meanwhile = run.code if run.is_last else lambda: None
+    status, last_output = process.run(command, run.engine, run.room, meanwhile)
+    with _advising(last_output, run):
         if status:
-            raise engine.error(status, stage, os.environ, last_output)
+            raise run.engine.error(status, run.stage, os.environ, last_output)
     return last_output
 
 
 @contextmanager
-def _advising(
-    last_output: str, stage: Stage, room: Room, of: Address, code: Code
-) -> Iterator[None]:
+def _advising(last_output: str, run: Run) -> Iterator[None]:
     """Print what may have been missing, before why it failed."""
     try:
         yield
     except StageError as reason:
         from sealed import advice  # noqa: PLC0415
 
-        lacking = advice.advise(last_output, stage, room, of.root, code())
-        for line in lacking.lines(stage):
-            say(of, line)
-        reason.found += lacking.findings(code())
+        lacking = advice.advise(last_output, run.stage, run.room, run.of.root, run.code())
+        for line in lacking.lines(run.stage):
+            say(run.of, line)
+        reason.found += lacking.findings(run.code())
         raise
 
 
@@ -199,8 +191,8 @@ def _publish(stage: Stage, room: Room, of: Address, starter: Process | None) -> 
 
 
 def _edited(path: str, _: str, key: str) -> Finding:
-    line = "changed while the stage ran; run it again"
-    return Finding(EDITED, path, line, keys=tuple(filter(None, key.split("."))))
+    keys = tuple(filter(None, key.split(".")))
+    return Finding(EDITED, path, "changed while the stage ran; run it again", keys=keys)
 
 
 @contextmanager
@@ -245,12 +237,11 @@ def main() -> int:
     stderr.forgive()
     parser = argparse.ArgumentParser(prog="sealed.launch", description="Run one stage, sealed.")
     parser.add_argument("stage", metavar="STAGE", help="its name in dvc.yaml")
-    parser.add_argument(PEER, action="store_true", help="publish nothing: another run does")
+    parser.add_argument("--peer", action="store_true", help="publish nothing: another run does")
     options = parser.parse_args()
 
     def run() -> None:
-        of = address.of_name(options.stage, find(Path.cwd()))
-        launch(of, publishes=not options.peer)
+        launch(address.of_name(options.stage, find(Path.cwd())), publishes=not options.peer)
 
     return ended(options.stage, run)
 

@@ -101,5 +101,5 @@ def test_outside_the_engines_no_code_asks_which_engine_it_has() -> None:
     package = ROOT / "src/sealed"
     for path in package.rglob("*.py"):
         own = path.relative_to(package).parts
-        if own[0] != "engines" or own[1] in {"base.py", "choose.py", "leftovers.py", "process.py"}:
+        if own[0] != "engines" or own[1] in {"base.py", "choose.py", "process.py"}:
             assert not asks.search(path.read_text(encoding="utf-8")), path

@@ -10,7 +10,7 @@ import pytest
 import made
 from engines import Engines
 from sealed.caller import Process
-from sealed.engines import leftovers, query
+from sealed.engines import process, query
 from sealed.rooms import checkpoints, room
 from sealed.rooms.inputs import Inputs
 
@@ -29,7 +29,7 @@ def left(rooms: Path, name: str, **files: str | bytes) -> Path:
 
 def run(tmp_path: Path, said: list[str] | None = None) -> None:
     """Make a sandbox for a stage, as the launcher does on any engine."""
-    left_running = leftovers.Leftovers((said if said is not None else []).append)
+    left_running = process.Leftovers((said if said is not None else []).append)
     terms = room.Terms(tmp_path / "rooms", left_running.discard)
     with room.opened(STAGE, tmp_path, terms, ME) as found:
         assert found.done == 0

@@ -7,10 +7,14 @@ where a name is not one of ours, because that takes time.
 import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sealed.engines.base import Engine
 from sealed.errors import StageError
 from sealed.stage import Stage
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 VARIABLE = "STAGE_ENGINE"
 GROUP = "sealed.engines"
@@ -30,9 +34,7 @@ def find(name: str) -> Engine | None:
         module, attribute = BUILT_IN[name]
         built_in: Engine = getattr(importlib.import_module(module), attribute)(name)
         return built_in
-    from importlib.metadata import entry_points  # noqa: PLC0415  # takes time
-
-    for entry in entry_points(group=GROUP, name=name):
+    for entry in _added().select(name=name):
         try:
             added: Engine = entry.load()(name)
         except (ImportError, AttributeError) as error:
@@ -95,7 +97,11 @@ def _fits(engine: Engine, stage: Stage) -> bool:
 def _named(name: str) -> Engine:
     if engine := find(name):
         return engine
-    from importlib.metadata import entry_points  # noqa: PLC0415
-
-    *names, last = [*BUILT_IN, *sorted(entry_points(group=GROUP).names)]
+    *names, last = [*BUILT_IN, *sorted(_added().names)]
     raise StageError(f"{VARIABLE}: expected {', '.join(names)} or {last}, found {name!r}")
+
+
+def _added() -> "EntryPoints":
+    from importlib.metadata import entry_points  # noqa: PLC0415  # takes time
+
+    return entry_points(group=GROUP)

@@ -1,4 +1,4 @@
-"""The process of a stage: it cannot outlive its launcher, nor that one who runs the pipeline."""
+"""The process of a stage, which must not outlive its launcher, and what is left where it did."""
 
 import ctypes
 import os
@@ -13,11 +13,12 @@ from threading import Thread
 
 from sealed import signals
 from sealed.caller import Process, find, require
+from sealed.engines import choose
 from sealed.engines.base import Command, Engine
-from sealed.engines.leftovers import NOTE
 from sealed.errors import SIGNALLED, StageError
 from sealed.rooms.room import Room
 
+NOTE = "engine"  # in a room's folder: the name of the engine that runs its stage
 OUTPUT_SECONDS = 5  # for the last output of a stage: another process may have its stderr open
 LAST_BYTES = 16_384  # of the stage's stderr, which are kept for advice
 LOOK_SECONDS = 0.2  # between two looks whether who started it is still there
@@ -144,3 +145,27 @@ def _ended(child: subprocess.Popen[bytes], *, seconds: float) -> bool:
             return False
         signal.sigtimedwait({signal.SIGCHLD}, left)
     return True
+
+
+class Leftovers:
+    """Clears away the containers and jobs of launchers that were killed, if they still run."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        """Take what reports to the user that one stays."""
+        self.say = say
+        self.silent: set[str] = set()  # engines that did not answer: one wait is enough
+
+    def discard(self, folder: Path) -> None:
+        """Remove that of a room, by its folder. Raises OSError where it may still run."""
+        note = folder / NOTE
+        name = note.read_text(encoding="utf-8", errors="replace") if note.exists() else ""
+        try:
+            if name in self.silent:
+                raise TimeoutError(f"{name} does not answer")
+            if engine := name and choose.find(name):
+                engine.remove(folder)
+        except (OSError, StageError) as reason:
+            if name not in self.silent:
+                self.say(f"{folder}: what an earlier run left there stays: {reason}")
+            self.silent.add(name)
+            raise OSError(str(reason)) from None

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from sealed.engines import gpu, mounts, query, variables
 from sealed.engines.base import Command, Engine, words
-from sealed.engines.container import image, installation, store
+from sealed.engines.container import image, installation
 from sealed.engines.container.installation import Installation, bind
 from sealed.errors import StageError
 from sealed.rooms import answers, checkpoints
@@ -60,7 +60,7 @@ class Container(Engine):
         self.reasons = self.reasons if asked else ["STAGE_ENGINE unset, image built"]
         self.reasons += [unreachable] * bool(unreachable)
         installation.require_on_path(self.name)
-        self.image, self.python_path = store.find(self.name, stage, root)
+        self.image, self.python_path = image.built(self.name, stage, root)
         installed = installation.describe(self.name)
         if installed.machine != os.uname().nodename:  # another one, or this is a container
             installed.require_sight(root, self.image)
