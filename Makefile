@@ -117,8 +117,8 @@ else
 endif
 tag: setup ## Print the name of the image that stages run in
 	@$(tag)
-tag = PYTHONPATH=src $(RUN) sealed.engines.image tag $${LOCK:+"$$LOCK"}
-lock = PYTHONPATH=src $(RUN) sealed.engines.image lock
+tag = PYTHONPATH=src $(RUN) sealed.engines.container.image tag $${LOCK:+"$$LOCK"}
+lock = PYTHONPATH=src $(RUN) sealed.engines.container.image lock
 
 review: setup ## Compare with a git revision, in markdown; pictures in review.png [BASE=main REVIEW_FLAGS=...]
 	@$(call split,REVIEW_FLAGS) && $(review) diff --base="$${BASE:-main}" $(ours) --picture review.png "$${words[@]}"

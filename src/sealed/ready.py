@@ -7,13 +7,13 @@ import os
 import sys
 from collections.abc import Mapping
 
-from sealed.engines import engine
+from sealed.engines import choose
 from sealed.errors import StageError
 
 
 def require(words: list[str], environ: Mapping[str, str]) -> None:
     """Raise StageError where STAGE_ENGINE or the arguments of `dvc repro` are invalid."""
-    engine.require(environ)
+    choose.require(environ)
     if words:
         _require_arguments(words)
 

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from dvcproject import root
 from dvcproject.errors import ProjectError
-from sealed.engines import engine
+from sealed.engines import choose
 from sealed.errors import StageError
 from sealed.watch import told
 
@@ -38,7 +38,7 @@ def run(words: list[str]) -> NoReturn:
     ours, words = _parser(words).parse_known_args(words)
     argv = _changed([dvc, *words], getattr(ours, "jobs", None))
     if words[:1] == ["repro"] or words[:2] == ["exp", "run"]:
-        engine.require(os.environ)  # before DVC deletes the outputs of a stage
+        choose.require(os.environ)  # before DVC deletes the outputs of a stage
     if ours.violations is not None:
         _begin(ours.violations)
     os.environ["SHELL"] = str(launcher())

@@ -112,6 +112,26 @@ def among_peers(stage: Stage, environ: Mapping[str, str]) -> Stage:
     return stage._replace(peered=bool(told - {"", "1"}))
 
 
+def turn(stage: Stage, words: str | None, done: int) -> str:
+    """Return the command to run after `done` of a stage's: `words`, or its only one without.
+
+    Raises StageError where that is another one.
+    """
+    if words is None and len(stage.commands) == 1:
+        return stage.commands[0]
+    if words is None:
+        raise StageError(
+            f"{stage.file}: {stage.name}.cmd: expected one command, found {len(stage.commands)}; "
+            f"`sealed repro {stage.address}` runs them in one room"
+        )
+    if words != stage.commands[done]:
+        raise StageError(
+            f"{stage.file}: {stage.name}.cmd: expected {stage.commands[done]!r:.80}, found "
+            f"{words!r:.80}: it was edited, or another run is between two commands; run it again"
+        )
+    return words
+
+
 def of(found: dict[str, Any]) -> Stage:
     """Return a stage of what `declared` says of it. Raises StageError."""
     name, file, wdir = found["name"], found["file"], found["wdir"]

@@ -19,7 +19,7 @@ from mnist.serving import body
 from mnist.training import checkpoint
 from review.record import packages, readings
 from review.record.table import Table
-from sealed.engines import image
+from sealed.engines.container import image
 
 LONG = "9" * 5000
 JSON = f'{{"a": {LONG}}}'

@@ -13,7 +13,6 @@ import pytest
 import yaml
 
 import slurm_cluster
-from sealed.launch import PEER
 from sealed_project import require_image
 
 PROJECT = Path(__file__).parents[2]
@@ -49,7 +48,7 @@ def test_the_containers_of_compose_are_one_cluster_and_one_of_them_publishes() -
     commands = [one["command"] for one in services.values()]
     assert commands == [
         ["python", "-P", "-m", "dvc", "repro", "train"],
-        ["stages/run", PEER, "train"],
+        ["stages/run", "--peer", "train"],
     ]
 
 
@@ -95,7 +94,7 @@ def test_the_pods_of_the_job_have_the_names_that_its_cluster_has() -> None:
             check=True,
         )
         command, config = done.stdout.splitlines()
-        assert command == ("python -P -m dvc repro train", f"stages/run {PEER} train")[index]
+        assert command == ("python -P -m dvc repro train", "stages/run --peer train")[index]
         found = json.loads(config)
         assert found["task"] == {"type": "worker", "index": index}
         assert found["cluster"]["worker"] == [

@@ -17,8 +17,8 @@ STAND_IN = r"""#!/bin/bash
 case "$*" in
 "image inspect"*) exit 1 ;;
 -c*) echo 3.11 ;;
-*"sealed.engines.image tag"*) echo "the tag" ;;
-*"sealed.engines.image lock"*) echo "a lock" ;;
+*"sealed.engines.container.image tag"*) echo "the tag" ;;
+*"sealed.engines.container.image lock"*) echo "a lock" ;;
 *"$REFUSED"*) [ -z "$REFUSED" ] || exit 2 ;;
 esac
 """
@@ -82,7 +82,7 @@ def make(place: Path, *words: str, **variables: str) -> list[list[str]]:
         ("serve", "HOST", [*PYTHON, "mnist.serving", "--host={}", "--port=8000"]),
         ("serve", "PORT", [*PYTHON, "mnist.serving", "--host=127.0.0.1", "--port={}"]),
         ("image", "BASE", ["docker", "build", "--tag", "the tag"]),
-        ("image", "LOCK", [*PYTHON, "sealed.engines.image", "tag", "{}"]),
+        ("image", "LOCK", [*PYTHON, "sealed.engines.container.image", "tag", "{}"]),
     ],
 )
 def test_what_is_typed_is_one_argument(

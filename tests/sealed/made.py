@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from sealed.engines import choose
+from sealed.engines.base import Engine
 from sealed.rooms.room import Room
 from sealed.settings import Settings
 from sealed.stage import Stage
@@ -17,3 +19,10 @@ def stage(name: str, **settings: Any) -> Stage:
 def room(folder: Path) -> Room:
     """Make a room that was given nothing."""
     return Room(folder, folder / "project", folder / "room", ".", {})
+
+
+def engine(name: str) -> Engine:
+    """Make an engine that has not looked for what it needs."""
+    found = choose.find(name)
+    assert found, name
+    return found

@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 import forked
-from sealed.engines import bwrap, image
+from sealed.engines import bwrap
+from sealed.engines.container import image
 from sealed.errors import StageError
 
 ROOT = Path(__file__).parents[2]
@@ -147,7 +148,7 @@ def on(engine: str, project: Project) -> Project:
 def require_bwrap() -> None:
     """Skip a test where bubblewrap cannot run; where CI has installed it, it has to."""
     try:
-        bwrap.require()
+        bwrap.Bwrap(bwrap.NAME).require()
     except StageError as reason:
         must = os.environ.get("CI") and shutil.which(bwrap.NAME)
         (pytest.fail if must else pytest.skip)(str(reason))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from foreign_project import Foreign
-from sealed.engines import image
+from sealed.engines.container import image
 from sealed_project import require_image
 
 

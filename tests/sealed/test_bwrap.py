@@ -352,4 +352,4 @@ def test_a_gpu_is_there_for_a_stage_that_declares_it(
 def test_a_program_that_is_not_there_is_said(folder: Path) -> None:
     before = bwrap.prefix(made.stage("look"), room(folder), os.defpath, {})
     done = subprocess.run([*before, "nothing"], check=False, capture_output=True, text=True)
-    assert bwrap.failed(done.returncode, done.stderr), done
+    assert bwrap.Bwrap("bwrap").own_failure(done.returncode, made.stage("look"), done.stderr), done

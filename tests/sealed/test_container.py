@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 import made
-from sealed.engines import client, command, image
-from sealed.engines.engine import Engine
+from sealed.engines.container import image
+from sealed.engines.container.engine import Container
 from sealed.watch import audit
 from sealed_project import ROOT, WAITS, Project, on, require_image, wait_until
 
@@ -123,12 +123,13 @@ def test_outs_belong_to_the_caller(
     (tmp_path / "room/stages").mkdir(parents=True)
     (tmp_path / "room").chmod(0o777)
     (tmp_path / "room/stages/own.py").write_text("open('out.txt', 'w')")
-    stage = made.stage("own")
-    chosen = Engine("docker", built, "", client.flags(client.find("docker", ROOT)))
+    stage, docker = made.stage("own"), Container("docker")
+    docker.prepare(stage, ROOT, {"STAGE_ENGINE": "docker"})
+    assert docker.image == built
     room = made.room(tmp_path)
     room.tmp.mkdir()
     audit.put(room.hook, room.log)
-    argv, environ = command.build(chosen, stage, room, os.environ)
+    argv, environ = docker.command(stage, room, os.environ)
     subprocess.run(argv, env=environ, check=True)
     status = (tmp_path / "room/out.txt").stat()
     assert (status.st_uid, status.st_gid) == (1234, 1234)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sealed.engines import environment, image
+from sealed.engines import python_environment
+from sealed.engines.container import image
 from sealed_project import Project, require_image
 
 SAYS = "import its_own; open('out.txt', 'w').write(its_own.VERSION)"
@@ -170,6 +171,6 @@ def test_settings_of_pip_that_lead_elsewhere_do_not_count(index: Path, tmp_path:
     elsewhere |= dict.fromkeys(("target", "prefix", "root"), tmp_path / "elsewhere")
     conf = tmp_path / "pip.conf"
     conf.write_text("[global]\n" + "".join(f"{key} = {elsewhere[key]}\n" for key in elsewhere))
-    python = environment.python(lock, os.environ | {"PIP_CONFIG_FILE": str(conf)})
+    python = python_environment.python(lock, os.environ | {"PIP_CONFIG_FILE": str(conf)})
     subprocess.run([python, "-c", "import its_own"], check=True)
     assert not (tmp_path / "elsewhere").exists()

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 import made
-from sealed.engines import command, gpu
-from sealed.engines.engine import Engine
+from sealed.engines import gpu
 
 
 def test_a_gpu_is_found_by_its_device(tmp_path: Path) -> None:
@@ -71,9 +70,9 @@ def test_on_the_host_only_a_stage_that_wants_a_gpu_sees_one(
 ) -> None:
     monkeypatch.setattr(gpu, "present", lambda: True)
     stage = made.stage("s", gpu=wants)
-    host = Engine("host", "", "")
-    _, environ = command.build(host, stage, made.room(tmp_path), {"CUDA_VISIBLE_DEVICES": "1"})
-    assert environ["CUDA_VISIBLE_DEVICES"] == sees
+    user = {"CUDA_VISIBLE_DEVICES": "1"}
+    _, seen = made.engine("host").command(stage, made.room(tmp_path), user)
+    assert seen["CUDA_VISIBLE_DEVICES"] == sees
 
 
 def test_certificates_are_given_under_both_names(tmp_path: Path) -> None:
@@ -86,5 +85,5 @@ def test_certificates_are_given_under_both_names(tmp_path: Path) -> None:
         ({"SSL_CERT_FILE": "/a", "REQUESTS_CA_BUNDLE": "/b"}, ["/a", "/b"]),
         ({}, [None, None]),
     ):
-        _, given = command.build(Engine("host", "", ""), stage, made.room(tmp_path), environ)
-        assert [given.get(name) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")] == expected
+        _, seen = made.engine("host").command(stage, made.room(tmp_path), environ)
+        assert [seen.get(name) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")] == expected

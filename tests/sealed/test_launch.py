@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sealed import launch
+from sealed import signals
 from sealed.engines import process
 from sealed.errors import StageError
 from sealed_project import BOTH, COPIES, HEARD, WAITS, Project, alive, processes, wait_until
@@ -107,18 +107,18 @@ def test_a_signal_that_python_loses_ends_the_stage_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What is raised in a callback of a weak reference, as imports have them, is ignored."""
-    monkeypatch.setattr(process, "STOPPED", [])
+    monkeypatch.setattr(signals, "STOPPED", [])
     before = signal.getsignal(signal.SIGTERM)
     with subprocess.Popen(["sleep", "60"]) as child:
         try:
-            with launch._stoppable(), suppress(StageError):  # lost
+            with signals.stoppable(), suppress(StageError):  # lost
                 signal.raise_signal(signal.SIGTERM)
             with pytest.raises(StageError, match=r"^stopped by SIGTERM; nothing is published$"):
                 process._wait(child, None)
         finally:
             child.kill()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, process.SIGNALS)
-            for number in process.SIGNALS:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.SIGNALS)
+            for number in signals.SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.signal(signal.SIGTERM, before)
@@ -126,10 +126,10 @@ def test_a_signal_that_python_loses_ends_the_stage_all_the_same(
 
 TWO_AT_ONCE = """
 import signal, sys
-from sealed import launch
+from sealed import launch, signals
 both = {signal.SIGHUP, signal.SIGINT}
 def run():
-    with launch._stoppable():
+    with signals.stoppable():
         signal.pthread_sigmask(signal.SIG_BLOCK, both)
         for number in both:
             signal.raise_signal(number)

@@ -10,7 +10,7 @@ import pytest
 import made
 from engines import Engines
 from sealed.caller import Process
-from sealed.engines import answer, engine
+from sealed.engines import process, query
 from sealed.rooms import checkpoints, room
 from sealed.rooms.inputs import Inputs
 
@@ -29,8 +29,8 @@ def left(rooms: Path, name: str, **files: str | bytes) -> Path:
 
 def run(tmp_path: Path, said: list[str] | None = None) -> None:
     """Make a sandbox for a stage, as the launcher does on any engine."""
-    leftovers = engine.Leftovers((said if said is not None else []).append)
-    terms = room.Terms(tmp_path / "rooms", leftovers.discard)
+    left_running = process.Leftovers((said if said is not None else []).append)
+    terms = room.Terms(tmp_path / "rooms", left_running.discard)
     with room.opened(STAGE, tmp_path, terms, ME) as found:
         assert found.done == 0
         assert found.path.is_dir()
@@ -41,7 +41,7 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engines:
     """Put a docker on PATH that never answers."""
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.setattr(answer, "SECONDS", 0.2)
+    monkeypatch.setattr(query, "SECONDS", 0.2)
     engines = Engines(tmp_path / "bin")
     engines.program("docker", "exec /bin/sleep 5")
     return engines

@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 import made
-from sealed.engines import command
-from sealed.engines.engine import Engine
 from sealed_project import Project
 
 TELLS = "import sys\nopen('out.txt', 'w').write(sys.prefix)\n"
@@ -129,5 +127,5 @@ def test_a_python_that_needs_the_path_of_its_libraries_has_it(
     monkeypatch.setattr(sys, "executable", str(python))
     environ = {"LD_LIBRARY_PATH": "/opt/python/lib", "PATH": os.defpath}
     room = made.room(tmp_path)
-    _, seen = command.build(Engine(engine, "", ""), made.stage("train"), room, environ)
+    _, seen = made.engine(engine).command(made.stage("train"), room, environ)
     assert seen.get("LD_LIBRARY_PATH") == ("/opt/python/lib" if needed else None)

@@ -153,7 +153,7 @@ def client(running: Running) -> int:
     [found] = [
         pid
         for pid in descendants(running.process.pid)
-        if "sealed.engines.job" in told(pid, "cmdline")
+        if "sealed.engines.slurm.submission" in told(pid, "cmdline")
     ]
     return found
 
@@ -222,7 +222,7 @@ def test_a_node_that_does_not_see_the_python_is_told(project: Project, cluster: 
     own.symlink_to((project.root / ".venv").resolve())
     (project.root / ".venv").unlink()
     (project.root / ".venv").symlink_to(own)
-    result = project.stage("copy").run("copy")
+    result = project.stage("copy").script("copy")
     assert f"{cluster.node} does not see {project.root}/.venv/bin/python; set" in result.stderr
     assert result.returncode == 2
 

@@ -8,8 +8,8 @@ import pytest
 
 import made
 from engines import Engines
-from sealed.engines import command, engine, slurm
-from sealed.engines.engine import Engine
+from sealed.engines import choose
+from sealed.engines.slurm.engine import Slurm
 from sealed.errors import StageError
 from sealed.rooms import place
 
@@ -28,9 +28,10 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engines:
 
 def asked(*options: str, environ: dict[str, str] | None = None, **settings: object) -> list[str]:
     stage = made.stage("train", slurm=options, **settings)
-    taken = engine.choose(stage, ROOT, {"STAGE_ENGINE": "slurm"} | (environ or {}))
+    taken = choose.choose(stage, ROOT, {"STAGE_ENGINE": "slurm"} | (environ or {}))
     assert str(taken).startswith("as a job of Slurm")
-    return list(taken.flags)
+    assert isinstance(taken, Slurm)
+    return list(taken.options)
 
 
 @pytest.mark.usefixtures("cluster")
@@ -77,7 +78,7 @@ def test_an_option_that_would_break_the_room_is_refused(option: str) -> None:
 @pytest.mark.fault(103)
 def test_what_cannot_be_a_job_is_refused(cluster: Engines) -> None:
     with pytest.raises(StageError, match="STAGE_ENGINE=slurm: train is one of several workers, a"):
-        slurm.options(made.stage("train")._replace(peered=True), {})
+        Slurm("slurm").prepare(made.stage("train")._replace(peered=True), ROOT, {})
     with pytest.raises(StageError, match="declares `image: x:1`, which slurm cannot give it"):
         asked(image="x:1")
     (cluster.folder / "sbatch").unlink()
@@ -87,7 +88,7 @@ def test_what_cannot_be_a_job_is_refused(cluster: Engines) -> None:
 
 def test_slurm_is_never_taken_unasked(cluster: Engines) -> None:
     assert cluster.folder
-    assert engine.choose(made.stage("train"), ROOT, {}).name == engine.HOST
+    assert choose.choose(made.stage("train"), ROOT, {}).name == "host"
 
 
 def test_values_of_variables_go_into_the_room_alone(tmp_path: Path) -> None:
@@ -96,10 +97,10 @@ def test_values_of_variables_go_into_the_room_alone(tmp_path: Path) -> None:
     room.folder.mkdir()
     stage = made.stage("train", environment=("TOKEN",))
     environ = {"TOKEN": "secret", "SLURM_JOB_ID": "7", "SBATCH_WAIT": "1", "SBATCH_QOS": "high"}
-    argv, given = command.build(Engine("slurm", "", ""), stage, room, environ)
-    assert "secret" not in " ".join([*argv, *given.values()])
+    argv, passed_on = Slurm("slurm").command(stage, room, environ)
+    assert "secret" not in " ".join([*argv, *passed_on.values()])
     assert "TOKEN=secret" in (room.folder / "slurm/run").read_text(encoding="utf-8")
-    assert set(given) == {"SBATCH_QOS", "PYTHONPATH"}
+    assert set(passed_on) == {"SBATCH_QOS", "PYTHONPATH"}
     assert f"--output={tmp_path}/100 %%j/slurm/out" in argv
 
 

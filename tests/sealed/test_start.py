@@ -12,9 +12,10 @@ import ctypes, os, signal, sys, time
 from pathlib import Path
 
 import made
-from sealed import launch
+from sealed import launch, signals
 from sealed.engines import process
-from sealed.engines.engine import Engine
+from sealed.engines.base import Command
+from sealed.engines.host import Host
 
 libc, launcher = ctypes.CDLL(None), os.getpid()
 
@@ -31,8 +32,9 @@ room = made.room(Path.cwd())
 room.cwd.mkdir(parents=True)
 
 def run():
-    with launch._stoppable():
-        process.run(sys.argv[2:], dict(os.environ), Engine("host", "", ""), room, lambda: None)
+    with signals.stoppable():
+        command = Command(sys.argv[2:], dict(os.environ))
+        process.run(command, Host("host"), room, lambda: None)
 
 status = launch.ended("wait", run)
 try:

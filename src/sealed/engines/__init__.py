@@ -1,1 +1,1 @@
-"""Where a stage runs: which engine there is, and how it is asked to run a command in a room."""
+"""Where a stage runs. `base.Engine` is what each engine implements; `choose` picks one."""

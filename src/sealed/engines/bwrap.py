@@ -11,8 +11,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sealed.engines import answer
+from sealed.engines import mounts, query, variables
+from sealed.engines.base import Command
+from sealed.engines.host import Host
 from sealed.errors import StageError
+from sealed.rooms import checkpoints
 from sealed.rooms.room import Room
 from sealed.stage import Stage
 
@@ -29,18 +32,46 @@ DEVICES = ("nvidia*", "dri", "kfd", "dxg")  # how a GPU is reached
 ALONE = ("--unshare-pid", "--unshare-ipc", "--die-with-parent", "--cap-drop", "ALL")
 
 
-def require() -> None:
-    """Raise StageError unless bubblewrap is here and may do its work."""
-    if shutil.which(NAME) is None:
-        raise StageError(f"{NAME}: not on PATH; install bubblewrap, or set STAGE_ENGINE=host")
-    probe = [*_machine(), *ALONE, "--unshare-net", "true"]
-    done = answer.ask(NAME, *probe, advice="set STAGE_ENGINE=host")
-    if done.returncode:
-        said = done.stderr.strip().removeprefix(f"{NAME}: ").partition(",")[0]
-        raise StageError(
-            f"{NAME}: may not make namespaces here ({said or f'status {done.returncode}'}); "
-            "allow unprivileged user namespaces, or set STAGE_ENGINE=host"
-        )
+class Bwrap(Host):
+    """Runs a stage in namespaces of its own, with the programs of this machine."""
+
+    isolates = True
+    place = f"in {NAME}"
+    signals_leader = False  # it would end at once, and not wait for the stage
+    shell_status = True
+
+    def require(self) -> None:
+        """Raise StageError unless bubblewrap is installed and may make namespaces."""
+        if shutil.which(NAME) is None:
+            raise StageError(f"{NAME}: not on PATH; install bubblewrap, or set STAGE_ENGINE=host")
+        probe = [*_machine(), *ALONE, "--unshare-net", "true"]
+        done = query.ask(NAME, *probe, advice="set STAGE_ENGINE=host")
+        if done.returncode:
+            reason = done.stderr.strip().removeprefix(f"{NAME}: ").partition(",")[0]
+            raise StageError(
+                f"{NAME}: may not make namespaces here ({reason or f'status {done.returncode}'}); "
+                "allow unprivileged user namespaces, or set STAGE_ENGINE=host"
+            )
+
+    def command(self, stage: Stage, room: Room, environ: Mapping[str, str]) -> Command:
+        """Return what runs the stage with the room mounted over the project."""
+        own = dict.fromkeys(("HOME", "TMPDIR"), TEMPORARY)
+        if room.kept:
+            own[checkpoints.VARIABLE] = CHECKPOINTS
+        argv, seen = self.program(stage, room, environ, Path(TEMPORARY), own)
+        named = variables.paths(variables.declared(stage, room, environ))
+        shown = _shown(named | {path: path for path in mounts.outside(stage, room)}, room)
+        path = seen.get("PATH", os.defpath)
+        return Command([*prefix(stage, room, path, shown), *argv], seen)
+
+    def visible(self, room: Room) -> str:
+        """Return the project's own path: the room is mounted over it."""
+        return str(room.project)
+
+    def own_failure(self, status: int, stage: Stage, last_output: str) -> str:  # noqa: ARG002
+        """Return that bubblewrap failed, not what it was to run; else nothing."""
+        failed = status == 1 and last_output.startswith(f"{NAME}: ")
+        return "bwrap could not start the stage; its own message is above" if failed else ""
 
 
 def prefix(stage: Stage, room: Room, path: str, shown: Mapping[str, Path]) -> list[str]:
@@ -49,30 +80,37 @@ def prefix(stage: Stage, room: Room, path: str, shown: Mapping[str, Path]) -> li
     What is hidden so is shown again, read-only, where it is a dep that is left in its place, the
     environment of a program on `path` or, by its place, in `shown`.
     """
-    root, tops = room.project, list(_tops(room.project))
-    source, over = _cover(room)
-    words = [
-        NAME,
-        *_machine(),
-        *ALONE,
-        *([] if stage.network or stage.peered else ["--unshare-net"]),
-    ]
-    words += _devices() if stage.gpu else []
-    for own in (Path(TEMPORARY), Path("/var/tmp")):  # noqa: S108
-        if own.is_dir() and not own.is_symlink():
-            words += ["--bind", str(room.tmp), str(own)]
-    words += [word for at in OF_RUN for word in ("--ro-bind-try", at, at)]
-    words += [word for top in tops for word in ("--tmpfs", str(top))]
-    again = {place: Path(of) for place, of in _environments(path)}
-    again |= {Path(place): of for place, of in shown.items()}
-    again |= {root / dep: of for dep, of in room.inputs.bound.items()}
-    around = [*map(Path, OWN), *tops]
-    words += _again({at: of for at, of in again.items() if not at.is_relative_to(over)}, around)
-    words += ["--bind", str(source), str(over)]
-    words += _again({at: of for at, of in again.items() if at != over}, [over])
+    hidden = list(_repositories_around(room.project))
+    source, target = _cover(room)
+    again = dict(_environments(path)) | {Path(place): of for place, of in shown.items()}
+    again |= {room.project / dep: of for dep, of in room.inputs.bound.items()}
+    elsewhere = {place: of for place, of in again.items() if not place.is_relative_to(target)}
+    words = [NAME, *_machine(), *ALONE, *_declared(stage), *_temporary(room)]
+    words += [word for folder in hidden for word in ("--tmpfs", str(folder))]
+    words += _again(elsewhere, [*map(Path, OWN), *hidden])
+    words += ["--bind", str(source), str(target)]
+    words += _again({place: of for place, of in again.items() if place != target}, [target])
     words += ["--bind", str(room.kept), CHECKPOINTS] if room.kept else []
-    words += [word for made in ["/run", *tops] for word in ("--remount-ro", str(made))]
-    return [*words, "--chdir", str(root / room.wdir), "--"]
+    words += [word for folder in ["/run", *hidden] for word in ("--remount-ro", str(folder))]
+    return [*words, "--chdir", str(room.project / room.wdir), "--"]
+
+
+def _declared(stage: Stage) -> Iterator[str]:
+    """Yield the options for what a stage declares of the machine: the network, GPUs."""
+    if not (stage.network or stage.peered):
+        yield "--unshare-net"
+    for pattern in DEVICES if stage.gpu else ():
+        for device in sorted(Path("/dev").glob(pattern)):
+            yield from ("--dev-bind-try", str(device), str(device))
+
+
+def _temporary(room: Room) -> Iterator[str]:
+    """Yield the options for folders of temporary files, the room's own, and for /run."""
+    for folder in (Path(TEMPORARY), Path("/var/tmp")):  # noqa: S108
+        if folder.is_dir() and not folder.is_symlink():
+            yield from ("--bind", str(room.tmp), str(folder))
+    for path in OF_RUN:
+        yield from ("--ro-bind-try", path, path)
 
 
 def _cover(room: Room) -> tuple[Path, Path]:
@@ -82,29 +120,18 @@ def _cover(room: Room) -> tuple[Path, Path]:
     return whole, room.project.parents[above - 1] if above else room.project
 
 
-def failed(status: int, last_words: str) -> bool:
-    """Tell whether it was bubblewrap that failed, not what it was to run."""
-    return status == 1 and last_words.startswith(f"{NAME}: ")
-
-
 def _machine() -> list[str]:
     return ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/run"]
 
 
-def _devices() -> Iterator[str]:
-    for pattern in DEVICES:
-        for device in sorted(Path("/dev").glob(pattern)):
-            yield from ("--dev-bind-try", str(device), str(device))
-
-
-def _tops(root: Path) -> Iterator[Path]:
+def _repositories_around(root: Path) -> Iterator[Path]:
     """Yield the repositories around the project, the outermost first, less the project itself.
 
     DVC's experiments run in a copy that lies below the project which they are of.
     """
     if ".dvc" in root.parts:
         around = Path(*root.parts[: root.parts.index(".dvc")])
-        yield from _tops(around)
+        yield from _repositories_around(around)
         yield around
     for folder in (root, *root.parents[:-1]):
         if (folder / ".git").exists():
@@ -120,17 +147,37 @@ def _again(places: Mapping[Path, Path], hidden: list[Path]) -> Iterator[str]:
             yield from ("--ro-bind", str(source), str(place))
 
 
+def _shown(paths: Mapping[str, str], room: Room) -> dict[str, Path]:
+    """Return what to show of the paths in variables, each at its own place."""
+    shown: dict[str, Path] = {}
+    for name, path in paths.items():
+        places = mounts.shown(path, needed=())
+        for place in [place for place in places if _is_file_of(room.project, place)]:
+            if place != path:
+                raise StageError(
+                    f"{name}: {path} holds a link to {place}, a file of the project; "
+                    "add it to the stage's deps, or name a folder without this link"
+                )
+            room.hold(Path(place).relative_to(room.project))
+        shown |= places
+    return shown
+
+
+def _is_file_of(root: Path, place: str) -> bool:
+    return Path(place).is_relative_to(root) and Path(place).is_file()
+
+
 def _environments(path: str) -> Iterator[tuple[Path, Path]]:
     """Yield place and path of the environments of the programs on `path`: Python's, conda's."""
-    found = [Path(sys.prefix), Path(sys.base_prefix)]
+    folders = [Path(sys.prefix), Path(sys.base_prefix)]
     for entry in path.split(os.pathsep):
         folder = Path(entry).parent
         if (folder / "conda-meta").exists():
-            found.append(folder)
+            folders.append(folder)
         elif (settings := folder / "pyvenv.cfg").exists():
             lines = settings.read_text(encoding="utf-8", errors="replace").splitlines()
             pairs = [line.partition("=") for line in lines]
             homes = [value.strip() for key, _, value in pairs if key.strip() == "home"]
-            found += [folder, *(Path(home).parent for home in homes)]
-    for folder in dict.fromkeys(found):
+            folders += [folder, *(Path(home).parent for home in homes)]
+    for folder in dict.fromkeys(folders):
         yield folder.parent.resolve() / folder.name, folder

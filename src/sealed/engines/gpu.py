@@ -4,15 +4,17 @@ CUDA_VISIBLE_DEVICES (Slurm sets it) and NVIDIA_VISIBLE_DEVICES choose: by index
 """
 
 import re
-import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 
-from sealed.engines import answer
+from sealed.engines import query
+from sealed.errors import StageError
 
 CUDA, NVIDIA, ORDER = "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"
 ALL = "all"
+NONE = {CUDA: "-1"}  # variables by which a program finds no GPU
 CARD = re.compile(r"\d+(:\d+)?|(GPU|MIG)-[\w/-]+")
 WINDOWS = Path("/usr/lib/wsl/lib/libcuda.so.1")  # its NVIDIA driver; /dev/dxg is any GPU of Windows
 
@@ -54,17 +56,10 @@ def for_host(environ: Mapping[str, str], devices: Path = Path("/dev")) -> dict[s
 
 def _visible() -> list[str]:
     """Return the UUIDs of the GPUs that this process may use, in the order of their indices."""
-    try:
-        listed = subprocess.run(
-            ["nvidia-smi", "-L"],  # noqa: S607
-            capture_output=True,
-            text=True,
-            timeout=answer.SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return re.findall(r"^GPU \d+: .*\(UUID: (GPU-[\w-]+)\)", listed.stdout, re.MULTILINE)
+    with suppress(OSError, StageError):
+        listed = query.ask("nvidia-smi", "-L", advice="").stdout
+        return re.findall(r"^GPU \d+: .*\(UUID: (GPU-[\w-]+)\)", listed, re.MULTILINE)
+    return []
 
 
 def _uuid(card: str, visible: list[str]) -> str:

@@ -1,13 +1,13 @@
-"""What of the host a container sees: a path as it is there, and what links in it lead to."""
+"""What to mount so that a path reads as on the host: itself, and what links in it lead to."""
 
-import csv
-import io
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from sealed.errors import StageError
+from sealed.rooms.room import Room
+from sealed.stage import Stage
 
 ENTRIES = 10_000  # of a folder that are looked at for links, the nearest first
 MOUNTS = 1_000
@@ -17,13 +17,13 @@ NEEDED = (  # of the container's own
 )
 
 
-def bind(source: Path, target: str, *options: str) -> str:
-    """Return a value of --mount, which is a line of CSV."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(
-        ["type=bind", f"source={source.absolute()}", f"target={target}", *options]
-    )
-    return line.getvalue()
+def outside(stage: Stage, room: Room) -> list[str]:
+    """Return the absolute paths that a stage declares: its deps, and what it may read. Raises."""
+    readable = [os.path.expanduser(path) for path in stage.settings.read_only]  # noqa: PTH111
+    for path in readable:
+        if not os.path.exists(path):  # noqa: PTH110
+            raise StageError(f"{path}: {stage.address} declares to read it, but it is not there")
+    return readable + [path for path in room.inputs.bound if path.startswith("/")]
 
 
 def hides(path: str) -> bool:

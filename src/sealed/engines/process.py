@@ -1,4 +1,4 @@
-"""The process of a stage: it cannot outlive its launcher, nor that one who runs the pipeline."""
+"""The process of a stage, which must not outlive its launcher, and what is left where it did."""
 
 import ctypes
 import os
@@ -11,135 +11,125 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
+from sealed import signals
 from sealed.caller import Process, find, require
-from sealed.caller import status as fields
-from sealed.engines import bwrap, engine, slurm
-from sealed.engines.engine import Engine
+from sealed.engines import choose
+from sealed.engines.base import Command, Engine
 from sealed.errors import SIGNALLED, StageError
 from sealed.rooms.room import Room
 
-GRACE_SECONDS = 5
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # that end the launcher
-LAST_WORDS = 16_384  # bytes of the stage's stderr that are kept for advice
+NOTE = "engine"  # in a room's folder: the name of the engine that runs its stage
+OUTPUT_SECONDS = 5  # for the last output of a stage: another process may have its stderr open
+LAST_BYTES = 16_384  # of the stage's stderr, which are kept for advice
 LOOK_SECONDS = 0.2  # between two looks whether who started it is still there
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-STOPPED: list[StageError] = []  # why all is to end: raised in a callback, Python would lose it
-SESSION = 3  # the field of /proc/PID/stat after the name: of which it is a process
 
 
 def run(
-    argv: list[str],
-    environ: dict[str, str],
-    chosen: Engine,
-    made: Room,
-    meanwhile: Callable[[], object],
+    command: Command, engine: Engine, room: Room, meanwhile: Callable[[], object]
 ) -> tuple[int, str]:
-    """Run a command in the room; return its exit status and the end of what it said on stderr.
+    """Run a command in the room; return its exit status and the end of its stderr.
 
-    `meanwhile` is done once it has started: a tenth of a second of work that need not hold it up.
+    `meanwhile` is called once it has started: a tenth of a second of work that need not hold it up.
     Raises StageError where it did not end by itself: its caller is gone, its job was cancelled.
     """
-    (made.folder / "engine").write_text(chosen.name, encoding="utf-8")
+    (room.folder / NOTE).write_text(engine.name, encoding="utf-8")
     caller = find()
-    child = _start(argv, environ, chosen, made)
-    words = bytearray()
-    pump = Thread(target=_pass_on, args=(child, words), daemon=True)
+    child = _start(command, room, signal.SIGTERM if engine.starts_client else signal.SIGKILL)
+    last_output = bytearray()
+    pump = Thread(target=_pass_on, args=(child, last_output), daemon=True)
     pump.start()
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.SIGNALS)
         meanwhile()
         _wait(child, caller)
     finally:
-        status = _end(child, chosen, made)
-        pump.join(GRACE_SECONDS)
-    if reason := slurm.reason(made.folder):
+        status = _end(child, engine, room)
+        pump.join(OUTPUT_SECONDS)
+    if reason := engine.failure(room.folder):
         raise StageError(reason)
-    return status, words.decode(errors="replace")
+    return status, last_output.decode(errors="replace")
 
 
-def _start(
-    argv: list[str], environ: dict[str, str], chosen: Engine, made: Room
-) -> subprocess.Popen[bytes]:
+def _start(command: Command, room: Room, orphaned: signal.Signals) -> subprocess.Popen[bytes]:
     """Start the stage so that it cannot outlive this process, even if that is killed.
 
-    In a session of its own: Ctrl-C reaches the launcher alone, which ends the stage in order. The
-    client of a container or a job is asked to end, since it passes that on. On return the signals
-    that end the launcher are held back: a stage that it does not know yet it could not end.
+    In a session of its own: Ctrl-C reaches the launcher alone, which ends the stage in order. When
+    the launcher is killed, the kernel sends `orphaned`. On return the signals that end the launcher
+    are held back: a stage that it does not know yet it could not end.
     """
     libc, launcher = ctypes.CDLL(None), os.getpid()
-    last = signal.SIGTERM if chosen.has_client else signal.SIGKILL
 
     def prepare() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, last)
-        if os.getppid() != launcher:  # killed before: the kernel tells that no more
+        libc.prctl(PR_SET_PDEATHSIG, orphaned)
+        if os.getppid() != launcher:  # killed before: the kernel sends nothing any more
             os._exit(SIGNALLED + signal.SIGKILL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, held)
 
-    held = {signal.SIGCHLD, *SIGNALS}
+    held = {signal.SIGCHLD, *signals.SIGNALS}
     signal.pthread_sigmask(signal.SIG_BLOCK, held)
     try:
         return subprocess.Popen(  # noqa: S603
-            argv,
-            cwd=made.cwd,
-            env=environ,
+            command.argv,
+            cwd=room.cwd,
+            env=command.environ,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
             preexec_fn=prepare,  # noqa: PLW1509  # no thread yet
         )
     except BaseException:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.SIGNALS)
         raise
 
 
-def _pass_on(child: subprocess.Popen[bytes], words: bytearray) -> None:
+def _pass_on(child: subprocess.Popen[bytes], last_output: bytearray) -> None:
     assert child.stderr  # noqa: S101  # for mypy: it is a pipe
-    while chunk := os.read(child.stderr.fileno(), LAST_WORDS):
+    while chunk := os.read(child.stderr.fileno(), LAST_BYTES):
         sys.stderr.buffer.write(chunk)
         sys.stderr.flush()
-        words += chunk
-        del words[:-LAST_WORDS]
+        last_output += chunk
+        del last_output[:-LAST_BYTES]
 
 
 def _wait(child: subprocess.Popen[bytes], caller: Process | None) -> None:
     """Wait until the stage has ended. Raises StageError when the caller ended before."""
     while not _ended(child, seconds=LOOK_SECONDS):
-        if STOPPED:
-            raise STOPPED[0]
+        if signals.STOPPED:
+            raise signals.STOPPED[0]
         require(caller)
 
 
-def _end(child: subprocess.Popen[bytes], chosen: Engine, made: Room) -> int:
+def _end(child: subprocess.Popen[bytes], engine: Engine, room: Room) -> int:
     """End the stage with all that it started, whatever is left of it; return its exit status."""
     if asked := not _ended(child, seconds=0):
-        _ask_to_end(child, chosen)
-        _ended(child, seconds=slurm.PATIENCE_SECONDS if chosen.is_job else GRACE_SECONDS)
+        _ask_to_end(child.pid, leader=engine.signals_leader)
+        _ended(child, seconds=engine.grace_seconds)
     with suppress(ProcessLookupError):  # not yet reaped, so the number is still its own
         os.killpg(child.pid, signal.SIGKILL)
     status = child.wait()
-    if chosen.has_client and (asked or status < 0):  # killed, it has left the stage running
-        engine.remove(chosen.name, made.folder)
+    if engine.starts_client and (asked or status < 0):  # killed, it has left the stage running
+        engine.remove(room.folder)
     return status
 
 
-def _ask_to_end(child: subprocess.Popen[bytes], chosen: Engine) -> None:
-    """Send SIGTERM to the stage: under bubblewrap not to that, which would not wait for it."""
-    asked = _session(child.pid) - {child.pid} if chosen.name == bwrap.NAME else set()
-    for pid in asked:
+def _ask_to_end(pid: int, *, leader: bool) -> None:
+    """Send SIGTERM to the stage: to its whole group, or to all of its session but the leader."""
+    others = set() if leader else _session(pid) - {pid}
+    for other in others:
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-    if not asked:
-        os.killpg(child.pid, signal.SIGTERM)
+            os.kill(other, signal.SIGTERM)
+    if not others:
+        os.killpg(pid, signal.SIGTERM)
 
 
 def _session(leader: int) -> set[int]:
     """Return the processes of a session."""
-    found = set()
+    members = set()
     for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if int(fields(int(folder.name))[SESSION]) == leader:
-                found.add(int(folder.name))
-    return found
+        with suppress(ProcessLookupError, PermissionError):
+            members |= {int(folder.name)} if os.getsid(int(folder.name)) == leader else set()
+    return members
 
 
 def _ended(child: subprocess.Popen[bytes], *, seconds: float) -> bool:
@@ -155,3 +145,27 @@ def _ended(child: subprocess.Popen[bytes], *, seconds: float) -> bool:
             return False
         signal.sigtimedwait({signal.SIGCHLD}, left)
     return True
+
+
+class Leftovers:
+    """Clears away the containers and jobs of launchers that were killed, if they still run."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        """Take what reports to the user that one stays."""
+        self.say = say
+        self.silent: set[str] = set()  # engines that did not answer: one wait is enough
+
+    def discard(self, folder: Path) -> None:
+        """Remove that of a room, by its folder. Raises OSError where it may still run."""
+        note = folder / NOTE
+        name = note.read_text(encoding="utf-8", errors="replace") if note.exists() else ""
+        try:
+            if name in self.silent:
+                raise TimeoutError(f"{name} does not answer")
+            if engine := name and choose.find(name):
+                engine.remove(folder)
+        except (OSError, StageError) as reason:
+            if name not in self.silent:
+                self.say(f"{folder}: what an earlier run left there stays: {reason}")
+            self.silent.add(name)
+            raise OSError(str(reason)) from None

@@ -1,4 +1,4 @@
-"""What a program of the machine says: within a time, since one that hangs would hang the stage."""
+"""What another program answers, within a time: one that hangs would hang the stage."""
 
 import subprocess
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ def ask(
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end, in our environment unless another one is given.
 
-    Raises StageError, with what to do, where it does not answer.
+    Raises StageError, which ends with `advice`, where it does not answer in time.
     """
     seconds = seconds or SECONDS
     try:

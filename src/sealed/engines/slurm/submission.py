@@ -1,8 +1,8 @@
-"""The client of a job of Slurm: submits it, passes on what it says, cancels it when asked to end.
+"""The process that stands for a job of Slurm: submits it, prints its output, cancels it at SIGTERM.
 
-A process of its own, which the kernel asks to end where the launcher is killed. Its exit status is
-that of the stage; where there is none, why is in the room's folder. It does without `sbatch
---wait`, which looks every 32 seconds.
+The kernel asks it to end where the launcher is killed. Its exit status is that of the stage; where
+there is none, the room's folder has a note of why. It does without `sbatch --wait`, which looks
+every 32 seconds.
 """
 
 import os
@@ -14,15 +14,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from sealed.engines import answer, slurm
-from sealed.engines.slurm import Said
+from sealed.engines import query
+from sealed.engines.slurm import controller, script
+from sealed.engines.slurm.controller import State
 from sealed.errors import SIGNALLED, StageError
 from sealed.rooms.place import VARIABLE
 
-LOOK_SECONDS = 0.2  # between two looks at what the job says
+LOOK_SECONDS = 0.2  # between two looks at what the job prints
 ASK_SECONDS = 10  # the most between two questions to the controller
 SUBMIT_SECONDS = 100  # a busy controller takes its time
-WAITING_SECONDS = 5  # in the queue, before it is said why
+WAITING_SECONDS = 5  # in the queue, before the reason is printed
+NOT_SEEN = (f"{script.UNSEEN}:0", controller.NO_LOGS)
 
 
 class Log:
@@ -47,9 +49,9 @@ def submit(folder: Path, options: list[str]) -> str:
     """Submit the job of a room, return its number. Raises StageError where it is rejected."""
     try:
         advice = "see `sinfo`, and try again"
-        done = answer.ask("sbatch", *options, advice=advice, seconds=SUBMIT_SECONDS)
+        done = query.ask("sbatch", *options, advice=advice, seconds=SUBMIT_SECONDS)
     except StageError:
-        slurm.cancel(folder.parent)  # it may have been taken all the same
+        controller.cancel(folder.parent)  # it may have been taken all the same
         raise
     lines = [re.sub(r"^sbatch: (error: )?", "", line) for line in done.stderr.splitlines()]
     if done.returncode:
@@ -60,50 +62,50 @@ def submit(folder: Path, options: list[str]) -> str:
 
 
 def say(line: str) -> None:
-    """Say a line about the job, on stderr."""
-    print(f"{slurm.NAME}: {line}", file=sys.stderr, flush=True)
+    """Print a line about the job to stderr."""
+    print(f"slurm: {line}", file=sys.stderr, flush=True)
 
 
-def follow(job: str, folder: Path) -> Said:
-    """Pass on what a job says until it has ended; return what Slurm says of it then.
+def follow(job: str, folder: Path) -> State:
+    """Pass on what a job prints until it has ended; return its state then.
 
     At SIGTERM it is cancelled, and nothing is returned.
     """
     logs = Log(folder / "out", sys.stdout.buffer), Log(folder / "err", sys.stderr.buffer)
-    said: Said = {}
+    state: State = {}
     began = asked = time.monotonic()
-    stopped = told = False
-    while said.get("JobState") not in slurm.ENDED:
+    stopped = explained = False
+    while state.get("JobState") not in controller.ENDED:
         if signal.sigtimedwait({signal.SIGTERM}, LOOK_SECONDS):
-            slurm.cancel(folder.parent)
+            controller.cancel(folder.parent)
             stopped = True
         for log in logs:
             log.pass_on()
         over, now = stopped or (folder / "status").exists(), time.monotonic()
         if over or now > asked + min(1 + (asked - began) / 10, ASK_SECONDS):
-            said, asked = slurm.look(job) or (slurm.UNKNOWN if over else {}), now
-        if said.get("JobState") == "PENDING" and now > began + WAITING_SECONDS and not told:
-            say(f"job {job} waits in the queue: {said.get('Reason')}")
-            told = True
-    if not stopped and said["JobState"] not in slurm.ENDS:
-        wait_for_files(job, folder, said, logs)
-    return {} if stopped else said
+            state, asked = controller.state(job) or (controller.UNKNOWN if over else {}), now
+        if state.get("JobState") == "PENDING" and now > began + WAITING_SECONDS and not explained:
+            say(f"job {job} waits in the queue: {state.get('Reason')}")
+            explained = True
+    if not stopped and state["JobState"] not in controller.ENDS:
+        wait_for_files(job, folder, state, logs)
+    return {} if stopped else state
 
 
-def wait_for_files(job: str, folder: Path, said: Said, logs: tuple[Log, Log]) -> None:
-    """Wait until all that a job has written is to be seen here, and pass on what it said.
+def wait_for_files(job: str, folder: Path, state: State, logs: tuple[Log, Log]) -> None:
+    """Wait until all that a job has written is to be seen here, and pass on what it printed.
 
     On a network file system that takes a minute at worst.
     """
-    seconds = slurm.latency(os.environ)
+    seconds = script.latency(os.environ)
     end = time.monotonic() + seconds
     while not complete(folder, logs):
-        if said.get("ExitCode") == slurm.NO_LOGS or (folder / "unseen").exists():
+        if state.get("ExitCode") == controller.NO_LOGS or (folder / "unseen").exists():
             return  # the stage has not started
         if time.monotonic() > end:
             say(
                 f"job {job}: not all that it has written is to be seen here after {seconds:g} s; "
-                f"set {slurm.LATENCY} to more seconds, and run it again"
+                f"set {script.LATENCY} to more seconds, and run it again"
             )
             return
         if signal.sigtimedwait({signal.SIGTERM}, LOOK_SECONDS):
@@ -111,34 +113,34 @@ def wait_for_files(job: str, folder: Path, said: Said, logs: tuple[Log, Log]) ->
 
 
 def complete(folder: Path, logs: tuple[Log, Log]) -> bool:
-    """Tell whether all is here that a job noted at its end; pass on what it has said since."""
+    """Return whether all is here that a job noted at its end; pass on what it has printed since."""
     list(folder.iterdir())  # NFS then asks for what is new in it
     for log in logs:
         log.pass_on()
-    ended = slurm.ended(folder)
+    ended = script.ended(folder)
     if not ended or logs[0].passed < ended.out or logs[1].passed < ended.err:
         return False
-    inside = os.walk(folder.parent / slurm.ROOM)
+    inside = os.walk(folder.parent / script.ROOM)
     return 1 + sum(len(folders) + len(files) for _, folders, files in inside) == ended.entries
 
 
-def outcome(said: Said, folder: Path) -> int:
+def outcome(state: State, folder: Path) -> int:
     """Return the exit status of the stage. Raises StageError where the job did not end by it."""
-    node, state = said.get("BatchHost", "its node"), said["JobState"]
-    if state in slurm.ENDS:
-        raise StageError(slurm.ENDS[state].format(node=node, limit=said.get("TimeLimit")))
-    if ended := slurm.ended(folder):
+    node, name = state.get("BatchHost", "its node"), state["JobState"]
+    if name in controller.ENDS:
+        raise StageError(controller.ENDS[name].format(node=node, limit=state.get("TimeLimit")))
+    if ended := script.ended(folder):
         return ended.status
-    if said == slurm.UNKNOWN:
+    if state == controller.UNKNOWN:
         raise StageError("Slurm does not know it any more; run it again")
-    if said["ExitCode"] in slurm.NOT_SEEN:
+    if state["ExitCode"] in NOT_SEEN:
         unseen = folder / "unseen"
         path = unseen.read_text(encoding="utf-8").strip() if unseen.exists() else folder.parent
         raise StageError(
             f"the node {node} does not see {path}; set {VARIABLE} to a folder on a disk that the "
             "nodes share"
         )
-    status, number = map(int, said["ExitCode"].split(":"))
+    status, number = map(int, state["ExitCode"].split(":"))
     return status or (SIGNALLED + number) * bool(number)
 
 
@@ -149,9 +151,9 @@ def main() -> int:
     job, ended = "", False
     try:
         job = submit(folder, options)
-        said = follow(job, folder)
+        state = follow(job, folder)
         ended = True
-        return outcome(said, folder) if said else SIGNALLED + signal.SIGTERM
+        return outcome(state, folder) if state else SIGNALLED + signal.SIGTERM
     except (StageError, OSError) as reason:
         what = f"job {job}: {reason}" if job else str(reason)
         (folder / "reason").write_text(what, encoding="utf-8")
@@ -159,7 +161,7 @@ def main() -> int:
     finally:
         if job and not ended:
             with suppress(StageError, OSError):
-                slurm.cancel(folder.parent)
+                controller.cancel(folder.parent)
 
 
 if __name__ == "__main__":
