@@ -10,8 +10,8 @@ import yaml
 
 import measured
 from dvcproject.errors import ProjectError
-from review import page as pages
-from review import verdict
+from review.page import page as pages
+from review.verdict import verdict
 from review.verdict.seeds import digest
 from review.words import markdown
 from small_project import ENVIRON, IMAGES, SmallProject, program

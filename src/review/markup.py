@@ -1,19 +1,20 @@
-"""Texts of others (files, branches, params) in a review: shown as they are, never obeyed."""
+"""Texts of others (files, branches, params) in a review, as plain text, markdown and HTML."""
 
 import math
 import re
 from html import escape
 from typing import Any
 
+from dvcproject.quoting import printable
+
 MOST = 2000  # characters of one text
 _HARMLESS = re.compile(r"(?:[\w .,:;()/+=%—→-]|< )*")
 _MARKS = re.compile(r"://|www\.|:\w+:|(?<!\w)_|_(?!\w)")  # links, emoji, emphasis
 
 
-def printable(value: Any, most: int = MOST) -> str:
-    """Return a text in one line: no control characters, none that turn the direction of writing."""
-    line = " ".join(_text(value).split())
-    line = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
+def as_text(value: Any, most: int = MOST) -> str:
+    """Return a value in one line of at most `most` characters, without control characters."""
+    line = " ".join(printable(_text(value)).split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
@@ -27,7 +28,7 @@ def _text(value: Any) -> str:
 
 def plain(value: Any) -> str:
     """Return a text for markdown: in a code span, where nothing is obeyed, if not harmless."""
-    line = printable(value)
+    line = as_text(value)
     if _HARMLESS.fullmatch(line) and not _MARKS.search(line):
         return line
     line = line.replace("`", "'")
@@ -36,7 +37,7 @@ def plain(value: Any) -> str:
 
 def hypertext(value: Any) -> str:
     """Return a text for HTML, attributes included."""
-    return escape(printable(value))
+    return escape(as_text(value))
 
 
 def spans(text: str) -> str:

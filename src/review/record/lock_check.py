@@ -1,25 +1,24 @@
-"""Is dvc.lock true? Its record of code, params and metrics against the files that git holds.
+"""Compares what dvc.lock records of code, params and metrics with the files that git holds.
 
-`python -m review locked` needs neither data nor a cache, so that it runs on a fresh checkout, where
-`dvc status` calls everything deleted and `dvc repro --dry --allow-missing` reports no failure.
+Needs neither data nor a cache. On a fresh checkout `dvc status` reports everything as deleted, and
+`dvc repro --dry --allow-missing` reports no failure.
 """
 
-import argparse
 import hashlib
-from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
 from dvcproject import document, folder, tracked
-from dvcproject.revision import Revision, workspace
+from dvcproject.revision import Revision
 from review.errors import UserError
-from review.quoting import printable
+from review.markup import as_text
 from review.record import claims, documents, pipeline
 from review.record.documents import CONFLICT, flatten
 from review.record.pipeline import Declared, Recorded
 from review.record.recipe import value
 
-MOST = 20  # differences that are told
+MOST = 20  # differences that a message lists
 
 
 def differences(revision: Revision) -> list[str]:
@@ -72,7 +71,7 @@ def _params(stage: Declared, locked: Recorded, revision: Revision) -> Iterator[s
             is_ = flatten(document.as_dvc_writes(values, "stages", "stage", "params", path))
         for key in sorted(was.keys() | is_.keys()):
             if was.get(key) != is_.get(key):
-                before, after = (printable(side.get(key)) for side in (was, is_))
+                before, after = (as_text(side.get(key)) for side in (was, is_))
                 yield f"{key}: {before} in dvc.lock, {after} in {path}"
 
 
@@ -142,10 +141,3 @@ def require(revision: Revision) -> None:
 def _list(found: list[str], sign: str = ", ") -> str:
     more = [f"and {len(found) - MOST} more"] if len(found) > MOST else []
     return sign.join([*found[:MOST], *more])
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Check the workspace."""
-    argparse.ArgumentParser(prog="review locked", description=__doc__).parse_args(arguments)
-    require(workspace(Path.cwd()))
-    print("dvc.lock is that of the code, the params and the metrics here")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from review.quoting import printable
+from review.markup import as_text
 
 ABSENT = "—"
 
@@ -25,8 +25,8 @@ def points(share: float) -> str:
 def value(found: Any) -> str:
     """Write a value of params or environment; an absent one, or an empty list, as a dash."""
     if isinstance(found, list):
-        return ", ".join(map(printable, found)) or ABSENT
-    return ABSENT if found is None else printable(found)
+        return ", ".join(map(as_text, found)) or ABSENT
+    return ABSENT if found is None else as_text(found)
 
 
 def number(found: float, sign: str = "") -> str:
