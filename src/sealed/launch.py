@@ -29,12 +29,13 @@ from sealed.engines import command, engine, process
 from sealed.engines.engine import Engine
 from sealed.engines.process import SIGNALS
 from sealed.errors import SIGNALLED, StageError
-from sealed.jobs.turn import TURN
+from sealed.findings import violations_file as told
 from sealed.rooms import checkpoints, delivery, inputs, inspection, place, restoration, room
 from sealed.rooms.room import Room
 from sealed.stage import Stage, among_peers, read
+from sealed.variables import TURN
 from sealed.violation import EDITED, Finding
-from sealed.watch import audit, told
+from sealed.watch import audit
 
 PEER = "--peer"
 Code = Callable[[], list[Finding]]  # what `sealed check` says of the stage, looked up once

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from sealed import launch, verify
+from dvcproject import cache
+from sealed import launch
+from sealed.__main__ import main
+from sealed.commands import verify
 from sealed.errors import StageError
 from sealed.violation import READ, Violation, as_github, as_json
 
@@ -31,9 +34,10 @@ def test_verify_names_a_stray_file_in_one_line_that_no_terminal_obeys(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(verify, "outputs", lambda _: [])
-    monkeypatch.setattr(verify, "cache_folder", lambda root: root)
-    monkeypatch.setattr(verify, "mistakes", lambda *_: [f"{EVIL}: expected no such file"])
-    assert verify.main() == 1
+    (tmp_path / ".dvc").mkdir()
+    monkeypatch.setattr(cache, "folder", lambda root: root)
+    monkeypatch.setattr(verify, "mistakes", lambda *_, **__: [f"{EVIL}: expected no such file"])
+    assert main(["verify"]) == 1
     assert capsys.readouterr().err == f"verify: {SHOWN}: expected no such file\n"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from sealed.engines import answer, bwrap, environment, given, gpu, mounts, slurm
 from sealed.engines.engine import Engine
 from sealed.errors import StageError
-from sealed.rooms import answers, checkpoints
+from sealed.rooms import checkpoints, dvc_repository
 from sealed.rooms.room import Room
 from sealed.stage import Stage
 from sealed.watch import audit
@@ -41,7 +41,7 @@ def build(
     declared |= _certificates(declared) | ({PEER: "1"} if room.peer else {})
     paths = {name: str(path) for name, v in declared.items() if (path := given.path(v))}
     if engine.image:
-        declared |= answers.variables(ROOM, stage.address)
+        declared |= dvc_repository.variables(ROOM, stage.address)
         flags = [*_sealed(stage, room, environ), *engine.flags]
         named = {path for path in paths.values() if not mounts.hides(path)}
         flags += _mounts(room, {*named, *_outside(stage, room)})
@@ -58,7 +58,7 @@ def build(
         argv, watched = [*prefix, *argv], Path(bwrap.TEMPORARY)
     else:
         own, watched = _home(room), room.tmp
-    declared |= answers.variables(seen(engine, room), stage.address)
+    declared |= dvc_repository.variables(seen(engine, room), stage.address)
     found = {**programs, **declared, **own, **_always(stage)}
     log, hook = watched / room.log.name, watched / room.hook.name
     found |= audit.variables(found, log, hook)

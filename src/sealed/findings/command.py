@@ -11,8 +11,8 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sealed.check import programs
-from sealed.check.known import (
+from sealed.findings import programs
+from sealed.findings.known import (
     FOLDER_OPTIONS,
     LAST_IS_WRITTEN,
     OWN,
@@ -21,7 +21,7 @@ from sealed.check.known import (
     SHELLS,
     WRITES,
 )
-from sealed.check.programs import UNPLAIN, Named, join, named_file
+from sealed.findings.programs import UNPLAIN, Named, join, named_file
 
 ENDS = {"&&", "||", ";", "|", "&", "|&", "(", ")", ";;"}
 OPERATOR = re.compile(r"&&|\|[|&]?|;;?|&>>?|>>|[<>]&|[()<>&]")

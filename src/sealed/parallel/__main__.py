@@ -1,7 +1,9 @@
-"""Be DVC, changed a little: `python src/sealed/jobs N DVC repro [its arguments]`.
+"""DVC with two changes: `python src/sealed/parallel N DVC repro [its arguments]`.
 
-DVC keeps the .gitignore entries of its outputs where a later stage fails. With N above 0 it runs
-that many stages at once.
+If a stage fails, DVC keeps the .gitignore entries of the stages before it. With N above 0, DVC runs
+up to N stages at once.
+
+It needs only DVC and the standard library, because it runs in the Python of the `dvc` on PATH.
 """
 
 import inspect
@@ -20,7 +22,7 @@ def _ours() -> Any:
     here = Path(__file__).resolve().parent
     above = str(here.parents[1])
     sys.path[:] = [above, *(path for path in sys.path if Path(path).resolve() != here)]
-    from sealed.jobs.loop import side_by_side  # noqa: PLC0415
+    from sealed.parallel.loop import side_by_side  # noqa: PLC0415
 
     sys.path.remove(above)
     return side_by_side

@@ -1,4 +1,4 @@
-"""What the project declares, as DVC resolves it, and which of its files are more than leavings."""
+"""What the project declares, as DVC resolves it, and which of its files git knows."""
 
 import os
 import subprocess
@@ -24,11 +24,11 @@ class Project:
     known: frozenset[str] | None  # to git, or new and not ignored; None where there is no git
 
     def is_kept(self, path: str) -> bool:
-        """Tell whether a file is source or data of the project: neither ignored nor a leaving."""
+        """Return whether a file is source or data of the project, which git or DVC knows."""
         return self.known is None or path in self.known or covered(path, self.outs)
 
     def is_ignored(self, path: str) -> bool:
-        """Tell whether git ignores a path, which need not be there."""
+        """Return whether git ignores a path, which need not be there."""
         command = ["git", "check-ignore", "-q", "--", path]
         return (
             bool(self.known)
@@ -39,30 +39,46 @@ class Project:
 
 
 def covered(path: str, declared: frozenset[str] | tuple[str, ...] | set[str]) -> bool:
-    """Tell whether a path is one of those declared, or lies in one."""
+    """Return whether a path is one of those declared, or lies in one."""
     if path in declared or "." in declared:
         return True
     return any(path[:end] in declared for end in range(len(path)) if path[end] == "/")
 
 
 def holds(folder: str, paths: frozenset[str] | tuple[str, ...] | set[str]) -> bool:
-    """Tell whether one of the paths lies in a folder."""
+    """Return whether one of the paths lies in a folder."""
     return folder == "." or any(path.startswith(f"{folder}/") for path in paths)
 
 
 def read(root: Path) -> Project:
     """Read the project in `root`. Raises StageError with DVC's own reason in a line."""
     try:
-        found = resolution.every(root)
+        entries = resolution.every(root)
     except ProjectError as reason:
         raise StageError(f"DVC cannot read the project: {reason}") from None
-    stages = tuple(stage.of(one) for one in found if one["name"])
-    imported = _outs([one for one in found if not one["name"]])
-    return Project(root, stages, _outs(found), imported, _known(root))
+    stages = tuple(stage.of(entry) for entry in entries if entry["name"])
+    imported = _outs([entry for entry in entries if not entry["name"]])
+    return Project(root, stages, _outs(entries), imported, _known(root))
 
 
-def _outs(found: list[dict[str, Any]]) -> frozenset[str]:
-    return frozenset(out["path"] for one in found for out in one["outs"])
+def named(stages: tuple[Stage, ...], names: tuple[str, ...]) -> list[Stage]:
+    """Return the stages with these names, all stages without a name. Raises StageError.
+
+    The name of a template stands for all its stages.
+    """
+    for name in names:
+        if not any(name in _names(stage) for stage in stages):
+            known = ", ".join(stage.address for stage in stages)
+            raise StageError(f"expected one of the stages {known}, found {name!r}")
+    return [stage for stage in stages if not names or not _names(stage).isdisjoint(names)]
+
+
+def _names(stage: Stage) -> set[str]:
+    return {stage.address, stage.address.rpartition("@")[0]}
+
+
+def _outs(entries: list[dict[str, Any]]) -> frozenset[str]:
+    return frozenset(out["path"] for entry in entries for out in entry["outs"])
 
 
 def _known(root: Path) -> frozenset[str] | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from sealed.check.source import Import, imports
+from sealed.findings.source import Import, imports
 
 PURE = PurePosixPath
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from sealed.check.source import tree
+from sealed.findings.source import tree
 
 PARAMS = "params.yaml"
 LOADERS = {"safe_load", "load", "full_load", "load_yaml", "parse"}

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-TURN = "SEALED_TURN"  # the launcher's: the open file by whose lock DVC's code has its turn
-HERE = threading.local()  # a thread's own: its stage, its turn, whether all are to end
+from sealed.variables import TURN
+
+THREAD = threading.local()  # a thread's own: its stage, its turn, whether all are to end
 LAST_SECONDS = 5  # for the last lines of a stage: it may have left them to another process
 LINE = re.compile(rb"(?<=\n)|(?<=\r)(?!\n)")  # where one ends: a bar of progress has no other end
 LONGEST = 1 << 16  # bytes of a line that are waited for
@@ -29,7 +30,7 @@ def taken(stage: Stage, stopped: Callable[[], bool]) -> Iterator[None]:
     The lock is that of the open file, which a launcher shares: so nobody comes between the two.
     """
     turn = os.open(f"{stage.repo.tmp_dir}/sealed-turn", os.O_CREAT | os.O_RDWR, 0o666)
-    HERE.stage, HERE.turn, HERE.stopped = stage, turn, stopped
+    THREAD.stage, THREAD.turn, THREAD.stopped = stage, turn, stopped
     fcntl.flock(turn, fcntl.LOCK_EX)
     try:
         yield
@@ -48,8 +49,8 @@ def command(executable: str, words: str, **kwargs: Any) -> None:
     from dvc.stage.exceptions import StageCmdFailedError  # noqa: PLC0415
     from dvc.stage.run import _make_cmd  # noqa: PLC0415
 
-    turn = HERE.turn
-    name = "" if is_unsealed(HERE.stage) else kwargs["env"]["DVC_STAGE"]
+    turn = THREAD.turn
+    name = "" if is_unsealed(THREAD.stage) else kwargs["env"]["DVC_STAGE"]
     if name:
         kwargs["env"][TURN] = str(turn)
     fcntl.flock(turn, fcntl.LOCK_UN)
@@ -73,7 +74,7 @@ def _run(argv: list[str], name: str, **kwargs: Any) -> int:
     ]
     for pump in pumps:
         pump.start()
-    if HERE.stopped():  # Ctrl-C came before there was anyone to hear it
+    if THREAD.stopped():  # Ctrl-C came before there was anyone to hear it
         time.sleep(1)  # it first says what is to happen on a signal
         child.send_signal(signal.SIGINT)
     status = child.wait()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sealed.check.known import LAUNCHERS, NOTEBOOKS, OF_PYTHON, RUNNERS
+from sealed.findings.known import LAUNCHERS, NOTEBOOKS, OF_PYTHON, RUNNERS
 
 UNPLAIN = re.compile(r"[$`*?\[\]{}~\n]")  # of a shell
 

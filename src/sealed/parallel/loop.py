@@ -1,4 +1,9 @@
-"""The loop over the stages: what may start, what follows where one ends."""
+"""The loop over the stages, in the place of DVC's own.
+
+Each stage has a thread. DVC's own code (what changed, its caches, dvc.lock) runs in one thread at a
+time, which holds DVC's lock of the project. A thread gives up its turn while its command runs. The
+launcher takes the turn again, for the thread, before it compares the inputs with the workspace.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any
 
-from sealed.jobs import order, turn
+from sealed.parallel import order, turn
 
 Stage = Any  # of DVC
 

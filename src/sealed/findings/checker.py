@@ -8,13 +8,13 @@ from typing import Any
 from dvcproject import document
 from dvcproject.address import is_dvcs
 from sealed import settings
-from sealed.check import closure, command, roots
-from sealed.check.closure import Search
-from sealed.check.programs import Named
-from sealed.check.project import Project, covered, holds
-from sealed.check.reads import Read, reads
-from sealed.check.source import is_dynamic, is_empty
-from sealed.check.unseen import unseen
+from sealed.findings import closure, command, roots
+from sealed.findings.closure import Search
+from sealed.findings.programs import Named
+from sealed.findings.project import Project, covered, holds
+from sealed.findings.reads import Read, reads
+from sealed.findings.run_cache import ignored_params
+from sealed.findings.source import is_dynamic, is_empty
 from sealed.stage import PARAMS, Stage
 from sealed.violation import (
     DEP_MISSING,
@@ -48,7 +48,7 @@ class Checker:
         return roots.required(self.project.root)
 
     def findings(self, stage: Stage) -> list[Finding]:
-        """Return what is wrong with a stage, each thing once."""
+        """Return what is wrong with a stage, without duplicates."""
         names = [name for line in stage.commands for name in command.named(line, stage.wdir)]
         ran: dict[str, Named] = {}  # file -> the name on the command line that runs it
         hidden = False
@@ -57,17 +57,18 @@ class Checker:
             hidden = hidden or (name.is_module and not files)
             for file in files:
                 ran.setdefault(file, name)
-        found = [
+        findings = [
             *self._named(stage, names),
             *self._modules(stage, names, ran),
             *self._read(stage, names, ran),
             *self._missing(stage),
-            *self._unseen(stage),
+            *self._ignored_params(stage),
             *_misplaced(stage),
         ]
         if ran and not hidden and not any(is_dynamic(self.project.root / file) for file in ran):
-            found += self._unused(stage, names, ran)
-        return list({(one.kind, one.path, one.keys): one for one in found[::-1]}.values())[::-1]
+            findings += self._unused(stage, names, ran)
+        first = {(each.kind, each.path, each.keys): each for each in findings[::-1]}
+        return list(first.values())[::-1]
 
     def _code(self, name: Named) -> tuple[str, ...]:
         """Return the files of the Python code that a name on the command line runs."""
@@ -102,24 +103,24 @@ class Checker:
                 yield Finding(READ, name.path, reason)
 
     def _is_declared(self, path: str, stage: Stage) -> bool:
-        """Tell whether a stage declares a path, as what it reads or writes, whole or in part."""
-        own = {*stage.deps, *stage.written, *stage.params}
-        return _leaves(path) or covered(path, own) or holds(path, own)
+        """Return whether a stage declares a path, as what it reads or writes, whole or in part."""
+        declared = {*stage.deps, *stage.written, *stage.params}
+        return _leaves(path) or covered(path, declared) or holds(path, declared)
 
     def _is_file(self, path: str) -> bool:
         return not _leaves(path) and (self.project.root / path).is_file()
 
     def _is_made(self, path: str) -> bool:
-        """Tell whether DVC makes or keeps a path, which may not be here now."""
+        """Return whether DVC makes or keeps a path, which may not be here now."""
         return not _leaves(path) and covered(path, self.project.outs)
 
     def _is_missed(self, path: str, stage: Stage) -> bool:
-        """Tell whether a path is a file of the project that the stage does not declare."""
-        there = self._is_file(path) or self._is_made(path)
-        return there and not is_dvcs(path) and not self._is_declared(path, stage)
+        """Return whether a path is a file of the project that the stage does not declare."""
+        exists = self._is_file(path) or self._is_made(path)
+        return exists and not is_dvcs(path) and not self._is_declared(path, stage)
 
     def _is_input(self, path: str) -> bool:
-        """Tell whether a file is surely no result that nobody declares."""
+        """Return whether a file is certainly an input, not an undeclared result."""
         if covered(path, self.project.outs):
             return True
         folder = os.path.dirname(path)  # noqa: PTH120
@@ -177,8 +178,8 @@ class Checker:
         whole = declared is not None and not declared
         if whole or covered(path, stage.deps) or covered(path, stage.written):
             return
-        keys = _there(read.keys, self._values(path))
-        if keys and not any(_meet(keys, tuple(key.split("."))) for key in declared or ()):
+        keys = _existing(read.keys, self._values(path))
+        if keys and not any(_overlap(keys, tuple(key.split("."))) for key in declared or ()):
             reason = f"{where} reads it; add it to the params"
             yield Finding(PARAMETER, path, reason, hint=hint, keys=keys)
 
@@ -195,9 +196,8 @@ class Checker:
         """Yield the deps that are not there, and that no stage makes and no .dvc file keeps."""
         known = self.project.known or frozenset()
         for dep in stage.deps:
-            there = os.path.lexists(self.project.root / dep)
-            made = covered(dep, self.project.outs) or holds(dep, self.project.outs)
-            if there or made:
+            is_out = covered(dep, self.project.outs) or holds(dep, self.project.outs)
+            if is_out or os.path.lexists(self.project.root / dep):
                 continue
             reason = "it is not there and no stage makes it; correct its name, or delete it"
             hint = self.project.is_ignored(dep)  # to be fetched by hand, maybe
@@ -205,17 +205,17 @@ class Checker:
                 hint, reason = True, f"git has it, and it is not here; `git checkout -- {dep}`"
             yield Finding(DEP_MISSING, dep, reason, hint=hint)
         for path in stage.params:
-            made = covered(path, self.project.outs)
-            if path != PARAMS and not made and not self._is_file(path):
+            is_out = covered(path, self.project.outs)
+            if path != PARAMS and not is_out and not self._is_file(path):
                 yield Finding(DEP_MISSING, path, "this params file is not there; correct its name")
 
-    def _unseen(self, stage: Stage) -> Iterator[Finding]:
-        """Yield the params of which another value brings back old outs from DVC's run cache."""
+    def _ignored_params(self, stage: Stage) -> Iterator[Finding]:
+        """Yield the params that DVC's run cache ignores."""
         if not (stage.deps and stage.outs) or stage.persistent or stage.outside or stage.remote:
             return  # DVC keeps no runs of it
         hint = stage.cached != stage.outs  # with a plain out neither, with a plain metric it does
         for path, declared in stage.params.items():
-            for keys in unseen(self._values(path), declared):
+            for keys in ignored_params(self._values(path), declared):
                 reason = (
                     f"DVC's run cache passes over a key called `{keys[-1]}` and gives back the "
                 )
@@ -243,17 +243,17 @@ def _leaves(path: str) -> bool:
     return path.startswith("/") or path.split("/", maxsplit=1)[0] == ".."
 
 
-def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Tell whether one of two keys holds the other."""
-    return all(a == b for a, b in zip(one, other, strict=False))
+def _overlap(read: tuple[str, ...], declared: tuple[str, ...]) -> bool:
+    """Return whether one of two keys contains the other."""
+    return all(a == b for a, b in zip(read, declared, strict=False))
 
 
-def _there(keys: tuple[str, ...], values: Any) -> tuple[str, ...]:
-    """Return the keys as far as the values hold them."""
-    found = []
+def _existing(keys: tuple[str, ...], values: Any) -> tuple[str, ...]:
+    """Return the keys as far as the values contain them."""
+    existing = []
     for key in keys:
         if not isinstance(values, dict) or key not in values:
             break
-        found.append(key)
+        existing.append(key)
         values = values[key]
-    return tuple(found)
+    return tuple(existing)
