@@ -30,6 +30,13 @@ class Revision(NamedTuple):
     files: Callable[[str], list[str]] = lambda _: []
     declared: Callable[[], tuple[File, ...]] = tuple  # its dvc.yaml files, as DVC resolves them
 
+    def has(self, path: str) -> bool:
+        """Tell whether the revision has a file at `path`."""
+        file = self.open(path)
+        if file is not None:
+            file.close()
+        return file is not None
+
     def read(self, path: str) -> bytes | None:
         """Return the content of `path`, None if there is none. Raises ProjectError if too large."""
         file = self.open(path)

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-KILLS = 10  # a sample, at other steps in each run
+import samples
+
+KILLS = samples.many(10)  # at other steps in each run
 
 
 @pytest.mark.slow
 @pytest.mark.fault(29)
 def test_a_training_killed_at_random_steps_ends_in_the_same_bytes(tmp_path: Path) -> None:
     script = Path(__file__).with_name("killed.py")
-    seed = int.from_bytes(os.urandom(2))  # other steps each time; the log names it
-    print(f"seed {seed}")
+    seed = samples.seed()
     done = subprocess.run(
         [sys.executable, str(script), str(tmp_path), str(KILLS), str(seed)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},

@@ -30,13 +30,20 @@ from mnist.task import Task
 from short_training import AUGMENT, PLAIN
 
 SOURCE = Path(__file__).parents[2] / "src"
+WITHOUT_NETWORK = f"""
+import sys
+sys.path.append({str(Path(__file__).parent)!r})
+import no_network
+from mnist.serving import service
+service.load = no_network.load
+"""
 DIGITS = Task((28, 28, 1), tuple("0123456789"), "ink")
 SMALL: dict[str, Any] = {
     "blocks": ((16,), (32,)),
     "kernel_size": 5,
     "padding": "same",
     "batch_norm": False,
-    "dense": (64,),
+    "dense": (48,),
     "dropout": 0,
     "initializer": "glorot",
 }
@@ -165,10 +172,11 @@ def children(pid: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def serve(folder: Path, *limits: str) -> Iterator[Server]:
+def serve(folder: Path, *limits: str, network: bool = True) -> Iterator[Server]:
     """Serve the model in `folder`; `limits`: assignments to mnist.serving.limits, for a test."""
-    code = "; ".join(
+    code = "\n".join(
         [
+            "" if network else WITHOUT_NETWORK,
             "from mnist.serving import limits",
             *(f"limits.{limit}" for limit in limits),
             "from mnist.errors import run",

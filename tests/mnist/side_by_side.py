@@ -1,8 +1,8 @@
-"""Train random small networks, each on several numbers of threads; `python side_by_side.py N SEED`.
+"""Train random small networks on several numbers of threads.
 
-TensorFlow is imported once; each training is a fork of that process. Prints a line a network: its
-digests, of weights, losses and probabilities, on 1, 2, 3 and 4 threads and bound to one core; and
-the number of shards.
+`python side_by_side.py N SEED THREADS...` trains N networks, each on every number of threads and
+once bound to one core. TensorFlow is imported once; each training is a fork of that process. Prints
+one line per network: its digests, of weights, losses and probabilities, and its number of shards.
 """
 
 import os
@@ -20,7 +20,6 @@ from mnist.params.model import ModelParams
 from mnist.params.train import TrainParams
 from mnist.training import loop, trainer
 
-THREADS = (1, 2, 3, 4)
 STEPS = 5
 
 
@@ -84,7 +83,7 @@ def main() -> None:
     """Draw networks; train each on every number of threads."""
     chance = random.Random(int(sys.argv[2]))
     cores = os.sched_getaffinity(0)
-    places = [*((threads, cores) for threads in THREADS), (2, {min(cores)})]
+    places = [*((threads, cores) for threads in map(int, sys.argv[3:])), (2, {min(cores)})]
     for _ in range(int(sys.argv[1])):
         shape, params = network_of(chance), training_of(chance)
         distortion = chance.choice([tiny.DISTORTION, tiny.AS_THEY_ARE])

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import samples
 from mnist.training import checkpoint
 from mnist.training.checkpoint import Checkpoint
 
@@ -76,7 +77,7 @@ def test_a_checkpoint_with_a_pickle_is_not_executed(tmp_path: Path) -> None:
 
 @pytest.mark.fault(30)
 def test_a_save_killed_at_any_moment_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
-    """Twenty processes that save without pause, each killed after a random time."""
+    """Processes that save without pause, each killed after a random time."""
     code = (
         "import sys; from pathlib import Path; from mnist.training import checkpoint; "
         "from test_checkpoint import standing\n"
@@ -86,7 +87,7 @@ def test_a_save_killed_at_any_moment_leaves_a_whole_checkpoint(tmp_path: Path) -
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     generator, done, cut_short = random.Random(0), 0, 0
-    for _ in range(20):
+    for _ in range(samples.many(8)):
         command = [sys.executable, "-c", code, str(tmp_path), str(done + 1)]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
             assert process.stdout

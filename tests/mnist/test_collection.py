@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import in_process
 from mnist.arrays import published
+from mnist.collection import __main__ as command
 from mnist.collection import divide, folder
 from mnist.params.preprocess import PreprocessParams
 from mnist.source import card
 
-SOURCE = Path(__file__).parents[2] / "src"
+ROOT = Path(__file__).parents[2]
 CLASSES = ("Quadrat, groß", "zebra", "über all")
 KINDS = ("png", "jpg", "webp", "bmp", "gif", "tiff")
 
@@ -42,9 +43,7 @@ def pictures(tmp_path: Path) -> Path:
 
 def make(place: Path, root: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     place.mkdir(exist_ok=True)
-    env = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
-    argv = [sys.executable, "-m", "mnist.collection", *options, "--", str(root), "mine"]
-    return subprocess.run(argv, cwd=place, env=env, check=False, capture_output=True, text=True)
+    return in_process.call(command.main, *options, "--", str(root), "mine", folder=place)
 
 
 def test_the_same_folder_elsewhere_gives_the_same_bytes(pictures: Path, tmp_path: Path) -> None:
@@ -278,9 +277,7 @@ def test_a_path_to_drop_that_is_not_there_is_refused(pictures: Path, tmp_path: P
 def test_from_that_names_no_folder_is_refused(tmp_path: Path, root: str, message: str) -> None:
     place = tmp_path / "place"
     place.mkdir()
-    env = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
-    argv = [sys.executable, "-m", "mnist.collection", "--", root, "mine"]
-    done = subprocess.run(argv, cwd=place, env=env, check=False, capture_output=True, text=True)
+    done = in_process.call(command.main, "--", root, "mine", folder=place)
     refused(done, place, message)
 
 
@@ -299,7 +296,7 @@ def test_a_data_set_that_the_command_did_not_make_is_replaced_only_when_asked_fo
 ) -> None:
     described = tmp_path / "datasets/mine.yaml"
     described.parent.mkdir()
-    shutil.copy(SOURCE.parent / "datasets/mnist.yaml", described)
+    shutil.copy(ROOT / "datasets/mnist.yaml", described)
     before = described.read_bytes()
     done = make(tmp_path, pictures)
     assert done.returncode == 2

@@ -33,7 +33,12 @@ def examples(task: Task, count: int) -> Examples:
 
 @pytest.mark.parametrize(
     ("shape", "classes"),
-    [((8, 8, 1), 2), ((8, 224, 3), 1000), ((224, 224, 1), 1000), ((224, 224, 3), 2)],
+    [
+        ((8, 8, 1), 2),
+        pytest.param((8, 224, 3), 1000, marks=pytest.mark.slow),
+        ((224, 224, 1), 1000),
+        pytest.param((224, 224, 3), 2, marks=pytest.mark.slow),
+    ],
 )
 def test_a_task_at_a_corner_goes_all_the_way(
     tmp_path: Path, shape: tuple[int, int, int], classes: int

@@ -246,11 +246,13 @@ def test_certificates_of_an_own_authority_are_those_of_ssl_cert_file(
 def test_a_fetch_killed_halfway_leaves_only_a_temporary_file_and_the_next_succeeds(
     tmp_path: Path, serve: Callable[..., Server]
 ) -> None:
+    killed = threading.Event()
+
     def halfway(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
         request.end_headers()
         request.wfile.write(PACKED[: len(PACKED) // 2])
-        time.sleep(20)
+        killed.wait(60)
 
     server = serve(halfway, body(PACKED))
     code = (
@@ -264,6 +266,7 @@ def test_a_fetch_killed_halfway_leaves_only_a_temporary_file_and_the_next_succee
             assert process.poll() is None
             time.sleep(0.02)
         process.kill()
+    killed.set()
     assert not (tmp_path / "digits").exists()
     [left] = tmp_path.iterdir()
     assert left.name.startswith(".digits.")

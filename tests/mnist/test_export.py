@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 import servers
+import small_model
 from mnist.arrays import dataset
 from mnist.errors import UserError
 from mnist.export import __main__ as exporting
@@ -41,7 +42,7 @@ def export(folder: Path, name: str) -> "subprocess.CompletedProcess[str]":
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("export")
-    servers.make(folder, servers.DIGITS)
+    small_model.copy(folder)
     servers.save_test_set(folder, servers.digits()[1])
     return folder
 

@@ -4,17 +4,19 @@ import gzip
 import json
 import os
 import random
+import runpy
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+import in_process
 import layouts
 from layouts import digest, taped, zipped
 from mnist.arrays import dataset, published
@@ -31,9 +33,9 @@ SIDE = {"cifar": 32}
 
 
 def run(stage: str, place: Path, mirror: Path) -> "subprocess.CompletedProcess[str]":
-    env = {"PYTHONPATH": os.pathsep.join(sys.path), "DATASET_MIRROR": str(mirror)}
-    command = [sys.executable, str(PROJECT / f"stages/{stage}.py")]
-    return subprocess.run(command, cwd=place, env=env, check=False, capture_output=True, text=True)
+    main = runpy.run_path(str(PROJECT / f"stages/{stage}.py"))["main"]
+    with patch.dict(os.environ, {"DATASET_MIRROR": str(mirror)}):
+        return in_process.call(main, folder=place)
 
 
 def publish(layout: str, place: Path) -> dict[str, Any]:

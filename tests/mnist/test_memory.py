@@ -3,20 +3,20 @@
 import math
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+import in_process
 from mnist import document
 from mnist.errors import UserError
 from mnist.machine import cores, memory
 from mnist.network import model
 from mnist.params import read
 from mnist.params.model import ModelParams
+from mnist.params.sections import check
 from mnist.params.train import TrainParams
 from mnist.task import Task
 
@@ -155,14 +155,7 @@ def test_sizes_that_cannot_be_are_a_line_before_anything_starts(
     text = GOOD | {section: GOOD[section] | update}
     YAML(typ="safe").dump(text, tmp_path / "params.yaml")
     (tmp_path / "datasets").symlink_to(PROJECT / "datasets")
-    done = subprocess.run(
-        [sys.executable, "-m", "mnist.params"],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(PROJECT / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    done = in_process.call(check, folder=tmp_path)
     [line] = done.stderr.splitlines()
     assert (done.returncode, done.stdout) == (2, "")
     assert line.startswith("params.yaml: ")

@@ -13,6 +13,7 @@ from PIL import Image
 
 import hands
 import servers
+import small_model
 from chromium import Chromium
 from mnist.arrays.dataset import Examples
 from mnist.task import Task
@@ -29,9 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def digits(folder: Path) -> Iterator[Server]:
-    train, test = servers.digits()
-    servers.make(folder / "digits", servers.DIGITS, train, steps=600)
-    servers.save_test_set(folder / "digits", test)
+    small_model.copy(folder / "digits")
+    servers.save_test_set(folder / "digits", servers.digits()[1])
     with servers.serve(folder / "digits") as server:
         yield server
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+import samples
 from mnist import document
 from mnist.errors import UserError
 from mnist.params import Params, pick, read
@@ -216,7 +217,7 @@ PIECES |= st.text(max_size=5) | st.integers().map(str) | st.floats().map(str)
 
 
 @pytest.mark.fault(16, 17, 44)
-@settings(max_examples=500)
+@settings(max_examples=samples.many(50))
 @given(st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 9), PIECES), min_size=1, max_size=3))
 def test_any_change_of_params_yaml_is_taken_or_told(changes: list[tuple[int, int, str]]) -> None:
     text = (PROJECT / "params.yaml").read_text(encoding="utf-8")

@@ -18,6 +18,7 @@ from scipy import ndimage
 import no_digits
 import photographs
 import servers
+import small_model
 from mnist.errors import UserError
 from mnist.handwriting import digit
 from mnist.source import bundled, idx
@@ -119,9 +120,8 @@ def test_nine_in_ten_photographs_are_read_and_nine_in_ten_non_digits_refused(
 ) -> None:
     from mnist.network import model  # noqa: PLC0415  # seconds
 
-    train, test = servers.digits()
-    path = servers.make(tmp_path, servers.DIGITS, train, steps=600)
-    predict = model.predictor(model.load(path).network)
+    _, test = servers.digits()
+    predict = model.predictor(model.load(small_model.PATH).network)
     plain = predict(test.images).argmax(axis=1) == test.labels
     images, labels = test.images[plain], test.labels[plain]
     assert len(images) > 940

@@ -66,7 +66,7 @@ print(tf.constant(1.0) + 1, tf.config.list_physical_devices("GPU"))
 
 
 @pytest.mark.fault(55)
-@pytest.mark.parametrize("device", ["auto", "cpu"])
+@pytest.mark.parametrize("device", ["auto", pytest.param("cpu", marks=pytest.mark.slow)])
 def test_tensorflow_starts_without_noise(device: str) -> None:
     """`failed call to cuInit: UNKNOWN ERROR`, among others, was said at each start."""
     done = run(PREPARE.format(device=device))

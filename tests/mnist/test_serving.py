@@ -20,11 +20,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import in_process
 import photographs
 import servers
+import small_model
 from mnist import predict
 from mnist.arrays.dataset import Examples
-from mnist.machine import cores
+from mnist.machine import cores, processor
 from mnist.serving import limits, preparing
 from mnist.serving.batching import Batcher
 from mnist.serving.neighbours import Neighbours
@@ -39,7 +41,7 @@ OPENAPI = json.loads((servers.SOURCE / "mnist/serving/static/openapi.json").read
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("a project, à moi")
-    model = servers.make(folder, servers.DIGITS)
+    model = small_model.copy(folder)
     servers.save_test_set(folder, servers.digits()[1])
     servers.evaluated(folder, servers.digest(model))
     return folder
@@ -90,18 +92,16 @@ def answer(path: str, method: str = "get") -> Any:
 
 
 def test_it_reads_as_make_predict_does(
-    server: Server, project: Path, photos: list[bytes], tmp_path: Path
+    server: Server,
+    project: Path,
+    photos: list[bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for number, content in enumerate(photos):
         (tmp_path / f"{number}.png").write_bytes(content)
-    command = [sys.executable, "-P", "-m", "mnist.predict", "--json", str(tmp_path)]
-    done = subprocess.run(
-        command,
-        cwd=project,
-        env={"PYTHONPATH": str(servers.SOURCE)},
-        check=True,
-        capture_output=True,
-    )
+    monkeypatch.setattr(processor, "prepare", lambda **_: None)  # would last for this process
+    done = in_process.call(predict.main, "--json", str(tmp_path), folder=project)
     for told, content in zip(json.loads(done.stdout), photos, strict=True):
         reply = server.send(content).json()
         fits(reply, answer("/predict", "post"))
@@ -237,6 +237,7 @@ def test_requests_given_up_at_any_moment_cost_no_process(photos: list[bytes]) ->
         assert asyncio.run(asyncio.wait_for(ask(), 120)) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.fault(96)
 def test_a_process_that_starts_slowly_costs_no_picture_and_one_that_hangs_is_replaced(
     photos: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -257,7 +258,7 @@ main()
     monkeypatch.setattr(preparing, "COMMAND", (sys.executable, "-P", "-c", code))
     monkeypatch.setattr(cores, "count", lambda: 1)
     monkeypatch.setattr(limits, "PICTURE_SECONDS", 3)
-    monkeypatch.setattr(limits, "START_SECONDS", 20)
+    monkeypatch.setattr(limits, "START_SECONDS", 10)
 
     async def ask() -> int:
         preparers = Preparers()
@@ -294,7 +295,7 @@ def test_what_is_being_answered_when_a_signal_comes_is_answered(
     project: Path, photos: list[bytes]
 ) -> None:
     found = []
-    with servers.serve(project) as server:
+    with servers.serve(project, network=False) as server:
         files = [("x", ("x", content)) for content in photos * 8]
         asked = threading.Thread(
             target=lambda: found.append(
@@ -331,7 +332,7 @@ def test_ctrl_c_while_it_loads_its_model_ends_in_a_line(project: Path) -> None:
 
 
 def test_its_processes_end_with_it_whatever_ends_it(project: Path) -> None:
-    with servers.serve(project) as server:
+    with servers.serve(project, network=False) as server:
         mine = servers.children(server.process.pid)
         assert mine
         server.process.kill()
@@ -394,7 +395,11 @@ def running(pid: int) -> bool:
     ("arguments", "message"),
     [
         (["--model=models/none.keras"], "models/none.keras: no such file; run `make repro`"),
-        (["--model=no-model"], "no-model: expected a Keras model, found "),
+        pytest.param(
+            ["--model=no-model"],
+            "no-model: expected a Keras model, found ",
+            marks=pytest.mark.slow,  # TensorFlow starts to read it
+        ),
         (["--port=99999"], "127.0.0.1, port 99999: expected a free port, found "),
         (["--host=no.such.host.invalid"], "no.such.host.invalid, port 0: expected a free port"),
     ],

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from pydantic import ValidationError
 
+import samples
 import test_training as tiny
 from mnist.network import model
 from mnist.params.train import TrainParams
@@ -73,12 +74,11 @@ def test_shards_that_make_no_tree_or_outnumber_the_images_are_refused(count: int
         TrainParams.model_validate(tiny.FEW.model_dump() | {"shards": count})
 
 
-def trained(networks: int) -> list[list[str]]:
+def trained(networks: int, threads: list[str]) -> list[list[str]]:
     """Train random networks on several numbers of threads; return their digests, and the shards."""
-    seed = int.from_bytes(os.urandom(2))  # other networks each time; the log names it
-    print(f"seed {seed}")
+    seed = samples.seed()
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(networks), str(seed)],
+        [sys.executable, str(SCRIPT), str(networks), str(seed), *threads],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         check=True,
         stdout=subprocess.PIPE,
@@ -87,11 +87,20 @@ def trained(networks: int) -> list[list[str]]:
     return [line.split() for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("networks", [2, pytest.param(8, marks=pytest.mark.slow)])
-def test_random_networks_have_one_digest_on_1_to_4_threads_and_on_one_core(networks: int) -> None:
-    found = trained(networks)
+@pytest.mark.takes(200, "TensorFlow starts once more, and compiles a network for each training")
+@pytest.mark.parametrize(
+    ("networks", "threads"),
+    [
+        (samples.many(1), ["1", "3"]),
+        pytest.param(samples.many(8), ["1", "2", "3", "4"], marks=pytest.mark.slow),
+    ],
+)
+def test_random_networks_have_one_digest_on_any_number_of_threads_and_on_one_core(
+    networks: int, threads: list[str]
+) -> None:
+    found = trained(networks, threads)
     assert len(found) == networks
     for *digests, _ in found:
-        assert len(digests) == 5
+        assert len(digests) == len(threads) + 1
         assert len(set(digests)) == 1, found
         assert len(digests[0]) == 64

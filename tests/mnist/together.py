@@ -1,9 +1,10 @@
-"""Train a tiny network, every feature on, by workers; `python together.py FOLDER SEED WORD...`.
+"""Train a tiny network by workers; `python together.py FOLDER SEED WORD...`.
 
-A word is a number of workers, `4`, or a training that is killed and gone on with by another
-number, `4-2`. TensorFlow is imported once; each worker is a fork of that process. Prints a line a
-word: the digest of all that worker 0 writes, those of the weights that the others hold, and for a
-kill the step that it was resumed at, if there was a checkpoint.
+Every feature is on; TRAINING_STEPS is the number of steps. A word is a number of workers, `4`, or
+a training that is killed and gone on with by another number, `4-2`. TensorFlow is imported once;
+each worker is a fork of that process.
+Prints one line per word: the digest of all that worker 0 writes, those of the weights that the
+others hold, and for a kill the step that it was resumed at, if there was a checkpoint.
 """
 
 import json
@@ -24,7 +25,8 @@ from mnist.machine import cluster, processor
 from mnist.network import model
 from mnist.training import checkpoint, loop, team
 
-FEATURES = {"steps": 400, "batch_size": 21, "shards": 8, "precision": "float32"}
+STEPS = int(os.environ.get("TRAINING_STEPS", "400"))
+FEATURES = {"steps": STEPS, "batch_size": 21, "shards": 8, "precision": "float32"}
 PARAMS = tiny.FEW.model_copy(update=tiny.EVERYTHING | FEATURES)
 
 

@@ -123,7 +123,7 @@ VALUES: Any = st.recursive(
 
 
 @pytest.mark.fault(38)
-@settings(max_examples=samples.count(60), deadline=None)
+@settings(max_examples=samples.many(60), deadline=None)
 @given(st.dictionaries(st.text(), VALUES))
 @example({"a": 5e-05, "b": 1e22, "c": 1e16, "d": -0.0, "e": math.nan, "f": -math.inf})
 @example({"x" * 200: "\x85\u2028 \n\t\x00\ud800😀 " + "y" * 200, "<<": "<<", "": ""})

@@ -169,7 +169,7 @@ def test_no_mutation_ends_in_a_traceback(root: Path, name: str) -> None:
     (root / "params.yaml").write_text("x: [1, 0.5]\ny:\n  z: {a: text}\n")
     rng, whole = samples.rng(), (root / name).read_bytes()
     params = root / "params.yaml"
-    for _ in range(samples.count(60)):
+    for _ in range(samples.many(60)):
         (root / name).write_bytes(spoilt(whole, rng))
         with suppress(ProjectError):  # what main turns into a line
             keys = ["x", "y.z"]

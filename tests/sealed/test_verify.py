@@ -329,11 +329,11 @@ def test_no_mutation_ends_in_a_traceback(tracking: Path, name: str) -> None:
     project = tracking
     rng, whole = samples.rng(), (project / name).read_bytes()
     began = time.monotonic()
-    for _ in range(samples.count(30)):
+    for _ in range(samples.many(30)):
         (project / name).write_bytes(spoilt(whole, rng))
         with suppress(ProjectError, OSError):  # a line; all else is a traceback
             assert all("\n" not in line for line in found(project))
-    assert time.monotonic() - began < 4 * samples.count(30)
+    assert time.monotonic() - began < 4 * samples.many(30)
 
 
 def test_a_list_of_files_that_is_none_is_refused(project: Path) -> None:

@@ -96,7 +96,8 @@ def _line(layer: keras.layers.BatchNormalization) -> NDArray[np.float32]:  # [2,
     """
     scale, offset, mean, variance = (np.asarray(weight) for weight in layer.get_weights())
     scale = scale / np.sqrt(variance + np.float32(layer.epsilon))
-    return np.stack([scale, offset - mean * scale])
+    with np.errstate(invalid="ignore"):  # infinite weights: the training reports its loss instead
+        return np.stack([scale, offset - mean * scale])
 
 
 class Trained(NamedTuple):

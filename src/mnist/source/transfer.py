@@ -232,12 +232,13 @@ def _open(session: requests.Session, address: str, headers: dict[str, str]) -> r
         response = session.send(prepared, timeout=TIMEOUTS, allow_redirects=False, **settings)
         if not response.is_redirect or response.next is None:
             break
+        response.close()
         was, prepared = str(prepared.url), response.next
         if was.startswith("https:") and not str(prepared.url).startswith("https:"):
             raise UnfitError(f"refused a redirect from https to {shown(str(prepared.url))}")
-        response.close()
+    if response.status_code in ({200, 206, 416} if "Range" in headers else {200}):
+        return response
+    response.close()
     if response.status_code >= 500 or response.status_code == 429:
         raise InterruptedTransferError(f"the server says {response.status_code}")
-    if response.status_code not in ({200, 206, 416} if "Range" in headers else {200}):
-        raise UnfitError(f"expected status 200, found {response.status_code}")
-    return response
+    raise UnfitError(f"expected status 200, found {response.status_code}")

@@ -23,7 +23,7 @@ def contradictions(revision: Revision) -> list[str]:
     return [
         line
         for path, table in found.beside
-        if revision.open(path) is not None and revision.open(table) is not None
+        if revision.has(path) and revision.has(table)
         for line in _contradict(revision, path, tables[table])
     ]
 

@@ -16,7 +16,7 @@ Curve = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # column -> 
 
 def each(revision: Revision, line: Line) -> Iterator[Line]:
     """Yield a plot once a file: a folder stands for its tables, which may be none."""
-    if line.ys or revision.open(line.path) is not None:
+    if line.ys or revision.has(line.path):
         yield line
         return
     for path in sorted(revision.files(line.path)):

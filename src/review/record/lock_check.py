@@ -116,7 +116,7 @@ def _endings(content: bytes) -> set[str]:
 def _is_inside(revision: Revision, path: str) -> bool:
     """Tell whether a path is inside a folder of `dvc add`, which says nothing of its files."""
     parents = (str(parent) for parent in PurePosixPath(path).parents)
-    return any(revision.open(f"{parent}.dvc") is not None for parent in parents if parent != ".")
+    return any(revision.has(f"{parent}.dvc") for parent in parents if parent != ".")
 
 
 def _is_elsewhere(path: str, kept: set[str]) -> bool:

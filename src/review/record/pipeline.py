@@ -157,6 +157,4 @@ def _texts(found: Any, where: str) -> list[str]:
 def is_added(revision: Revision, path: str) -> bool:
     """Tell whether DVC brings a path: an address, of `dvc add`, or inside a folder of that."""
     folders = [str(parent) for parent in PurePosixPath(path).parents if str(parent) not in "./"]
-    return is_url(path) or any(
-        revision.open(f"{name}.dvc") is not None for name in (path, *folders)
-    )
+    return is_url(path) or any(revision.has(f"{name}.dvc") for name in (path, *folders))

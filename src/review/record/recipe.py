@@ -12,7 +12,7 @@ def read(revision: Revision) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for stage in pipeline.declared(revision).values():
         for path, keys in stage.params.items():
-            if revision.open(path) is not None:
+            if revision.has(path):
                 now = documents.params(revision, path)
                 found |= named(path, {key: value(now, key) for key in keys or now})
     return found

@@ -101,9 +101,7 @@ class _Files:
 
     def has(self, path: str, *, optional: bool = False) -> bool:
         """Tell whether a file is there. Raises UserError where it must be."""
-        file = self.revision.open(path)
-        if file is not None:
-            file.close()
+        if self.revision.has(path):
             return True
         if self.kept is None:
             return False
@@ -122,7 +120,7 @@ def stored(revision: Revision, root: Any) -> Revision:
     found = sources.find(revision)
     paths = [table.path for table in found.predictions] + [*found.metrics]
     paths += [line.path for plot in found.curves for line in [*each(revision, plot)] or [plot]]
-    if all(revision.open(path) is not None for path in paths):
+    if all(revision.has(path) for path in paths):
         return revision
     outs = (stage.outs for stage in pipeline.recorded(revision).values())
     return with_cache(revision, root, {path: md5 for out in outs for path, md5 in out.items()})
@@ -151,7 +149,7 @@ def _inputs(stages: dict[str, pipeline.Declared], found: Sources) -> dict[str, f
 def _params(revision: Revision, paths: tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in paths:
-        if revision.open(path) is not None:
+        if revision.has(path):
             found |= recipe.named(path, documents.params(revision, path))
     return found
 

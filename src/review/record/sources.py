@@ -68,7 +68,7 @@ def find(revision: Revision) -> Sources:
     ordered = [*first, *(stage for stage in stages.values() if stage not in first)]
     metrics = [path for stage in ordered for path in stage.metrics]
     metrics += [join(top.folder, path) for top in tops for path in top.metrics]
-    params = [PARAMS] if revision.open(PARAMS) else []
+    params = [PARAMS] if revision.has(PARAMS) else []
     params += [path for stage in stages.values() for path in stage.params]
     params += [join(top.folder, path) for top in tops for path in top.params]
     deps = dict.fromkeys(path for stage in stages.values() for path in stage.deps)
