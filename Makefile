@@ -97,7 +97,7 @@ push: setup setup-remote ## ... the other way: give the remote what it lacks, on
 	@$(private)
 	@$(verify)
 	@$(remote) push
-verify = PYTHONPATH=src $(RUN) sealed.verify
+verify = PYTHONPATH=src $(RUN) sealed verify
 remote = .venv-remote/bin/python -P -m dvc
 
 image: setup ## Build the image that stages run in; with SERVE=1 the server's [LOCK=... BASE=... BUILD_FLAGS=... ENGINE=podman]

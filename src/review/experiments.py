@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dvcproject.errors import ProjectError
 from dvcproject.git import environment_elsewhere
 from review.errors import UserError
 
@@ -149,7 +150,7 @@ def _status() -> str:
     """Return what DVC says of its queue; nothing where another DVC has its lock now."""
     try:
         return _dvc("queue", "status", capture=True)
-    except UserError:
+    except ProjectError:
         return ""
 
 

@@ -1,16 +1,9 @@
-"""Does a clean copy train the same bytes? `python -m review retrain`, in the project's folder.
+"""Runs a clean copy of what HEAD holds, and compares every output with dvc.lock."""
 
-Puts what HEAD holds of it into a temporary folder, runs the whole pipeline there without any cache,
-and compares every output with dvc.lock. Exit status: 0 where all are equal, or differ only where
-nobody promises that they do not; 1 where they differ; 2 where the run itself failed.
-"""
-
-import argparse
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +12,6 @@ import numpy as np
 from dvcproject.git import ask, environment_elsewhere
 from dvcproject.revision import workspace
 from review.errors import UserError
-from review.quoting import printable
 from review.record import pipeline, predictions, provenance, readings, recipe, sources
 from review.record.pipeline import Declared
 from review.record.predictions import Predictions
@@ -47,21 +39,20 @@ class Promise(NamedTuple):
     flag: str = ""  # what a processor must have
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Verify what HEAD holds of the working directory."""
-    parser = argparse.ArgumentParser(prog="review retrain", description=__doc__)
-    parser.add_argument("--portable-unless", default="", metavar="KEY=VALUE", help="of a param")
-    parser.add_argument("--needs-flag", default="", help="of the processor")
-    options = parser.parse_args(arguments)
-    promise = Promise(options.portable_unless, options.needs_flag)
-    root = Path.cwd()
-    if edited := _git(root, "status", "--porcelain", "-z", "--no-renames", ".").decode(
-        errors="replace"
-    ):
-        prefix = _git(root, "rev-parse", "--show-prefix").decode(errors="replace").strip("\n")
-        names = ", ".join(entry[3:].removeprefix(prefix) for entry in edited.split("\0")[:-1])
-        line = f"verify: HEAD is verified, without what is not committed: {names}"
-        print(printable(line), file=sys.stderr)
+def edited(root: Path) -> list[str]:
+    """Return the files of a project that differ from HEAD."""
+    status = _git(root, "status", "--porcelain", "-z", "--no-renames", ".").decode(errors="replace")
+    if not status:
+        return []
+    prefix = _git(root, "rev-parse", "--show-prefix").decode(errors="replace").strip("\n")
+    return [entry[3:].removeprefix(prefix) for entry in status.split("\0")[:-1]]
+
+
+def check(root: Path, promise: Promise) -> str:
+    """Run what HEAD holds of a project in a clean copy; report how its outputs compare.
+
+    Raises UserError where that fails, DifferentBytesError where the same bytes are promised.
+    """
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         copy = Path(folder) / "copy"
         take(root, copy)
@@ -69,11 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         before = snapshot(copy, promise)
         reproduce(copy, root / ".venv")
         after = snapshot(copy, promise)
-    try:
-        print(printable(f"verify: {judge(before, after, promise)}"))
-    except DifferentBytesError as found:
-        print(printable(found), file=sys.stderr)
-        sys.exit(1)
+    return judge(before, after, promise)
 
 
 def take(root: Path, copy: Path) -> None:

@@ -1,5 +1,1 @@
-"""Sealed stages for DVC: a stage runs in a room that holds what dvc.yaml declares for it, no more.
-
-`python -m sealed.launch NAME` runs stages/NAME.py of the project in the working directory. Nothing
-here knows what the stages do.
-"""
+"""Runs the stages of a DVC project in sandboxes with what dvc.yaml declares, and nothing else."""

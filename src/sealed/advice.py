@@ -1,6 +1,6 @@
-"""What a stage lacked: what its last words name, what it asked for in vain, what its code reads.
+"""What a stage lacks: files and params that the project has and dvc.yaml does not declare.
 
-All that the project has and dvc.yaml does not declare, in one run.
+They are those that its last output names, that it looked for and that its code reads.
 """
 
 import os
@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 
 from dvcproject.address import is_dvcs
 from dvcproject.params import load
-from sealed.check.findings import Checker
-from sealed.check.project import Project, covered
+from sealed.findings.checker import Checker
+from sealed.findings.project import Project, covered
 from sealed.rooms.room import Room
 from sealed.stage import PARAMS, Stage
 from sealed.violation import MODULE, PARAMETER, READ, Finding
-from sealed.watch import audit, vain
+from sealed.watch import audit, missed_files
 
 LINES = 20
 OF_DVC = "is not given to a stage: DVC takes it for no dep; `meta: {sealed: false}` unseals one"
-IN_VAIN = re.compile(r"No such file|does not exist|No module named|[Cc]annot open")
+NO_SUCH_FILE = re.compile(r"No such file|does not exist|No module named|[Cc]annot open")
 
 
 class Lacking(NamedTuple):
@@ -45,17 +45,19 @@ class Lacking(NamedTuple):
 
     def findings(self, code: list[Finding]) -> list[Finding]:
         """Return each as data; what `code` says of it is taken from there."""
-        known = {(one.path, one.keys): one for one in code}
+        known = {(each.path, each.keys): each for each in code}
         keys = [key.partition(": ") for key in sorted(self.keys)]
         wanted: list[tuple[str, tuple[str, ...]]] = [(path, ()) for path in sorted(self.files)]
         wanted += [(file, tuple(key.split("."))) for file, _, key in keys]
-        return [known.get(one, _finding(*one)) for one in wanted]
+        return [known.get(each, _finding(*each)) for each in wanted]
 
 
 def _finding(path: str, keys: tuple[str, ...]) -> Finding:
     if keys:
-        return Finding(PARAMETER, path, "asked for in vain; add it to the params", keys=keys)
-    return Finding(READ, path, "asked for in vain, and the project has it; add it to the deps")
+        reason = "the stage looked for it and did not find it; add it to the params"
+        return Finding(PARAMETER, path, reason, keys=keys)
+    reason = "the stage looked for it and did not find it; the project has it; add it to the deps"
+    return Finding(READ, path, reason)
 
 
 def advise(last_words: str, stage: Stage, room: Room, root: Path, code: list[Finding]) -> Lacking:
@@ -64,41 +66,41 @@ def advise(last_words: str, stage: Stage, room: Room, root: Path, code: list[Fin
     lines = last_words.splitlines()[-LINES:]
     files = {path for line in lines for path in _files(line, stage, room, root)}
     keys = {f"{PARAMS}: {key}" for line in lines for key in _keys(line, stage, params)}
-    files |= {one.path for one in code if one.kind in {READ, MODULE}}
-    keys |= {key for key in _told(code) if not any(key.startswith(f"{one}.") for one in keys)}
-    given = (*stage.deps, *stage.params)
-    unseen = {path for path in files if not os.path.lexists(room.path / path)}
-    unseen = {path for path in unseen if not covered(path, given)}
-    return Lacking(frozenset(unseen) | _in_vain(stage, room, root), frozenset(keys))
+    files |= {each.path for each in code if each.kind in {READ, MODULE}}
+    keys |= {key for key in _params(code) if not any(key.startswith(f"{k}.") for k in keys)}
+    declared = (*stage.deps, *stage.params)
+    absent = {path for path in files if not os.path.lexists(room.path / path)}
+    absent = {path for path in absent if not covered(path, declared)}
+    return Lacking(frozenset(absent) | _missed(stage, room, root), frozenset(keys))
 
 
 def unnoticed(
     last_words: str, stage: Stage, room: Room, root: Path, code: list[Finding]
 ) -> Lacking:
-    """Return what a stage asked for in vain and did without: its result may be another one."""
-    lines = [line for line in last_words.splitlines() if IN_VAIN.search(line)]
+    """Return what a stage that succeeded did not find: with it, its result may differ."""
+    lines = [line for line in last_words.splitlines() if NO_SUCH_FILE.search(line)]
     named = frozenset(path for line in lines for path in _files(line, stage, room, root))
-    return Lacking(_in_vain(stage, room, root) | named, frozenset(_told(code)))
+    return Lacking(_missed(stage, room, root) | named, frozenset(_params(code)))
 
 
-def _in_vain(stage: Stage, room: Room, root: Path) -> frozenset[str]:
+def _missed(stage: Stage, room: Room, root: Path) -> frozenset[str]:
     """Return the files of the project that a stage's Pythons did not find in the room."""
     declared = (*stage.deps, *stage.written, *stage.params)
-    return frozenset(vain.files(audit.read(room.log), room.places, root, declared))
+    return frozenset(missed_files.files(audit.read(room.log), room.places, root, declared))
 
 
 def in_code(stage: Stage, root: Path) -> list[Finding]:
-    """Return what `sealed check` says of the stage, less hints; nothing where it cannot look."""
+    """Return what `sealed check` reports of the stage, without hints; nothing if it cannot."""
     outs = frozenset(stage.outs)
     try:
         checker = Checker(Project(root, (stage,), outs, frozenset(), None))
-        return [one for one in checker.findings(stage) if not one.hint]
+        return [each for each in checker.findings(stage) if not each.hint]
     except (OSError, RecursionError):
         return []
 
 
-def _told(found: list[Finding]) -> set[str]:
-    return {f"{one.path}: {'.'.join(one.keys)}" for one in found if one.kind == PARAMETER}
+def _params(code: list[Finding]) -> set[str]:
+    return {f"{each.path}: {'.'.join(each.keys)}" for each in code if each.kind == PARAMETER}
 
 
 def _files(line: str, stage: Stage, room: Room, root: Path) -> Iterator[str]:
@@ -122,10 +124,10 @@ def _without_init(root: Path, base: str) -> list[str]:
     """Return the modules of a package that has no __init__.py."""
     folder = root / base
     try:
-        found = [] if (folder / "__init__.py").exists() else sorted(folder.glob("*.py"))
-    except OSError:  # a name that is longer than one can be
+        modules = [] if (folder / "__init__.py").exists() else sorted(folder.glob("*.py"))
+    except OSError:  # a name that is longer than a file system allows
         return []
-    return [str(path.relative_to(root)) for path in found]
+    return [str(path.relative_to(root)) for path in modules]
 
 
 def _modules(line: str) -> list[str]:

@@ -26,12 +26,13 @@ from sealed.caller import Process
 from sealed.engines import choose, process
 from sealed.engines.base import SHELL, Engine
 from sealed.errors import StageError
-from sealed.jobs.turn import TURN
+from sealed.findings import violations_file as told
 from sealed.rooms import checkpoints, delivery, inputs, inspection, place, restoration
 from sealed.rooms.room import Room, Terms, keep, opened
 from sealed.stage import Stage, among_peers, read, turn
+from sealed.variables import TURN
 from sealed.violation import EDITED, Finding
-from sealed.watch import audit, told
+from sealed.watch import audit
 
 
 class Run(NamedTuple):

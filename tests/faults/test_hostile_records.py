@@ -13,7 +13,9 @@ import pytest
 import samples
 from dvcproject.errors import ProjectError
 from dvcproject.revision import Revision, workspace
-from review import locked, page, record, verdict
+from review.page import page
+from review.record import lock_check, record
+from review.verdict import verdict
 from review.words import markdown
 from small_project import SmallProject
 
@@ -134,7 +136,7 @@ def check(files: Files, before: record.Record, place: Path) -> str:
     """Review files as the command does, on either side; return the line of a refusal."""
     here = revision(files, place)
     try:
-        differ = locked.differences(here)
+        differ = lock_check.differences(here)
         after = record.read(here, whole=True)
         text = markdown.write(
             verdict.between(before, after)._replace(doubts=differ), picture=None

@@ -245,13 +245,13 @@ def refused(place: Path, part: str, *words: str) -> list[str]:
 @pytest.mark.fault(128)
 def test_retrain_needs_no_outputs_and_a_damaged_one_still_fails(place: Path) -> None:
     started = make(place, "verify", "RETRAIN=1")
-    assert [words[3:5] for words in started] == [
-        ["sealed.verify", "--allow-missing"],
-        ["review", "retrain"],
+    assert [words[3:6] for words in started] == [
+        ["sealed", "verify", "--allow-missing"],
+        ["review", "retrain", "--portable-unless"],
     ]
     (place.parent / "record").unlink()
-    assert refused(place, "sealed.verify", "verify", "RETRAIN=1") == ["sealed.verify", "review"]
-    assert make(place, "verify")[-1] == [*PYTHON, "sealed.verify"]
+    assert refused(place, "sealed", "verify", "RETRAIN=1") == ["sealed", "review"]
+    assert make(place, "verify")[-1] == [*PYTHON, "sealed", "verify"]
 
 
 @pytest.mark.fault(129)

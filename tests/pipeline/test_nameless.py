@@ -48,7 +48,7 @@ def test_a_user_without_a_name_or_a_home_runs_the_pipeline(
 def test_a_user_without_a_name_has_the_other_commands(project: Project, tmp_path: Path) -> None:
     project.stage("copy")
     assert make(project.root, ".venv/bin/python -m dvc repro").returncode == 0
-    verified = make(project.root, "PYTHONPATH=src .venv/bin/python -m sealed.verify")
+    verified = make(project.root, "PYTHONPATH=src .venv/bin/python -m sealed verify")
     assert "verify: 1 outputs" in verified.stdout + verified.stderr
     reviewed = SmallProject(tmp_path / "reviewed")
     reviewed.repro(wrong={1})

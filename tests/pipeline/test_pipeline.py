@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 import forked
-from sealed.check import project, violations
-from sealed.check.findings import Checker
-from sealed.check.source import is_empty
+from sealed.findings import project, violations
+from sealed.findings.checker import Checker
+from sealed.findings.source import is_empty
 
 PROJECT = Path(__file__).parents[2]
 STAGES: dict[str, Any] = yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))[

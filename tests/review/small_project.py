@@ -13,14 +13,17 @@ import yaml
 
 import forked
 from review.record.documents import flatten
-from review.verdict import Options
 from review.verdict.seeds import digest
+from review.verdict.verdict import Options
 
 ENVIRON = os.environ | {
     "PYTHONPATH": str(Path(__file__).parents[2] / "src"),
     "PYTHONDONTWRITEBYTECODE": "1",
 }
-COMMANDS = ("review.diff", "review.report", "review.locked", "matplotlib.backends.backend_agg")
+COMMANDS = (
+    *("review.commands.diff", "review.commands.report", "review.commands.locked"),
+    "matplotlib.backends.backend_agg",
+)
 
 
 def dvc(root: Path, *arguments: str) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from dvcproject.errors import ProjectError
-from review import ancestor, verdict
-from review.verdict import Options, compared
+from review import ancestor
+from review.verdict import compared, verdict
+from review.verdict.verdict import Options
 from review.words import phrases
 from small_project import SmallProject
 

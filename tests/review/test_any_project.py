@@ -8,8 +8,9 @@ import pytest
 
 import measured
 from any_project import JUDGE, PIPELINE, AnyProject
-from review import page, verdict
-from review.verdict import Options
+from review.page import page
+from review.verdict import verdict
+from review.verdict.verdict import Options
 from review.words import markdown
 
 

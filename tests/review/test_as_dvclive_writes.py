@@ -7,7 +7,9 @@ import pytest
 
 from any_project import AnyProject
 from dvcproject.revision import workspace
-from review import page, record, verdict
+from review.page import page
+from review.record import record
+from review.verdict import verdict
 from review.verdict.compared import SAME
 from review.words import markdown
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from dvcproject.errors import ProjectError
-from review import page as pages
-from review import verdict
+from review.page import page as pages
+from review.verdict import verdict
 from review.words import markdown
 from small_project import IMAGES, SmallProject
 from test_review import command

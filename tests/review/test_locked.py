@@ -9,7 +9,7 @@ import yaml
 
 from dvcproject.errors import ProjectError
 from dvcproject.revision import committed, workspace
-from review import locked
+from review.record import lock_check
 from small_project import SmallProject, dvc, dvc_status
 
 PROJECT = Path(__file__).parents[2]
@@ -77,11 +77,11 @@ def project(built: SmallProject, tmp_path: Path) -> SmallProject:
 
 def test_what_dvc_locked_is_true_with_and_without_data(project: SmallProject) -> None:
     assert not dvc_status(project.root)
-    assert locked.differences(workspace(project.root)) == []
+    assert lock_check.differences(workspace(project.root)) == []
     project.without_data()
-    assert locked.differences(workspace(project.root)) == []
+    assert lock_check.differences(workspace(project.root)) == []
     project.commit()
-    assert locked.differences(committed(project.root, "HEAD", "HEAD")) == []
+    assert lock_check.differences(committed(project.root, "HEAD", "HEAD")) == []
 
 
 @pytest.mark.parametrize(("edit", "expected"), EDITS)
@@ -89,7 +89,7 @@ def test_each_difference_is_named_and_dvc_marks_the_same_stage(
     project: SmallProject, edit: Edit, expected: list[str]
 ) -> None:
     edit(project)
-    assert locked.differences(workspace(project.root)) == expected
+    assert lock_check.differences(workspace(project.root)) == expected
     assert dvc_status(project.root) == {expected[0].partition(":")[0]}
 
 
@@ -100,12 +100,12 @@ def test_half_a_run_is_not_true(project: SmallProject) -> None:
     lock["stages"]["train"]["outs"][-1]["md5"] = "that of another model"
     project.write("dvc.lock", yaml.safe_dump(lock))
     expected = "evaluate: models/model.keras: not the one that the stage before it made"
-    assert locked.differences(workspace(project.root)) == [expected]
+    assert lock_check.differences(workspace(project.root)) == [expected]
 
 
 def test_a_stage_that_never_ran_is_named(project: SmallProject) -> None:
     replace("dvc.yaml", "stages:\n", "stages:\n  more:\n    cmd: stages/run more\n")(project)
-    assert locked.differences(workspace(project.root)) == ["more: not in dvc.lock"]
+    assert lock_check.differences(workspace(project.root)) == ["more: not in dvc.lock"]
 
 
 def test_no_lock_and_no_yaml_are_named(project: SmallProject) -> None:
@@ -116,10 +116,10 @@ def test_no_lock_and_no_yaml_are_named(project: SmallProject) -> None:
     ):
         project.write("dvc.lock", text)
         with pytest.raises(ProjectError, match=rf"workspace: dvc\.lock: {message}"):
-            locked.differences(workspace(project.root))
+            lock_check.differences(workspace(project.root))
     (project.root / "dvc.lock").unlink()
     with pytest.raises(ProjectError, match=r"workspace: dvc\.lock: no such file; run `dvc repro`"):
-        locked.differences(workspace(project.root))
+        lock_check.differences(workspace(project.root))
 
 
 def test_the_message_says_what_to_commit(project: SmallProject) -> None:
@@ -128,8 +128,8 @@ def test_the_message_says_what_to_commit(project: SmallProject) -> None:
         r"not that of these files \(train: src/train.py: changed\); run `dvc repro` and commit"
     )
     with pytest.raises(ProjectError, match=message):
-        locked.require(workspace(project.root))
+        lock_check.require(workspace(project.root))
 
 
 def test_the_lock_of_this_project_is_true() -> None:
-    assert locked.differences(workspace(PROJECT)) == []
+    assert lock_check.differences(workspace(PROJECT)) == []

@@ -8,7 +8,7 @@ import yaml
 
 from any_project import AnyProject
 from dvcproject.revision import committed, workspace
-from review import locked
+from review.record import lock_check
 from small_project import dvc, dvc_status
 
 PIPELINES = {
@@ -95,11 +95,11 @@ def root(built: Path, tmp_path: Path) -> Path:
 def test_every_form_is_true_with_and_without_data(root: Path) -> None:
     assert not dvc_status(root)
     for revision in (workspace(root), committed(root, "HEAD", "HEAD")):
-        assert locked.differences(revision) == []
+        assert lock_check.differences(revision) == []
     shutil.rmtree(root / "data")
     for path in [*root.glob("*.txt"), root / "mixed/big.bin", root / "mixed/part.txt"]:
         path.unlink()
-    assert locked.differences(workspace(root)) == []
+    assert lock_check.differences(workspace(root)) == []
 
 
 @pytest.mark.fault(81)
@@ -122,7 +122,7 @@ def test_each_change_is_named_with_its_stage(
     root: Path, path: str, text: str, expected: str
 ) -> None:
     (root / path).write_text(text)
-    found = locked.differences(workspace(root))
+    found = lock_check.differences(workspace(root))
     assert [line.removeprefix("sub/dvc.yaml:") for line in found if expected in line]
     if path != "sub/names.yaml":
         assert dvc_status(root) >= {line.rpartition(": ")[0].split(": ")[0] for line in found}
@@ -131,15 +131,15 @@ def test_each_change_is_named_with_its_stage(
 @pytest.mark.parametrize("path", ["code/ignored.log", "code/more.log"])
 def test_what_dvcignore_names_is_no_part_of_a_folder(root: Path, path: str) -> None:
     (root / path).write_text("other")
-    assert locked.differences(workspace(root)) == []
+    assert lock_check.differences(workspace(root)) == []
 
 
 def test_a_folder_that_is_gone_and_a_project_inside_are_told_apart(root: Path) -> None:
     inner = AnyProject(root / "inner", {"dvc.yaml": "stages: {a: {cmd: 'true'}}\n"})
     assert inner.root.is_dir()
-    assert locked.differences(workspace(root)) == []
+    assert lock_check.differences(workspace(root)) == []
     shutil.rmtree(root / "code")
-    assert locked.differences(workspace(root)) == ["folder: code: missing"]
+    assert lock_check.differences(workspace(root)) == ["folder: code: missing"]
 
 
 LONG = "--first=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa  --second=bbb  c"
@@ -165,9 +165,9 @@ def test_blanks_that_dvc_folds_away_in_its_lock_are_no_difference(tmp_path: Path
     project = AnyProject(tmp_path, files | {".dvcignore": ""})
     project.repro()
     assert "changed command" in dvc(tmp_path, "status")
-    assert locked.differences(workspace(tmp_path)) == []
+    assert lock_check.differences(workspace(tmp_path)) == []
     for path, text in files.items():
         project.write(path, text.replace("--second=bbb  c", "--second=bbb   c"))
-        found = locked.differences(workspace(tmp_path))
+        found = lock_check.differences(workspace(tmp_path))
         assert {line.partition(":")[0] for line in found} == COMMANDS.keys(), path
         project.write(path, text)

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from review import page, verdict
+from review.page import page
+from review.verdict import verdict
 from review.words import gallery, grid, markdown
 from small_project import IMAGES, SmallProject
 

@@ -14,7 +14,7 @@ import yaml
 
 from dvcproject.errors import ProjectError
 from dvcproject.revision import committed, workspace
-from review import locked
+from review.record import lock_check
 from small_project import SmallProject, dvc
 from test_review import command
 
@@ -76,7 +76,7 @@ def test_a_conflict_is_named_with_its_files(project: SmallProject) -> None:
     with pytest.raises(
         ProjectError, match=rf"^{names}.*params\.yaml: a merge left two versions of it; "
     ):
-        locked.require(workspace(project.root))
+        lock_check.require(workspace(project.root))
     done = command(project)
     assert done.returncode == 2
     assert "metrics/evaluation.json, metrics/picture.png, metrics/predictions.csv" in done.stderr
@@ -95,7 +95,7 @@ def test_a_conflict_that_was_committed_is_named_too(project: SmallProject, path:
         with pytest.raises(
             ProjectError, match=rf"{path}: a merge left two versions of it; resolve"
         ):
-            locked.require(revision)
+            lock_check.require(revision)
 
 
 @pytest.mark.fault(54)
@@ -180,6 +180,6 @@ def test_the_documented_merge_leads_out_of_the_conflict(
     assert "Review of workspace against" in done.stdout
     assert run("git status --porcelain").stdout == ""
     assert (root / "params.yaml").read_text() == "rate: 2\n\n\n\nsteps: 2\n"
-    assert locked.differences(committed(root, "HEAD", "HEAD")) == []
+    assert lock_check.differences(committed(root, "HEAD", "HEAD")) == []
     for path in tracked():
         assert json.loads((root / path).read_text()) == {"rate": 2, "steps": 2}

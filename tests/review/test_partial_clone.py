@@ -8,7 +8,8 @@ import pytest
 
 from dvcproject.errors import ProjectError
 from dvcproject.revision import committed
-from review import experiments, retrain, spread
+from review import experiments, retrain
+from review.__main__ import run
 from review.errors import UserError
 from small_project import SmallProject
 from test_review import command
@@ -115,12 +116,12 @@ def test_seeds_are_not_trained_where_dvc_would_lose_the_results(
     monkeypatch.setattr(experiments, "show", list)
     choices = ["--param=train.seed", "--metric=accuracy", "--seeds=2"]
     with pytest.raises(UserError, match="DVC runs experiments in a whole clone only; ") as refused:
-        spread.main(choices)
+        run(["spread", *choices])
     assert started == []
     helps = re.findall("`(git fetch .*?)`", str(refused.value))[0]
     subprocess.run(["bash", "-c", helps], check=True)
     with pytest.raises(UserError, match="no accuracy of"):
-        spread.main(choices)
+        run(["spread", *choices])
     assert len(started) == 1
 
 

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from review import diff, page, report, retrain
+from review import retrain
+from review.__main__ import run
+from review.commands import diff
+from review.page import page
 
 EVIL = "a\x1b]0;owned\x07\x9b31m\u202eb"
 SHOWN = "a�]0;owned��31m�b"
@@ -26,7 +29,7 @@ def test_outputs_that_differ_are_named_in_one_line_that_no_terminal_obeys(
     monkeypatch.setattr(retrain, "_git", lambda *_: b"")
     monkeypatch.setattr(retrain, "judge", judge)
     with contextlib.suppress(SystemExit):
-        retrain.main([])
+        run(["retrain"])
     said = capsys.readouterr()
     assert (said.out or said.err) == f"verify: {SHOWN} differs\n"
 
@@ -38,5 +41,5 @@ def test_the_page_is_named_without_what_a_terminal_obeys(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(diff, "make", lambda _: None)
     monkeypatch.setattr(page, "write", lambda _: "x" * 2000)
-    report.main(["--base=main", f"--output={EVIL}.html"])
+    run(["report", "--base=main", f"--output={EVIL}.html"])
     assert capsys.readouterr().out.endswith(f"{SHOWN}.html: 2 kB, self-contained\n")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from browser import Browser
-from review import page as pages
-from review import verdict
+from review.page import page as pages
+from review.verdict import verdict
 from small_project import IMAGES, SmallProject
 
 WIDTHS = (400, 1400)

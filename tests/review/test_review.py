@@ -10,8 +10,8 @@ import yaml
 
 import measured
 from dvcproject.errors import ProjectError
-from review import page as pages
-from review import verdict
+from review.page import page as pages
+from review.verdict import verdict
 from review.verdict.seeds import digest
 from review.words import markdown
 from small_project import ENVIRON, IMAGES, SmallProject, program
@@ -287,7 +287,9 @@ def test_ten_thousand_images_take_seconds_and_no_tensorflow(tmp_path: Path) -> N
     assert "of 10,000 test images 20 won, 15 lost (exact McNemar p = 0.500)" in done.stdout
     # of the processor, 1.4 where this was written: the clock of a shared machine tells of others
     assert measured.last(done.stdout)[0] < 5
-    code = "import sys, review.diff, review.__main__; sys.exit('tensorflow' in sys.modules)"
+    code = (
+        "import sys, review.commands.diff, review.__main__; sys.exit('tensorflow' in sys.modules)"
+    )
     env = {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", code], env=env, check=True)
 

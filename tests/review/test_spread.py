@@ -17,6 +17,7 @@ import pytest
 
 from dvcproject.errors import ProjectError
 from review import experiments, spread
+from review.__main__ import run
 from review.verdict.seeds import digest
 from small_project import SmallProject, dvc
 
@@ -186,7 +187,7 @@ def test_where_the_workers_of_the_queue_are_killed_it_ends_and_can_start_again(
     killer = Thread(target=kill_workers, args=(project.root,), daemon=True)
     killer.start()
     with pytest.raises(ProjectError, match=r"the workers of DVC's queue are gone") as told:
-        spread.main(["--seeds", "2", "--jobs", "2", *CHOICES])
+        run(["spread", "--seeds", "2", "--jobs", "2", *CHOICES])
     killer.join()
     assert not (project.root / "metrics/spread.json").exists()
     advice = re.fullmatch(
@@ -201,7 +202,7 @@ def test_where_the_workers_of_the_queue_are_killed_it_ends_and_can_start_again(
         assert time.monotonic() < deadline
         time.sleep(1)
         dvc(project.root, *advice[1].split())
-    spread.main(["--seeds", "2", "--jobs", "2", *CHOICES])
+    run(["spread", "--seeds", "2", "--jobs", "2", *CHOICES])
     assert (project.root / "metrics/spread.json").exists()
 
 
@@ -292,7 +293,7 @@ def test_a_record_of_other_params_is_replaced_with_a_message(
     monkeypatch.setattr(spread, "run_experiments", lambda *_: found)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        spread.main(["--seeds", str(seeds), "--output", output, *CHOICES])
+        run(["spread", "--seeds", str(seeds), "--output", output, *CHOICES])
     said = "metrics/spread.json: the record of 5 seeds of other params, or of another metric, will"
     assert (said in printed.getvalue()) == (steps == 8)
     assert json.loads((recorded.root / output).read_text())["n"] == seeds

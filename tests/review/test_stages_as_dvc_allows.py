@@ -7,8 +7,7 @@ import pytest
 
 from dvcproject.errors import ProjectError
 from dvcproject.revision import Revision, committed, workspace
-from review import locked
-from review.record import pipeline
+from review.record import lock_check, pipeline
 from small_project import SmallProject, dvc, dvc_status
 
 PIPELINE = """\
@@ -97,7 +96,7 @@ def test_every_form_of_a_stage_is_understood(built: Path) -> None:
     assert "5e-05" in (built / "dvc.lock").read_text()
     for revision in (workspace(built), committed(built, "HEAD", "HEAD")):
         assert list(pipeline.declared(revision)) == [*STAGES, "several", "inside", "after"]
-        assert locked.differences(revision) == []
+        assert lock_check.differences(revision) == []
 
 
 @pytest.mark.fault(53)
@@ -141,7 +140,7 @@ def test_each_change_is_named(
     text = (root / path).read_text()
     assert old in text
     (root / path).write_text(text.replace(old, new))
-    found = locked.differences(workspace(root))
+    found = lock_check.differences(workspace(root))
     assert set(expected) <= set(found)
     if path != "other.yaml":  # where the names of the stages changed
         assert {line.partition(":")[0] for line in found} == dvc_status(root)
@@ -151,17 +150,17 @@ def test_each_change_is_named(
 def test_small_numbers_are_what_dvc_reads(root: Path) -> None:
     """DVC writes 5e-05 for 0.00005, and takes 5e-5 as the same number."""
     (root / "params.yaml").write_text("train: {rate: 5e-5, steps: 9}\n")
-    assert locked.differences(workspace(root)) == []
+    assert lock_check.differences(workspace(root)) == []
 
 
 def test_data_that_dvc_added_is_compared_by_its_file(root: Path) -> None:
     (root / "added.txt").unlink()
-    assert locked.differences(workspace(root)) == []
+    assert lock_check.differences(workspace(root)) == []
     (root / "added.txt.dvc").write_text("outs: [{md5: other, path: added.txt}]")
-    assert locked.differences(workspace(root)) == ["after: added.txt: changed"]
+    assert lock_check.differences(workspace(root)) == ["after: added.txt: changed"]
     (root / "added.txt.dvc").write_text("outs: []")
     with pytest.raises(ProjectError, match=r"added\.txt\.dvc: expected one out with its md5"):
-        locked.differences(workspace(root))
+        lock_check.differences(workspace(root))
 
 
 def test_a_frozen_stage_is_not_told_to_run_alone(root: Path) -> None:
@@ -172,7 +171,7 @@ def test_a_frozen_stage_is_not_told_to_run_alone(root: Path) -> None:
         r"\(after: added.txt: changed\); run `dvc repro` \(`dvc unfreeze after` first: frozen\)"
     )
     with pytest.raises(ProjectError, match=message):
-        locked.require(workspace(root))
+        lock_check.require(workspace(root))
 
 
 def project(root: Path, pipeline: str) -> Revision:
@@ -205,4 +204,4 @@ def test_a_stage_that_is_none_is_refused_by_name(tmp_path: Path, stages: str, me
 def test_a_dvc_lock_of_any_length_is_compared(root: Path) -> None:
     with (root / "dvc.lock").open("a") as file:
         file.write(f"# {'x' * 2_000_000}\n")
-    assert locked.differences(workspace(root)) == []
+    assert lock_check.differences(workspace(root)) == []

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from dvcproject.errors import ProjectError
-from review import page as pages
-from review import quoting, verdict
+from review import markup
+from review.page import page as pages
+from review.verdict import verdict
 from review.words import markdown
 from small_project import IMAGES, SmallProject
 from test_review import command
@@ -39,22 +40,22 @@ HOSTILE = [
 @pytest.mark.fault(64)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_text_that_markdown_would_obey_is_a_code_span(text: str) -> None:
-    assert quoting.plain(text) == f"`{text}`"
+    assert markup.plain(text) == f"`{text}`"
 
 
 @pytest.mark.parametrize(
     "text", ["train.learning_rate", "data/x-1.npz", "main (1a2b3c4)", "—", "< 0.1"]
 )
 def test_a_harmless_text_is_as_it_was(text: str) -> None:
-    assert quoting.plain(text) == text
+    assert markup.plain(text) == text
 
 
 @pytest.mark.fault(64)
 def test_lines_controls_and_backticks_do_not_leave_the_span() -> None:
-    assert quoting.plain("a\n\n# b") == "`a # b`"
-    assert quoting.plain("a`b`<c>") == "`a'b'<c>`"
-    assert quoting.plain("a\x1b[2Jb\u202ec\ud800") == "`a\ufffd[2Jb\ufffdc\ufffd`"
-    assert len(quoting.plain("<" * 1_000_000)) < 3000
+    assert markup.plain("a\n\n# b") == "`a # b`"
+    assert markup.plain("a`b`<c>") == "`a'b'<c>`"
+    assert markup.plain("a\x1b[2Jb\u202ec\ud800") == "`a\ufffd[2Jb\ufffdc\ufffd`"
+    assert len(markup.plain("<" * 1_000_000)) < 3000
 
 
 class Tags(HTMLParser):

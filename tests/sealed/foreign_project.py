@@ -12,8 +12,8 @@ from sealed_project import DECLARED, ROOT, WITHOUT_GIT, require_bwrap, require_i
 SEALED = (  # with DVC's arguments after it
     sys.executable,
     "-c",
-    f"import sys; sys.path[:0] = [{str(ROOT / 'src')!r}]; from sealed import repro; "
-    "sys.exit(repro.main())",
+    f"import sys; sys.path[:0] = [{str(ROOT / 'src')!r}]; from sealed.__main__ import main; "
+    "sys.exit(main())",
 )
 Done = subprocess.CompletedProcess[str]
 

@@ -1,11 +1,11 @@
-"""`sealed.repro` for `forked.run`: what it becomes, DVC, goes on in the same process."""
+"""`sealed` for `forked.run`: DVC, which it becomes, goes on in the same process."""
 
 import os
 import runpy
 import sys
 from pathlib import Path
 
-from sealed import repro
+from sealed.__main__ import main
 
 DVC, EXECV = str(Path(sys.executable).with_name("dvc")), os.execv
 
@@ -26,4 +26,4 @@ def become(program: str, argv: list[str]) -> None:
 
 if __name__ == "__main__":
     os.execv = become  # type: ignore[assignment]
-    sys.exit(repro.main())
+    sys.exit(main())

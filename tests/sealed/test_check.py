@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 import forked
-from sealed.check import command, source, violations
 from sealed.errors import StageError
+from sealed.findings import command, source, violations
 from sealed.violation import DEP_MISSING, DEP_UNUSED, MODULE, PARAMETER, READ, Violation
 
 PRIVATE = {"DVC_NO_ANALYTICS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}

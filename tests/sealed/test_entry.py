@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from dvcproject import document
-from sealed.check import entry
 from sealed.errors import StageError
+from sealed.findings import entry
 
 
 def text(lines: str) -> str:

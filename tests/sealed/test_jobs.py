@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pipelines import Pipeline
-from sealed import repro
+from sealed.__main__ import parser
+from sealed.commands.dvc import _python_of
 from sealed.errors import StageError
 from sealed_project import alive, descendants, processes, wait_until
 
@@ -223,8 +224,8 @@ def test_another_number_of_jobs_is_refused(made: Pipeline, count: str) -> None:
 
 def test_jobs_of_an_experiment_are_dvcs() -> None:
     words = ["exp", "run", "--run-all", "--jobs", "2", "--violations", "f"]
-    ours, left = repro._parser(words).parse_known_args(words)
-    assert (ours.violations, left) == ("f", words[:-2])
+    ours, left = parser(words).parse_known_args(words)
+    assert (ours.violations, left) == ("f", words[1:-2])
 
 
 @pytest.mark.parametrize(
@@ -244,16 +245,16 @@ def test_the_python_of_dvc_is_found(tmp_path: Path, head: str, found: str) -> No
     dvc.write_text(head.format(python=python))
     if found == "beside":
         (tmp_path / "python").symlink_to(sys.executable)
-        assert repro._python_of(str(dvc)) == str(tmp_path / "python")
+        assert _python_of(str(dvc)) == str(tmp_path / "python")
     else:
-        assert repro._python_of(str(dvc)).endswith(found.format(python=python))
+        assert _python_of(str(dvc)).endswith(found.format(python=python))
 
 
 @pytest.mark.fault(99)
 def test_a_dvc_that_is_no_python_program_is_told(tmp_path: Path) -> None:
     (tmp_path / "dvc").write_text("#!/bin/bash\nexec docker run dvc\n")
     with pytest.raises(StageError, match="dvc: expected a Python program; install `dvc` with pip"):
-        repro._python_of(str(tmp_path / "dvc"))
+        _python_of(str(tmp_path / "dvc"))
 
 
 @pytest.mark.fault(130)

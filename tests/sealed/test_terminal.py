@@ -1,11 +1,13 @@
 """What is printed holds nothing that a terminal would obey, whatever files are called."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from sealed import launch, verify
+from dvcproject import cache
+from sealed import launch
+from sealed.__main__ import main
+from sealed.commands import verify
 from sealed.errors import StageError
 from sealed.violation import READ, Violation, as_github, as_json
 
@@ -33,10 +35,9 @@ def test_verify_names_a_stray_file_in_one_line_that_no_terminal_obeys(
     (tmp_path / ".dvc").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(verify, "outputs", lambda _: [])
-    monkeypatch.setattr("dvcproject.cache.folder", lambda root: root)
+    monkeypatch.setattr(cache, "folder", lambda root: root)
     monkeypatch.setattr(verify, "mistakes", lambda *_, **__: [f"{EVIL}: expected no such file"])
-    monkeypatch.setattr(sys, "argv", ["sealed.verify", "--allow-missing"])
-    assert verify.main() == 1
+    assert main(["verify"]) == 1
     assert capsys.readouterr().err == f"verify: {SHOWN}: expected no such file\n"
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from foreign_project import Foreign
-from sealed.check import violations
-from sealed.check.unseen import unseen
+from sealed.findings import violations
+from sealed.findings.run_cache import ignored_params
 from sealed.violation import UNSEEN
 
 PIPELINE = """
@@ -77,4 +77,4 @@ def test_where_dvc_keeps_no_run_nothing_is_told(project: Foreign) -> None:
 def test_the_keys_that_are_passed_over(declared: list[str], found: list[str]) -> None:
     layers = [{"units": 3}, {"size": 4}]
     values = {"size": 1, "a": {"size": 2, "b": {"nfiles": 3}, "layers": layers}, "other": 1}
-    assert [".".join(keys) for keys in unseen(values, declared)] == found
+    assert [".".join(keys) for keys in ignored_params(values, declared)] == found

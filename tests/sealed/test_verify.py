@@ -18,8 +18,9 @@ import samples
 from dvcproject import content, folder, lock
 from dvcproject.address import Address
 from dvcproject.errors import ProjectError
-from sealed import verify
+from sealed import verification
 from sealed.__main__ import main
+from sealed.commands import verify
 from spoiling import spoilt
 
 PIPELINE = """
@@ -83,11 +84,11 @@ def dvc(root: Path, *arguments: str) -> str:
 
 
 def run(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return forked.run("sealed.verify", *words, cwd=root, env=ENVIRONMENT)
+    return forked.run("sealed", "verify", *words, cwd=root, env=ENVIRONMENT)
 
 
 def found(root: Path) -> list[str]:
-    found = verify.mistakes(lock.outputs(root), root, root / ".dvc/cache")
+    found = verification.mistakes(lock.outputs(root), root, root / ".dvc/cache")
     return [line.replace(f"{root}/", "") for line in found]
 
 
@@ -242,7 +243,7 @@ def refusal(project: Path) -> str:
     done = run(project)
     assert (done.returncode, done.stdout) == (2, "")
     [line] = done.stderr.splitlines()
-    return line.removeprefix("verify: ")
+    return line.removeprefix("verify: ").removeprefix("sealed: ")
 
 
 def test_stages_that_a_template_makes_are_verified_as_dvc_lock_names_them(project: Path) -> None:
@@ -506,7 +507,7 @@ def test_a_clone_in_which_nothing_ran_is_told_in_a_line(
     done = run(project)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "verify: folder: expected this and the other outputs that dvc.lock names, found none of "
+        "sealed: folder: expected this and the other outputs that dvc.lock names, found none of "
         f"the 2 that DVC keeps: nothing has been run here yet; run `{fix} repro`, or "
         f"`{fix} pull` if a DVC remote has them\n"
     )

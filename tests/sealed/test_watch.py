@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sealed.violation import READ, Violation, as_github
-from sealed.watch import audit, tracer, vain
+from sealed.watch import audit, missed_files, tracer
 from sealed.watch.opens import Opens
 
 CODE = """
@@ -61,7 +61,9 @@ def run(words: list[str], root: Path, **variables: str) -> subprocess.CompletedP
 
 
 def told(opens: Opens, root: Path) -> list[str]:
-    return vain.files(opens, (str(root / "room"),), root / "project", declared=("declared.txt",))
+    return missed_files.files(
+        opens, (str(root / "room"),), root / "project", declared=("declared.txt",)
+    )
 
 
 def test_the_audit_hook_tells_what_python_asked_for_in_vain(root: Path) -> None:
@@ -136,7 +138,7 @@ def test_a_log_that_the_stage_wrote_itself_is_only_data(root: Path) -> None:
     for number in range(200):
         (root / f"project/many/{number}").touch()
     found = told(audit.read(log), root)
-    assert len(found) == vain.MOST
+    assert len(found) == missed_files.MOST
     assert {path.split("/")[0] for path in found} == {"many"}
 
 

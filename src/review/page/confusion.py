@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from review.markup import as_text, hypertext
 from review.page.layout import table
-from review.quoting import hypertext, printable
 from review.record.predictions import Predictions
 
 MOST_CLASSES = 30  # of a whole matrix
@@ -20,7 +20,7 @@ def confusion(found: Predictions, name: str) -> str:
         return _commonest(found, codes, counts)
     matrix = np.bincount(pairs, minlength=many * many).reshape(many, many)
     top = max(int(np.where(np.eye(many, dtype=bool), 0, matrix).max()), 1)
-    names = [hypertext(printable(text, NAME)) for text in found.classes]
+    names = [hypertext(as_text(text, NAME)) for text in found.classes]
     head = "".join(f'<th scope="col">{text}</th>' for text in names)
     rows = []
     for label, text in enumerate(names):

@@ -6,9 +6,9 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
-from review.quoting import hypertext, printable
+from review.markup import as_text, hypertext
 from review.record.sources import Line
-from review.verdict import Review
+from review.verdict.verdict import Review
 
 WIDTH, HEIGHT = 560, 300  # of the drawing
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 34, 52  # margins
@@ -121,9 +121,9 @@ def _axes(line: Line, column: str, box: Box, *, logarithmic: bool) -> str:
         for value, anchor in ((start, "start"), ((start + end) / 2, "middle"), (end, "end"))
     ]
     middle = (LEFT + WIDTH - RIGHT) / 2
-    name = hypertext(printable(line.x or "rows", 40))
+    name = hypertext(as_text(line.x or "rows", 40))
     parts.append(f'<text x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">{name}</text>')
-    parts.append(f'<text x="4" y="16">{hypertext(printable(column, 60))}</text>')
+    parts.append(f'<text x="4" y="16">{hypertext(as_text(column, 60))}</text>')
     return "".join(parts)
 
 

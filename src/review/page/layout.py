@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from review.quoting import hypertext
+from review.markup import hypertext
 from review.verdict.compared import Compared
 from review.verdict.images import Images
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dvcproject.revision import Revision
-from review.quoting import printable
+from review.markup import as_text
 from review.record import documents, predictions, sources
 from review.record.documents import flatten
 from review.record.predictions import Predictions
@@ -35,7 +35,7 @@ def _contradict(revision: Revision, path: str, source: sources.Predicted) -> Ite
     counted = count(predictions.read(revision, source), said)
     for key in sorted(repeated(said), key=[*said].index):
         if not _agree(said[key], counted.get(key)):
-            yield f"{path}: {key}: {printable(said[key])}, {counted.get(key)} in {source.path}"
+            yield f"{path}: {key}: {as_text(said[key])}, {counted.get(key)} in {source.path}"
 
 
 def speaks(said: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from dvcproject import document
 from dvcproject import params as params_file
 from dvcproject.revision import Revision
 from review.errors import UserError
-from review.quoting import printable
+from review.markup import as_text
 from review.record import readings
 
 PARAMS = "params.yaml"  # the file that DVC means where a stage names a key alone
@@ -71,5 +71,5 @@ CONFLICT = (
 def expect(kind: type, found: Any, where: str, what: str) -> Any:
     """Return what was found, if it is of a kind. Raises UserError."""
     if not isinstance(found, kind):
-        raise UserError(f"{where}: expected {what}, found {printable(repr(found), 60)}")
+        raise UserError(f"{where}: expected {what}, found {as_text(repr(found), 60)}")
     return found

@@ -8,7 +8,7 @@ from typing import Any
 from dvcproject import document
 from dvcproject.revision import Revision
 from review.errors import UserError
-from review.quoting import printable
+from review.markup import as_text
 
 MOST = 10_000_000  # bytes
 PINNED = re.compile(r"^([\w.-]+)(?:\[[^\]\n]*\])?==([^\s;]+)", re.MULTILINE)
@@ -28,7 +28,7 @@ def read(revision: Revision, path: str) -> dict[str, str]:
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         where = f"{revision.name}: {path}"
         raise UserError(
-            f"{where}: expected packages, found {printable(document.reason(error))}"
+            f"{where}: expected packages, found {as_text(document.reason(error))}"
         ) from None
     loose = {} if name == "requirements.lock" else dict(LOOSE.findall(text))
     return {name: version.strip() for name, version in loose.items()} | dict(PINNED.findall(text))

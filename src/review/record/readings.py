@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dvcproject import document
 from dvcproject.revision import Revision
 from review.errors import UserError
-from review.quoting import printable
+from review.markup import as_text
 
 MOST_DEPTH = 20
 MOST = 1e100  # no number in these files is as large
@@ -92,5 +92,5 @@ def check(found: Mapping[str, Any], ranges: Mapping[str, Range], where: str) -> 
     """Raise UserError, naming the key, where a number that is there is not within its range."""
     for key in ranges.keys() & found.keys():
         if not ranges[key].holds(found[key]):
-            text = printable(repr(found[key]), 60)
+            text = as_text(repr(found[key]), 60)
             raise UserError(f"{where}: {key}: expected {ranges[key]}, found {text}")

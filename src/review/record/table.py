@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dvcproject import document
 from dvcproject.revision import Revision
 from review.errors import UserError
-from review.quoting import printable
+from review.markup import as_text
 from review.record.readings import Range
 
 CHUNK = 50_000  # rows that are texts at a time
@@ -39,7 +39,7 @@ class Table:
 
     def refuse(self, reason: object) -> UserError:
         """Return the error of a file that is no such table."""
-        return UserError(f"{self.where}: expected a table, found {printable(reason)}")
+        return UserError(f"{self.where}: expected a table, found {as_text(reason)}")
 
     def require(self, *names: str) -> None:
         """Raise UserError where a column is missing."""
@@ -69,10 +69,10 @@ class Table:
         try:
             values = np.array(texts, np.str_).astype(np.float64)
         except ValueError as error:
-            raise UserError(f"{self.where}: {name}: {printable(error)}") from None
+            raise UserError(f"{self.where}: {name}: {as_text(error)}") from None
         wrong = np.flatnonzero(~(np.isfinite(values) & allowed.hold(values)))
         if len(wrong):
-            text = printable(repr(texts[wrong[0]]), 60)
+            text = as_text(repr(texts[wrong[0]]), 60)
             raise UserError(f"{self.where}: {name}: expected {allowed}, found {text}")
         return values
 

@@ -2,9 +2,10 @@
 
 from typing import Any, NamedTuple
 
-from review.record import Record, provenance
+from review.record import provenance
 from review.record.documents import flatten
 from review.record.recipe import named
+from review.record.record import Record
 
 Change = tuple[str, Any, Any]  # what, before, after; None where it is absent
 ENVIRONMENT = ("python", "packages.")  # of the record of a model; the rest of it is the platform

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from review.quoting import plain
-from review.record import Record
+from review.markup import plain
 from review.record.predictions import Predictions, aligned
+from review.record.record import Record
 from review.record.sources import Predicted
 from review.verdict import statistics
 from review.verdict.statistics import Pairing

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review.errors import UserError
-from review.quoting import printable
+from review.markup import as_text
 
 MOST = 4_000_000_000  # bytes of an array
 Images = NDArray[np.uint8]  # [N, height, width], or [N, height, width, 3]
@@ -24,7 +24,7 @@ def load(path: Path, name: str) -> tuple[Images, NDArray[Any] | None]:
             images = _pixels(_array(archive, "images.npy"))
             labels = _array(archive, "labels.npy") if "labels.npy" in names else None
     except (ValueError, zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
-        raise UserError(f"{name}: expected an array `images`, found {printable(error)}") from None
+        raise UserError(f"{name}: expected an array `images`, found {as_text(error)}") from None
     return images, labels
 
 

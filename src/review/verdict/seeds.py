@@ -4,8 +4,8 @@ import hashlib
 import json
 from typing import Any, NamedTuple
 
-from review.quoting import plain
-from review.record import Record
+from review.markup import plain
+from review.record.record import Record
 from review.verdict import statistics
 from review.verdict.changes import same_models
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review.quoting import printable
+from review.markup import as_text
 from review.verdict.compared import Compared
 from review.verdict.images import Images
 
@@ -39,12 +39,12 @@ def answers(row: int, table: Compared) -> tuple[str, str, str, str]:
     assert before is not None  # noqa: S101  # for mypy: it moved
     codes = (after.actual[row], before.predicted[row], after.predicted[row])
     label, first, second = (short(before.classes[int(code)]) for code in codes)
-    return f"#{printable(after.name(row), NAME)}", label, first, second
+    return f"#{as_text(after.name(row), NAME)}", label, first, second
 
 
 def short(name: str) -> str:
     """Cut a long name in its middle: numbered ones differ at their ends."""
-    text, end = printable(name), NAME // 3
+    text, end = as_text(name), NAME // 3
     return text if len(text) <= NAME else f"{text[: NAME - 1 - end]}…{text[-end:]}"
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from review import command
-from review.verdict import Review
+from review import output
 from review.verdict.compared import Compared
 from review.verdict.images import Images
+from review.verdict.verdict import Review
 from review.words.gallery import answers, caption, moved
 
 COLUMNS = 8
@@ -24,7 +24,7 @@ def save(review: Review, path: Path) -> bool:
         images = review.pictures(table)
         if images is not None and moved(table):
             figure = draw(table, images)
-            with command.whole(path) as part, mpl.rc_context({"font.family": "DejaVu Sans"}):
+            with output.whole(path) as part, mpl.rc_context({"font.family": "DejaVu Sans"}):
                 figure.savefig(part, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
             return True
     return False

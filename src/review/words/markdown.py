@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from review.quoting import plain
-from review.verdict import Review
+from review.markup import plain
 from review.verdict.changes import Change
 from review.verdict.compared import Compared
 from review.verdict.statistics import newcombe
-from review.words import gallery, phrases, tables, written
+from review.verdict.verdict import Review
+from review.words import formats, gallery, phrases, tables
 
 SAME = ("params", "stages", "data", "code", "environment", "platform")
 MOST = 200  # rows that are listed by their names
@@ -64,11 +64,11 @@ def _paired(one: Compared, review: Review) -> list[str]:
         ("broken: only the first model does", len(pairing.broken)),
         ("both right", pairing.both_right),
         ("both wrong", pairing.both_wrong),
-        ("exact McNemar p", written.p_value(one.p).removeprefix("= ")),
-        ("difference, in points", written.points(pairing.difference)),
+        ("exact McNemar p", formats.p_value(one.p).removeprefix("= ")),
+        ("difference, in points", formats.points(pairing.difference)),
         (
-            f"its {written.percent(review.confidence)} interval",
-            f"{written.points(low)} to {written.points(high)}",
+            f"its {formats.percent(review.confidence)} interval",
+            f"{formats.points(low)} to {formats.points(high)}",
         ),
     ]
     heading = _titled(f"The same {one.noun}, one by one", one, review)
@@ -95,7 +95,7 @@ def _changes(review: Review) -> list[str]:
 
 
 def _values(what: str, found: list[Change]) -> list[str]:
-    rows = [(key, written.value(was), written.value(now)) for key, was, now in found]
+    rows = [(key, formats.value(was), formats.value(now)) for key, was, now in found]
     return [table((what, "before", "after"), rows, rest="---")] if rows else []
 
 

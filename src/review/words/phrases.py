@@ -6,12 +6,12 @@ Why rows are not compared is said in `verdict.compared`, which commit is the bas
 
 import numpy as np
 
-from review.quoting import plain
+from review.markup import plain
 from review.record.sources import LOCKS
-from review.verdict import NONE, Review
 from review.verdict.compared import FIRST, UNPAIRED, Compared
 from review.verdict.seeds import Other
-from review.words.written import number, p_value, percent
+from review.verdict.verdict import NONE, Review
+from review.words.formats import number, p_value, percent
 
 TO_SIX = ("no", "one", "two", "three", "four", "five", "six")
 UP_TO_TWELVE = (*TO_SIX, "seven", "eight", "nine", "ten", "eleven", "twelve")

@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from review.quoting import printable
+from review.markup import as_text
 from review.record import claims
 from review.record.predictions import Predictions
 from review.record.readings import Range
-from review.verdict import Review
 from review.verdict.compared import Compared
 from review.verdict.statistics import wilson
+from review.verdict.verdict import Review
 from review.words import phrases
-from review.words.written import ABSENT, number, percent, points
+from review.words.formats import ABSENT, number, percent, points
 
 Share = tuple[int, int]  # how many, of how many
 Row = tuple[str, str, str, str]  # what, before, after, change
@@ -60,7 +60,7 @@ def _metric(name: str, key: str, sides: list[dict[str, Any]], confidence: float)
         return _proportion(name, shares[0], shares[1], confidence)
     values = [side.get(key) for side in sides]
     if any(isinstance(value, str | bool) for value in values):
-        was, now = (ABSENT if v is None else printable(v) for v in values)
+        was, now = (ABSENT if v is None else as_text(v) for v in values)
         return name, was, now, "same" if was == now else ABSENT
     return _number(name, *values)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from sealed.engines import gpu, query, variables
 from sealed.engines.base import Command, Engine, words
 from sealed.errors import StageError
-from sealed.rooms import answers, checkpoints
+from sealed.rooms import checkpoints, dvc_repository
 from sealed.rooms.room import Room
 from sealed.stage import Stage
 from sealed.watch import audit
@@ -56,7 +56,7 @@ class Host(Engine):
         `own` holds the variables that this engine sets.
         """
         declared = variables.declared(stage, room, environ) | self.gpus(stage, environ)
-        declared |= answers.variables(self.visible(room), stage.address)
+        declared |= dvc_repository.variables(self.visible(room), stage.address)
         python = _python(stage, room, environ)
         programs = _programs(stage, python, environ)
         seen = {**programs, **declared, **own, **variables.always(stage)}

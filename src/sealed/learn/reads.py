@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from pathlib import PurePosixPath
 
-from sealed.check.project import Project, covered
+from sealed.findings.project import Project, covered
 from sealed.stage import Stage
 from sealed.watch.opens import Opens, inside
 

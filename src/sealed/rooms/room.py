@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sealed.caller import Process, gone
-from sealed.rooms import answers, inputs
+from sealed.rooms import dvc_repository, inputs
 from sealed.rooms.inputs import Inputs
 from sealed.stage import Stage
 
@@ -132,7 +132,7 @@ def _make(folder: Path, stage: Stage, root: Path, *, binding: bool) -> Room:
     path.mkdir(parents=True)
     given = inputs.furnish(path, stage, root, binding=binding)
     (path / stage.wdir).mkdir(parents=True, exist_ok=True)
-    answers.put(path, stage)
+    dvc_repository.put(path, stage)
     return Room(folder, root.absolute(), path, stage.wdir, files(path), given)
 
 
@@ -254,7 +254,7 @@ def files(room: Path) -> Files:
     """Return what lies in a room, by path, less what is not the stage's to declare."""
     found = {}
     for folder, folders, names in os.walk(room):
-        folders[:] = [name for name in folders if name not in answers.IGNORED]
+        folders[:] = [name for name in folders if name not in dvc_repository.IGNORED]
         for name in names + [name for name in folders if Path(folder, name).is_symlink()]:
             path = Path(folder, name)
             found[str(path.relative_to(room))] = _state(path)

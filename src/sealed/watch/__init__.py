@@ -1,1 +1,1 @@
-"""What a stage opens while it runs, and what it asks for in vain."""
+"""What a stage opens while it runs, and which files it does not find."""

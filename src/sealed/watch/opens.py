@@ -1,4 +1,4 @@
-"""A log of opens, by path: read, written or asked for in vain."""
+"""The paths that a stage opened: for reading, for writing, or although they do not exist."""
 
 import os
 from collections.abc import Iterable

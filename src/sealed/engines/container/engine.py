@@ -10,7 +10,7 @@ from sealed.engines.base import Command, Engine, words
 from sealed.engines.container import image, installation
 from sealed.engines.container.installation import Installation, bind
 from sealed.errors import StageError
-from sealed.rooms import answers, checkpoints
+from sealed.rooms import checkpoints, dvc_repository
 from sealed.rooms.room import Room
 from sealed.settings import PROXIES
 from sealed.stage import Stage
@@ -87,7 +87,7 @@ class Container(Engine):
         declared = variables.declared(stage, room, environ)
         argv = [self.name, "run", *_limits(stage, room, environ), *self.flags]
         argv += _mounts(stage, room, variables.paths(declared))
-        declared |= answers.variables(ROOM, stage.address)
+        declared |= dvc_repository.variables(ROOM, stage.address)
         declared |= {checkpoints.VARIABLE: CHECKPOINTS} if room.kept else {}
         seen = {"PYTHONPATH": self.python_path, **declared, **variables.always(stage)}
         seen |= {"HOME": "/tmp"} | audit.variables(seen, LOG, HOOK)  # noqa: S108  # of its own

@@ -1,0 +1,1 @@
+"""The commands of `sealed`, each with its options and what it prints."""

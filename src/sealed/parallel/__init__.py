@@ -1,0 +1,1 @@
+"""DVC with several stages in their sandboxes at once."""
