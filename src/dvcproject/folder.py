@@ -7,9 +7,8 @@ import posixpath
 from collections.abc import Iterator
 from pathlib import Path
 
-from dvcproject import ignore
+from dvcproject import document, ignore
 from dvcproject.content import Read, content
-from dvcproject.declared import tracked
 from dvcproject.errors import ProjectError
 from dvcproject.revision import Revision
 
@@ -85,7 +84,7 @@ def digest_at(revision: Revision, folder: str, made: dict[str, str]) -> str | No
         return None
     kept = {path: md5 for path, md5 in made.items() if path.startswith(f"{folder}/")}
     names = (path.removesuffix(".dvc") for path in found if path.endswith(".dvc"))
-    kept |= {path: tracked.digest(revision, path) or "" for path in names}
+    kept |= {path: tracked_digest(revision, path) or "" for path in names}
     for path, md5 in kept.items():
         if md5.endswith(".dir") and not any(other.startswith(f"{path}/") for other in found):
             return UNKNOWN
@@ -93,3 +92,19 @@ def digest_at(revision: Revision, folder: str, made: dict[str, str]) -> str | No
             found.setdefault(path, md5)
     files = sorted((posixpath.relpath(path, folder), md5) for path, md5 in found.items())
     return digest([{"md5": md5, "relpath": path} for path, md5 in files if md5])
+
+
+def tracked_digest(revision: Revision, path: str) -> str | None:
+    """Return the digest of a path, `.dir` at its end for a folder's; None where there is none.
+
+    Raises ProjectError for a `.dvc` file that is none.
+    """
+    content = revision.read(f"{path}.dvc")
+    if content is None:
+        return None
+    try:
+        [out] = document.parse(content)["outs"]
+        return str(out["md5"])
+    except (ValueError, TypeError, LookupError):
+        where = f"{revision.name}: {posixpath.basename(path)}.dvc"
+        raise ProjectError(f"{where}: expected one out with its md5") from None

@@ -3,7 +3,6 @@
 import ast
 import re
 import tomllib
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -93,33 +92,3 @@ def test_the_install_commands_name_each_folder_that_is_needed(page: str) -> None
             names = [re.split("[<>=]", name)[0] for name in settings["project"]["dependencies"]]
             needed = {f"./src/{name}" for name in names if (ROOT / "src" / name).is_dir()}
             assert needed <= set(folders), command
-
-
-@pytest.mark.parametrize("package", [SHARED, "sealed", "review"])
-def test_the_parts_of_a_package_import_each_other_one_way(package: str) -> None:
-    """A part is a folder or a module beside it; what is imported late counts."""
-    folder = ROOT / "src" / package
-    parts = {path.stem for path in folder.iterdir()}
-    graph: dict[str, set[str]] = {}
-    for path in folder.rglob("*.py"):
-        part = path.relative_to(folder).with_suffix("").parts[0]
-        graph.setdefault(part, set()).update(parts_imported(path, package) & parts - {part})
-    assert list(TopologicalSorter(graph).static_order())
-
-
-def parts_imported(path: Path, package: str) -> set[str]:
-    """Return the parts of its own package that a file imports."""
-    names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names += [f"{node.module}.{alias.name}" for alias in node.names]
-    return {name.split(".")[1] for name in names if name.startswith(f"{package}.")}
-
-
-@pytest.mark.parametrize("package", [SHARED, "sealed", "review"])
-def test_no_package_has_logic_in_its_init(package: str) -> None:
-    for path in (ROOT / "src" / package).rglob("__init__.py"):
-        [docstring] = ast.parse(path.read_text(encoding="utf-8")).body
-        assert isinstance(docstring, ast.Expr), path

@@ -10,7 +10,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from dvcproject import document, folder
-from dvcproject.declared import tracked
 from dvcproject.revision import Revision
 from review.errors import UserError
 from review.markup import as_text
@@ -103,8 +102,8 @@ def _files(
 def _digest(revision: Revision, path: str, made: dict[str, str], *, is_folder: bool) -> str | None:
     """Return the digest of what lies at a path, or of what a `.dvc` file says of it."""
     if not is_folder:
-        return revision.md5(path) or tracked.digest(revision, path)
-    return tracked.digest(revision, path) or folder.digest_at(revision, path, made)
+        return revision.md5(path) or folder.tracked_digest(revision, path)
+    return folder.tracked_digest(revision, path) or folder.digest_at(revision, path, made)
 
 
 def _endings(content: bytes) -> set[str]:
