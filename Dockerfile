@@ -23,5 +23,5 @@ LABEL org.opencontainers.image.title="mnist-pipeline stages" \
       org.opencontainers.image.licenses="MIT" \
       stages.lock="${LOCK}"
 USER 1000:1000
-WORKDIR /room
+WORKDIR /sandbox
 CMD ["python"]

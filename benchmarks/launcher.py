@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/launcher.py [ROUNDS]
 
 Run it in a checkout whose `fetch` has run, best on all of MNIST: the stage is `preprocess`, which
-has 55 MB copied into its room and 55 MB moved out.
+has 55 MB copied into its sandbox and 55 MB moved out.
 """
 
 import os

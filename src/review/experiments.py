@@ -51,7 +51,7 @@ def run(name: str, params: dict[str, str], jobs: int) -> None:
 
     Raises UserError where DVC cannot.
     """
-    _make_room(name)
+    _make_sandbox(name)
     try:
         _queue(params)
         _run_all(jobs)
@@ -66,7 +66,7 @@ def show() -> list[dict[str, Any]]:
     return table
 
 
-def _make_room(name: str) -> None:
+def _make_sandbox(name: str) -> None:
     """Take out of DVC's queue what an earlier spread left there, which has the code of then.
 
     Raises UserError where DVC still runs some of it.

@@ -13,7 +13,7 @@ from dvcproject.address import is_dvcs
 from dvcproject.params import load
 from sealed.findings.checker import Checker
 from sealed.findings.project import Project, covered
-from sealed.rooms.room import Room
+from sealed.sandbox.sandbox import Sandbox
 from sealed.stage import PARAMS, Stage
 from sealed.violation import MODULE, PARAMETER, READ, Finding
 from sealed.watch import audit, missed_files
@@ -60,33 +60,35 @@ def _finding(path: str, keys: tuple[str, ...]) -> Finding:
     return Finding(READ, path, reason)
 
 
-def advise(last_words: str, stage: Stage, room: Room, root: Path, code: list[Finding]) -> Lacking:
+def advise(
+    last_words: str, stage: Stage, sandbox: Sandbox, root: Path, code: list[Finding]
+) -> Lacking:
     """Return the undeclared files and parameters of a stage that failed; `code`: see `in_code`."""
     params = load(root / PARAMS, PARAMS) if (root / PARAMS).exists() else {}
     lines = last_words.splitlines()[-LINES:]
-    files = {path for line in lines for path in _files(line, stage, room, root)}
+    files = {path for line in lines for path in _files(line, stage, sandbox, root)}
     keys = {f"{PARAMS}: {key}" for line in lines for key in _keys(line, stage, params)}
     files |= {each.path for each in code if each.kind in {READ, MODULE}}
     keys |= {key for key in _params(code) if not any(key.startswith(f"{k}.") for k in keys)}
     declared = (*stage.deps, *stage.params)
-    absent = {path for path in files if not os.path.lexists(room.path / path)}
+    absent = {path for path in files if not os.path.lexists(sandbox.path / path)}
     absent = {path for path in absent if not covered(path, declared)}
-    return Lacking(frozenset(absent) | _missed(stage, room, root), frozenset(keys))
+    return Lacking(frozenset(absent) | _missed(stage, sandbox, root), frozenset(keys))
 
 
 def unnoticed(
-    last_words: str, stage: Stage, room: Room, root: Path, code: list[Finding]
+    last_words: str, stage: Stage, sandbox: Sandbox, root: Path, code: list[Finding]
 ) -> Lacking:
     """Return what a stage that succeeded did not find: with it, its result may differ."""
     lines = [line for line in last_words.splitlines() if NO_SUCH_FILE.search(line)]
-    named = frozenset(path for line in lines for path in _files(line, stage, room, root))
-    return Lacking(_missed(stage, room, root) | named, frozenset(_params(code)))
+    named = frozenset(path for line in lines for path in _files(line, stage, sandbox, root))
+    return Lacking(_missed(stage, sandbox, root) | named, frozenset(_params(code)))
 
 
-def _missed(stage: Stage, room: Room, root: Path) -> frozenset[str]:
-    """Return the files of the project that a stage's Pythons did not find in the room."""
+def _missed(stage: Stage, sandbox: Sandbox, root: Path) -> frozenset[str]:
+    """Return the files of the project that a stage's Pythons did not find in the sandbox."""
     declared = (*stage.deps, *stage.written, *stage.params)
-    return frozenset(missed_files.files(audit.read(room.log), room.places, root, declared))
+    return frozenset(missed_files.files(audit.read(sandbox.log), sandbox.places, root, declared))
 
 
 def in_code(stage: Stage, root: Path) -> list[Finding]:
@@ -103,7 +105,7 @@ def _params(code: list[Finding]) -> set[str]:
     return {f"{each.path}: {'.'.join(each.keys)}" for each in code if each.kind == PARAMETER}
 
 
-def _files(line: str, stage: Stage, room: Room, root: Path) -> Iterator[str]:
+def _files(line: str, stage: Stage, sandbox: Sandbox, root: Path) -> Iterator[str]:
     candidates = re.findall(r"[^\s'\"(),:]+", line)
     for module in _modules(line):
         for folder in ("src", ".", stage.wdir, str(Path(stage.script).parent)):
@@ -111,12 +113,12 @@ def _files(line: str, stage: Stage, room: Room, root: Path) -> Iterator[str]:
             candidates += [f"{base}.py", f"{base}/__init__.py"]
             candidates += _without_init(root, base)
     for candidate in candidates:
-        base = next((seen for seen in room.places if candidate.startswith(f"{seen}/")), "")
+        base = next((seen for seen in sandbox.places if candidate.startswith(f"{seen}/")), "")
         path = os.path.normpath(candidate.removeprefix(f"{base}/" if base else ""))
         for place in {path, os.path.normpath(f"{stage.wdir}/{path}")}:
             inside = not place.startswith("/") and place.split("/")[0] != ".."
             # os.path's: a word may be longer than a name can be, and is no file then
-            if inside and os.path.isfile(root / place) and not os.path.exists(room.path / place):  # noqa: PTH110, PTH113
+            if inside and os.path.isfile(root / place) and not os.path.exists(sandbox.path / place):  # noqa: PTH110, PTH113
                 yield place
 
 

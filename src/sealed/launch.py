@@ -27,8 +27,8 @@ from sealed.engines import choose, process
 from sealed.engines.base import SHELL, Engine
 from sealed.errors import StageError
 from sealed.findings import violations_file as told
-from sealed.rooms import checkpoints, delivery, inputs, inspection, place, restoration
-from sealed.rooms.room import Room, Terms, keep, opened
+from sealed.sandbox import checkpoints, delivery, inputs, inspection, place, restoration
+from sealed.sandbox.sandbox import Sandbox, Terms, keep, opened
 from sealed.stage import Stage, among_peers, read, turn
 from sealed.variables import TURN
 from sealed.violation import EDITED, Finding
@@ -36,18 +36,18 @@ from sealed.watch import audit
 
 
 class Run(NamedTuple):
-    """One command of a stage, in its room on an engine."""
+    """One command of a stage, in its sandbox on an engine."""
 
     of: Address
     stage: Stage
     engine: Engine
-    room: Room
+    sandbox: Sandbox
     code: Callable[[], list[Finding]]  # what `sealed check` finds in the stage, looked up once
 
     @property
     def is_last(self) -> bool:
         """Whether the stage has no other command after this one."""
-        return self.room.done + 1 == len(self.stage.commands)
+        return self.sandbox.done + 1 == len(self.stage.commands)
 
 
 def launch(of: Address, words: str | None = None, *, publishes: bool = True) -> None:
@@ -66,34 +66,34 @@ def launch(of: Address, words: str | None = None, *, publishes: bool = True) -> 
         engine = choose.choose(stage, of.root, os.environ)
         starter = caller.find()
         with _telling(stage, of), opened(stage, of.root, _terms(engine, of), starter) as bare:
-            room = bare._replace(turn=turn(stage, words, bare.done), seen=engine.visible(bare))
-            run = Run(of, stage, engine, room, cache(lambda: _in_code(stage, of)))
+            sandbox = bare._replace(turn=turn(stage, words, bare.done), seen=engine.visible(bare))
+            run = Run(of, stage, engine, sandbox, cache(lambda: _in_code(stage, of)))
             if publishes:
                 _run_and_publish(run, starter)
             else:
-                _run(run._replace(room=room._replace(peer=True)))
+                _run(run._replace(sandbox=sandbox._replace(peer=True)))
 
 
 def _terms(engine: Engine, of: Address) -> Terms:
-    """Return what an engine asks of a room."""
+    """Return what an engine asks of a sandbox."""
     hidden, shared = engine.isolates, engine.needs_shared_disk
-    rooms = place.rooms(of.root, os.environ, hidden=hidden, shared=shared)
-    return Terms(rooms, process.Leftovers(partial(say, of)).discard, binding=hidden)
+    sandboxes = place.sandboxes(of.root, os.environ, hidden=hidden, shared=shared)
+    return Terms(sandboxes, process.Leftovers(partial(say, of)).discard, binding=hidden)
 
 
 def _run_and_publish(run: Run, starter: Process | None) -> None:
-    """Run a command; publish the outs after the last, leave the room to the next otherwise."""
-    of, stage, room = run.of, run.stage, run.room
-    kept = checkpoints.opened(stage, room, run.engine.software, of.root, os.environ)
-    run = run._replace(room=room._replace(kept=kept))
+    """Run a command; publish the outs after the last, leave the sandbox to the next otherwise."""
+    of, stage, sandbox = run.of, run.stage, run.sandbox
+    kept = checkpoints.opened(stage, sandbox, run.engine.software, of.root, os.environ)
+    run = run._replace(sandbox=sandbox._replace(kept=kept))
     last_output = _run(run)
     if run.is_last:
         with _advising(last_output, run):
-            inspection.inspect(run.room, stage)
-        _publish(stage, run.room, of, starter)
+            inspection.inspect(run.sandbox, stage)
+        _publish(stage, run.sandbox, of, starter)
         _say_what_it_did_without(last_output, run)
     elif starter:
-        keep(run.room, stage, starter)
+        keep(run.sandbox, stage, starter)
 
 
 def _become_a_plain_shell(words: str, of: Address) -> NoReturn:
@@ -120,7 +120,7 @@ def _in_code(stage: Stage, of: Address) -> list[Finding]:
 def _say_what_it_did_without(last_output: str, run: Run) -> None:
     from sealed import advice  # noqa: PLC0415
 
-    lacking = advice.unnoticed(last_output, run.stage, run.room, run.of.root, run.code())
+    lacking = advice.unnoticed(last_output, run.stage, run.sandbox, run.of.root, run.code())
     for line in lacking.lines(run.stage):
         say(run.of, f"it did without what the project has: {line}")
     _tell(lacking.findings(run.code()), run.stage, run.of)
@@ -135,13 +135,13 @@ def _tell(findings: list[Finding], stage: Stage, of: Address) -> None:
 
 
 def _run(run: Run) -> str:
-    """Run a command in the room, return its last output. Raises StageError where it fails."""
-    if run.room.done == 0:
+    """Run a command in the sandbox, return its last output. Raises StageError where it fails."""
+    if run.sandbox.done == 0:
         _say_what_is_special(run)
-    audit.put(run.room.hook, run.room.log)
-    command = run.engine.command(run.stage, run.room, os.environ)
+    audit.put(run.sandbox.hook, run.sandbox.log)
+    command = run.engine.command(run.stage, run.sandbox, os.environ)
     meanwhile = run.code if run.is_last else lambda: None
-    status, last_output = process.run(command, run.engine, run.room, meanwhile)
+    status, last_output = process.run(command, run.engine, run.sandbox, meanwhile)
     with _advising(last_output, run):
         if status:
             raise run.engine.error(status, run.stage, os.environ, last_output)
@@ -156,7 +156,7 @@ def _advising(last_output: str, run: Run) -> Iterator[None]:
     except StageError as reason:
         from sealed import advice  # noqa: PLC0415
 
-        lacking = advice.advise(last_output, run.stage, run.room, run.of.root, run.code())
+        lacking = advice.advise(last_output, run.stage, run.sandbox, run.of.root, run.code())
         for line in lacking.lines(run.stage):
             say(run.of, line)
         reason.found += lacking.findings(run.code())
@@ -172,14 +172,14 @@ def _telling(stage: Stage, of: Address) -> Iterator[None]:
         raise
 
 
-def _publish(stage: Stage, room: Room, of: Address, starter: Process | None) -> None:
+def _publish(stage: Stage, sandbox: Sandbox, of: Address, starter: Process | None) -> None:
     """Put the outs into the workspace, if they are whole and it still holds what they are of."""
-    checkpoints.note(stage, room)
-    with delivery.delivered(room, stage, of.root) as put:
+    checkpoints.note(stage, sandbox)
+    with delivery.delivered(sandbox, stage, of.root) as put:
         if TURN in os.environ:  # until DVC, which has it open too, has recorded the stage
             fcntl.flock(int(os.environ[TURN]), fcntl.LOCK_EX)
             caller.require(starter)  # it may have been killed, which gave the turn away
-        if edited := inputs.changed(room.inputs, room.path, stage, of.root):
+        if edited := inputs.changed(sandbox.inputs, sandbox.path, stage, of.root):
             line = (
                 f"{', '.join(edited)}: changed while {stage.what} ran, so its results are not of "
                 "what lies here; nothing is published, run it again"
@@ -188,7 +188,7 @@ def _publish(stage: Stage, room: Room, of: Address, starter: Process | None) -> 
         signals.ignore()  # publishing takes milliseconds, and is whole or not at all
         put()
     restoration.note(stage, of.root)
-    checkpoints.discard_others(room)
+    checkpoints.discard_others(sandbox)
 
 
 def _edited(path: str, _: str, key: str) -> Finding:

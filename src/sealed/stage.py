@@ -122,7 +122,7 @@ def turn(stage: Stage, words: str | None, done: int) -> str:
     if words is None:
         raise StageError(
             f"{stage.file}: {stage.name}.cmd: expected one command, found {len(stage.commands)}; "
-            f"`sealed repro {stage.address}` runs them in one room"
+            f"`sealed repro {stage.address}` runs them in one sandbox"
         )
     if words != stage.commands[done]:
         raise StageError(

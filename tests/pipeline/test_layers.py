@@ -41,7 +41,7 @@ LAYERS = {  # from the ground up; modules and subpackages of one line do not imp
         "errors parallel",
         "__main__ caller settings signals",
         "stage",
-        "findings rooms",
+        "findings sandboxes",
         "advice engines learn",
         "launch ready",
         "commands shell",

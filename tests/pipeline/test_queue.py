@@ -1,4 +1,4 @@
-"""DVC's queue runs sealed experiments side by side, and their rooms share nothing."""
+"""DVC's queue runs sealed experiments side by side, and their sandboxes share nothing."""
 
 import json
 import subprocess

@@ -61,7 +61,7 @@ def test_captions_tell_classes_apart_and_lines_stay_short(review: verdict.Review
     assert titles[0] == "#150\nRüschenblät…er 150:\nRüschenblät…er 150\n→ Rüschenblät…mmer 3"
 
 
-def test_the_page_lists_the_commonest_mistakes_and_gives_long_names_room(
+def test_the_page_lists_the_commonest_mistakes_and_gives_long_names_sandbox(
     review: verdict.Review,
 ) -> None:
     text = page.write(review)

@@ -51,7 +51,7 @@ class Foreign:
     def environment(self, **extra: str) -> dict[str, str]:
         own = {
             "STAGE_ENGINE": self.engine,
-            "STAGE_ROOMS": str(self.root.parent / "rooms"),
+            "STAGE_SANDBOXES": str(self.root.parent / "sandboxes"),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONPATH": "",
             "SHELL": "/bin/sh",
@@ -69,5 +69,5 @@ class Foreign:
         environ = self.environment(**extra)
         return forked.run("repro_in_a_fork", *words, cwd=self.root / folder, env=environ)
 
-    def rooms(self) -> list[Path]:
-        return list((self.root.parent / "rooms").glob("*/rooms/*"))
+    def sandboxes(self) -> list[Path]:
+        return list((self.root.parent / "sandboxes").glob("*/sandboxes/*"))

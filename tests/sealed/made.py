@@ -1,11 +1,11 @@
-"""A stage and a room as the launcher makes them, without a project."""
+"""A stage and a sandbox as the launcher makes them, without a project."""
 
 from pathlib import Path
 from typing import Any
 
 from sealed.engines import choose
 from sealed.engines.base import Engine
-from sealed.rooms.room import Room
+from sealed.sandbox.sandbox import Sandbox
 from sealed.settings import Settings
 from sealed.stage import Stage
 
@@ -16,9 +16,9 @@ def stage(name: str, **settings: Any) -> Stage:
     return Stage("dvc.yaml", name, (command,), outs=("out.txt",), settings=Settings(**settings))
 
 
-def room(folder: Path) -> Room:
-    """Make a room that was given nothing."""
-    return Room(folder, folder / "project", folder / "room", ".", {})
+def sandbox(folder: Path) -> Sandbox:
+    """Make a sandbox that was given nothing."""
+    return Sandbox(folder, folder / "project", folder / "sandbox", ".", {})
 
 
 def engine(name: str) -> Engine:

@@ -72,8 +72,8 @@ class Project:
 
     @property
     def places(self) -> Path:
-        """The folder of rooms on the host."""
-        return self.root.parent / "rooms"
+        """The folder of sandboxes on the host."""
+        return self.root.parent / "sandboxes"
 
     def environment(self, **extra: str) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # DVC's queue calls `dvc`
@@ -82,7 +82,7 @@ class Project:
             os.environ
             | {
                 "STAGE_ENGINE": self.engine,
-                "STAGE_ROOMS": str(self.places),
+                "STAGE_SANDBOXES": str(self.places),
                 "PATH": path,
             }
             | private
@@ -127,9 +127,9 @@ class Project:
             if path.is_file() and not {".dvc", ".venv", "src"} & set(path.parts)
         }
 
-    def rooms(self) -> list[Path]:
-        outside = self.places.glob("*/rooms/*")
-        return [*(self.root / ".dvc/tmp/rooms").glob("*"), *outside]
+    def sandboxes(self) -> list[Path]:
+        outside = self.places.glob("*/sandboxes/*")
+        return [*(self.root / ".dvc/tmp/sandboxes").glob("*"), *outside]
 
 
 def on(engine: str, project: Project) -> Project:

@@ -49,7 +49,7 @@ def test_everything_that_is_missing_is_told_in_one_run(project: Foreign) -> None
     assert advice(project) == files | {"params.yaml: train.rate"}
 
 
-def test_an_absolute_path_of_the_room_is_a_file_of_the_project(project: Foreign) -> None:
+def test_an_absolute_path_of_the_sandbox_is_a_file_of_the_project(project: Foreign) -> None:
     project.write("run.py", "import os; open(os.path.abspath('da' + 'ta.csv'))")
     declare(project.write("data.csv", "x"), "python run.py", "run.py")
     assert advice(project) == {"data.csv"}

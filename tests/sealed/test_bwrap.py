@@ -1,4 +1,4 @@
-"""Stages in bubblewrap: the room in the project's place, and beside it only what is to be seen."""
+"""Stages in bubblewrap: the sandbox takes the project's place, and hides what is around it."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ import pytest
 
 import made
 from sealed.engines import bwrap
-from sealed.rooms.room import Room
+from sealed.sandbox.sandbox import Sandbox
 from sealed.stage import Stage
 from sealed_project import (
     COPIES,
@@ -123,7 +123,7 @@ def test_what_a_variable_names_is_seen_and_cannot_be_written(
         "environ": {"WANTED": str(places[kind])},
     }
     assert passes(project, code, **entry) == "digitsRead-only file system"
-    assert project.rooms() == []
+    assert project.sandboxes() == []
 
 
 def test_a_folder_with_a_link_to_a_file_of_the_project_is_refused(
@@ -137,7 +137,9 @@ def test_a_folder_with_a_link_to_a_file_of_the_project_is_refused(
     assert result.returncode == 2
 
 
-def test_a_variable_that_names_what_is_around_the_project_leaves_the_room(project: Project) -> None:
+def test_a_variable_that_names_what_is_around_the_project_leaves_the_sandbox(
+    project: Project,
+) -> None:
     project.write("secret.txt", "s")
     code = "import os; open('out.txt', 'w').write(str(os.path.exists('secret.txt')))"
     for place in (project.root, project.root.parent, "/", "/tmp"):  # noqa: S108
@@ -207,7 +209,7 @@ def test_a_bubblewrap_that_is_killed_takes_the_stage_with_it(project: Project) -
     assert running.process.wait(30) == 137
     assert "stages/wait.py was killed (SIGKILL)" in running.said()
     wait_until(lambda: not alive(stage))
-    assert project.rooms() == []
+    assert project.sandboxes() == []
     assert not (project.root / "out.txt").exists()
 
 
@@ -297,10 +299,10 @@ def folder() -> Iterator[Path]:
     """Make a folder that an ordinary user can reach, and give it to one."""
     require_bwrap()
     fresh = Path(tempfile.mkdtemp(dir="/var/tmp"))
-    for name in ("project", "room/room", "room/tmp"):
+    for name in ("project", "sandbox/sandbox", "sandbox/tmp"):
         (fresh / name).mkdir(parents=True)
     (fresh / "project/secret.txt").write_text("s", encoding="utf-8")
-    (fresh / "room/room/in.txt").write_text("hello", encoding="utf-8")
+    (fresh / "sandbox/sandbox/in.txt").write_text("hello", encoding="utf-8")
     if os.getuid() == 0:
         for path in (fresh, *fresh.rglob("*")):
             os.chown(path, 65534, 65534)
@@ -308,12 +310,12 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(fresh)
 
 
-def room(folder: Path) -> Room:
-    return made.room(folder / "room")._replace(project=folder / "project")
+def sandbox(folder: Path) -> Sandbox:
+    return made.sandbox(folder / "sandbox")._replace(project=folder / "project")
 
 
 def inside(folder: Path, stage: Stage, script: str) -> "subprocess.CompletedProcess[str]":
-    before = bwrap.prefix(stage, room(folder), os.defpath, {})
+    before = bwrap.prefix(stage, sandbox(folder), os.defpath, {})
     return subprocess.run(
         [*before, "sh", "-c", script], check=False, capture_output=True, text=True
     )
@@ -334,7 +336,7 @@ def test_an_ordinary_user_is_enough(folder: Path, monkeypatch: pytest.MonkeyPatc
     assert done.stdout.startswith("helloin.txt\nout.txt\n    lo:"), done
     assert len(done.stdout.splitlines()) == 3
     user_id = str(os.getuid() or 65534)
-    assert (folder / "room/room/out.txt").read_text(encoding="utf-8").strip() == user_id
+    assert (folder / "sandbox/sandbox/out.txt").read_text(encoding="utf-8").strip() == user_id
 
 
 @pytest.mark.parametrize("wants", [True, False])
@@ -350,6 +352,6 @@ def test_a_gpu_is_there_for_a_stage_that_declares_it(
 
 
 def test_a_program_that_is_not_there_is_said(folder: Path) -> None:
-    before = bwrap.prefix(made.stage("look"), room(folder), os.defpath, {})
+    before = bwrap.prefix(made.stage("look"), sandbox(folder), os.defpath, {})
     done = subprocess.run([*before, "nothing"], check=False, capture_output=True, text=True)
     assert bwrap.Bwrap("bwrap").own_failure(done.returncode, made.stage("look"), done.stderr), done

@@ -61,11 +61,13 @@ def seen(project: Project, **environ: str) -> dict[str, Any]:
 
 
 @pytest.mark.fault(25, 26)
-def test_a_container_holds_the_room_and_nothing_can_be_written_beside_it(docker: Project) -> None:
+def test_a_container_holds_the_sandbox_and_nothing_can_be_written_beside_it(
+    docker: Project,
+) -> None:
     found = seen(docker.stage("look", LOOKS), WANTED="1")
     assert found["uid"] == os.getuid()
     assert found["pid"] > 1  # behind an init process, which passes signals on
-    assert found["folder"] == "/room"
+    assert found["folder"] == "/sandbox"
     assert found["root"] == found["package"] == "Read-only file system"
     assert found["tmp"] is None
     assert found["networks"] == ["lo"]
@@ -109,7 +111,7 @@ def test_a_network_call_fails(docker: Project) -> None:
 
 
 @pytest.mark.fault(26)
-def test_a_write_outside_the_room_fails(docker: Project) -> None:
+def test_a_write_outside_the_sandbox_fails(docker: Project) -> None:
     result = docker.stage("stray", "open('/srv/x', 'w')").run("stray")
     assert result.returncode == 1
     assert "Read-only file system: '/srv/x'" in result.stderr
@@ -120,18 +122,18 @@ def test_outs_belong_to_the_caller(
 ) -> None:
     for name in ("getuid", "getgid"):
         monkeypatch.setattr(os, name, lambda: 1234)
-    (tmp_path / "room/stages").mkdir(parents=True)
-    (tmp_path / "room").chmod(0o777)
-    (tmp_path / "room/stages/own.py").write_text("open('out.txt', 'w')")
+    (tmp_path / "sandbox/stages").mkdir(parents=True)
+    (tmp_path / "sandbox").chmod(0o777)
+    (tmp_path / "sandbox/stages/own.py").write_text("open('out.txt', 'w')")
     stage, docker = made.stage("own"), Container("docker")
     docker.prepare(stage, ROOT, {"STAGE_ENGINE": "docker"})
     assert docker.image == built
-    room = made.room(tmp_path)
-    room.tmp.mkdir()
-    audit.put(room.hook, room.log)
-    argv, environ = docker.command(stage, room, os.environ)
+    sandbox = made.sandbox(tmp_path)
+    sandbox.tmp.mkdir()
+    audit.put(sandbox.hook, sandbox.log)
+    argv, environ = docker.command(stage, sandbox, os.environ)
     subprocess.run(argv, env=environ, check=True)
-    status = (tmp_path / "room/out.txt").stat()
+    status = (tmp_path / "sandbox/out.txt").stat()
     assert (status.st_uid, status.st_gid) == (1234, 1234)
 
 
@@ -140,12 +142,12 @@ def test_outs_belong_to_the_caller(
 def test_the_container_does_not_outlive_dvc(docker: Project, number: signal.Signals) -> None:
     running = docker.stage("wait", WAITS).start_dvc("repro")
     running.stage_pid()
-    [room] = docker.rooms()
-    container = (room / "cid").read_text()
+    [sandbox] = docker.sandboxes()
+    container = (sandbox / "cid").read_text()
     assert running.interrupt() if number == signal.SIGINT else running.send(number)
     command = ["docker", "inspect", container]
     wait_until(lambda: subprocess.run(command, check=False, capture_output=True).returncode != 0)
-    wait_until(lambda: not docker.rooms())
+    wait_until(lambda: not docker.sandboxes())
     assert "nothing is published" in running.said()
     assert docker.stage("wait").dvc("repro", "-q").returncode == 0
     assert docker.read("out.txt") == "hello!"
@@ -157,8 +159,8 @@ def test_the_container_of_a_launcher_that_was_killed_is_gone_with_the_next_run(
 ) -> None:
     running = docker.stage("wait", WAITS).start("stages/run", "wait")
     running.stage_pid()
-    [room] = docker.rooms()
-    container = (room / "cid").read_text()
+    [sandbox] = docker.sandboxes()
+    container = (sandbox / "cid").read_text()
     running.send(signal.SIGKILL)
     assert docker.stage("wait").run("wait").returncode == 0
     found = subprocess.run(["docker", "inspect", container], check=False, capture_output=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import made
-from sealed.rooms import delivery, room
+from sealed.sandbox import delivery, sandbox
 from sealed.stage import Stage
 from sealed_project import Project
 
@@ -17,7 +17,7 @@ OUTS = ("folder", "file", "sub/last")
 OLD = {"folder/a": "old", "folder/b": "old", "file": "old", "sub/last": "old"}
 NEW = {"folder/c": "new", "file": "new", "sub/last": "new"}
 STEPS = 20  # more than there are renames and deletions
-ROOM = f"train-{room._machine()}-12345678"
+SANDBOX = f"train-{sandbox._machine()}-12345678"
 
 
 @pytest.fixture
@@ -38,12 +38,12 @@ def read(folder: Path) -> dict[str, str]:
 
 def known(folder: Path) -> Path:
     """Return the folder where the sandbox of the run lies."""
-    return folder / "rooms"
+    return folder / "sandboxes"
 
 
 def publish(folder: Path, stage: Stage) -> None:
     """Publish the new outs into `folder/project`."""
-    sandbox = made.room(known(folder) / ROOM)
+    sandbox = made.sandbox(known(folder) / SANDBOX)
     write(sandbox.path, NEW)
     with delivery.delivered(sandbox, stage, folder / "project") as put:
         put()
@@ -124,11 +124,11 @@ def test_where_an_out_cannot_be_published_all_old_ones_are_back(
 def test_what_a_run_that_is_still_going_on_has_beside_an_out_is_left_alone(
     tmp_path: Path, stage: Stage
 ) -> None:
-    sandbox = known(tmp_path) / ROOM
-    sandbox.mkdir(parents=True)
-    write(tmp_path / "project", {"file": "old", f".file.{ROOM}": "new"})
+    folder = known(tmp_path) / SANDBOX
+    folder.mkdir(parents=True)
+    write(tmp_path / "project", {"file": "old", f".file.{SANDBOX}": "new"})
     before = read(tmp_path / "project")
-    with room._locked(sandbox, fcntl.LOCK_EX):
+    with sandbox._locked(folder, fcntl.LOCK_EX):
         delivery.recover(stage, tmp_path / "project", [known(tmp_path)])
     assert read(tmp_path / "project") == before
 

@@ -129,17 +129,17 @@ def engine(name: str) -> Engine:
 
 def test_a_container_is_sealed(tmp_path: Path) -> None:
     """What the options amount to is tested in a real container, in test_container.py."""
-    room = made.room(tmp_path / 'a "room", with\tall')
-    argv, _ = engine("docker").command(STAGE, room, {"HIDDEN": "x", "STAGE_MEMORY": "2g"})
+    sandbox = made.sandbox(tmp_path / 'a "sandbox", with\tall')
+    argv, _ = engine("docker").command(STAGE, sandbox, {"HIDDEN": "x", "STAGE_MEMORY": "2g"})
     assert argv[:2] == ["docker", "run"]
     assert argv[-3:] == ["stages:x", "python", "stages/train.py"]
     assert {"--read-only", "--cap-drop=ALL", "--network=none", "--memory=2g"} <= set(argv)
     assert not [word for word in argv if "HIDDEN" in word or word == "-t"]
     mounts = [argv[i + 1] for i, flag in enumerate(argv) if flag == "--mount"]
     expected = [
-        ["type=bind", f"source={room.path}", "target=/room"],
-        ["type=bind", f"source={room.log}", "target=/sealed/asked"],
-        ["type=bind", f"source={room.hook}", "target=/sealed/hook", "readonly"],
+        ["type=bind", f"source={sandbox.path}", "target=/sandbox"],
+        ["type=bind", f"source={sandbox.log}", "target=/sealed/asked"],
+        ["type=bind", f"source={sandbox.hook}", "target=/sealed/hook", "readonly"],
     ]
     assert list(csv.reader(mounts)) == expected
 
@@ -148,9 +148,9 @@ def test_the_memory_that_a_stage_declares_is_bounded_unless_the_user_says_anothe
     tmp_path: Path,
 ) -> None:
     hungry = made.stage("train", memory="3g")
-    docker, room = engine("docker"), made.room(tmp_path)
-    assert "--memory=3g" in docker.command(hungry, room, {}).argv
-    assert "--memory=2g" in docker.command(hungry, room, {"STAGE_MEMORY": "2g"}).argv
+    docker, sandbox = engine("docker"), made.sandbox(tmp_path)
+    assert "--memory=3g" in docker.command(hungry, sandbox, {}).argv
+    assert "--memory=2g" in docker.command(hungry, sandbox, {"STAGE_MEMORY": "2g"}).argv
     assert docker.explain(137, hungry, {}).endswith("the limit is `memory: 3g` of its meta")
 
 
@@ -160,7 +160,7 @@ def test_the_network_and_what_a_stage_may_see_of_the_environment_are_declared(
     (tmp_path / "mirror").mkdir()
     folder = str(tmp_path / "mirror")
     environ = {"MIRROR": folder, "BUNDLE": folder, "OTHER": "x"}
-    argv, _ = engine("docker").command(FETCH, made.room(tmp_path), environ)
+    argv, _ = engine("docker").command(FETCH, made.sandbox(tmp_path), environ)
     assert "--network=none" not in argv
     assert f"MIRROR={folder}" in argv
     assert "OTHER=x" not in argv

@@ -85,7 +85,7 @@ def test_an_environment_that_cannot_be_made_is_refused_and_made_the_next_time(
     assert "DO NOT MATCH THE HASHES" in failed.stderr
     assert "own.lock: its environment cannot be made in" in failed.stderr
     assert failed.returncode == 2
-    assert project.rooms() == []
+    assert project.sandboxes() == []
     assert "making the environment" in project.run("say").stderr
 
 

@@ -188,7 +188,7 @@ def test_a_sealed_run_makes_what_a_plain_one_does_and_either_skips_the_others(
     assert done.returncode == 0, done.stderr
     assert sealed.read("dvc.lock") == plain.read("dvc.lock")
     assert sealed.read("dvc.yaml") == before
-    assert sealed.rooms() == []
+    assert sealed.sandboxes() == []
     assert "Running stage" not in sealed.plain("repro").stdout
     assert "Running stage" not in plain.sealed("repro").stdout
 
@@ -308,7 +308,7 @@ def test_nothing_that_walks_up_finds_the_project(tmp_path: Path) -> None:
     assert made.read("out.txt") == "[]\n[]\nTrue\n"
 
 
-def test_what_dvcs_tools_look_for_is_the_rooms_own(tmp_path: Path) -> None:
+def test_what_dvcs_tools_look_for_is_the_sandboxes_own(tmp_path: Path) -> None:
     code = """
     import os
     import dvc.api
@@ -395,7 +395,7 @@ def test_a_params_file_that_is_a_dep_too_is_given_whole(tmp_path: Path) -> None:
 
 
 def test_a_project_whose_commands_are_the_launcher_runs_under_it_too(tmp_path: Path) -> None:
-    """`stages/run NAME`: one launcher, one room, whoever starts the command."""
+    """`stages/run NAME`: one launcher, one sandbox, whoever starts the command."""
     plain = Project(tmp_path / "plain/project").stage("copy")
     sealed = Project(tmp_path / "sealed/project").stage("copy")
     assert plain.dvc("repro").returncode == 0
@@ -404,7 +404,7 @@ def test_a_project_whose_commands_are_the_launcher_runs_under_it_too(tmp_path: P
     assert done.stderr.count("sealed copy: on the host") == 1
     assert sealed.read("dvc.lock") == plain.read("dvc.lock")
     assert "Running stage" not in sealed.dvc("repro").stdout
-    assert sealed.rooms() == []
+    assert sealed.sandboxes() == []
 
 
 def test_of_a_params_file_of_any_kind_only_what_is_declared_is_there(tmp_path: Path) -> None:
@@ -424,7 +424,7 @@ def test_of_a_params_file_of_any_kind_only_what_is_declared_is_there(tmp_path: P
 
 
 @pytest.mark.fault(73)
-def test_between_two_commands_nothing_is_published_and_a_failure_clears_the_room(
+def test_between_two_commands_nothing_is_published_and_a_failure_clears_the_sandbox(
     tmp_path: Path,
 ) -> None:
     made = stage(tmp_path / "project", "")
@@ -445,14 +445,14 @@ def test_between_two_commands_nothing_is_published_and_a_failure_clears_the_room
     done = made.sealed("repro")
     assert done.returncode != 0
     assert "sealed one: one failed with exit status 1" in done.stderr
-    assert made.rooms() == []
+    assert made.sandboxes() == []
     assert not (made.root / "out.txt").exists()
     made.write("go", "")
     done = made.sealed("repro")
     assert done.returncode == 0, done.stderr
     assert made.read("out.txt") == "1\n3\n"
     assert done.stderr.count("on the host") == 1
-    assert made.rooms() == []
+    assert made.sandboxes() == []
 
 
 def test_the_launcher_is_a_shell_for_whatever_is_no_stage(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_on_the_host_only_a_stage_that_wants_a_gpu_sees_one(
     monkeypatch.setattr(gpu, "present", lambda: True)
     stage = made.stage("s", gpu=wants)
     user = {"CUDA_VISIBLE_DEVICES": "1"}
-    _, seen = made.engine("host").command(stage, made.room(tmp_path), user)
+    _, seen = made.engine("host").command(stage, made.sandbox(tmp_path), user)
     assert seen["CUDA_VISIBLE_DEVICES"] == sees
 
 
@@ -85,5 +85,5 @@ def test_certificates_are_given_under_both_names(tmp_path: Path) -> None:
         ({"SSL_CERT_FILE": "/a", "REQUESTS_CA_BUNDLE": "/b"}, ["/a", "/b"]),
         ({}, [None, None]),
     ):
-        _, seen = made.engine("host").command(stage, made.room(tmp_path), environ)
+        _, seen = made.engine("host").command(stage, made.sandbox(tmp_path), environ)
         assert [seen.get(name) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")] == expected

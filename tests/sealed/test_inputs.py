@@ -15,7 +15,7 @@ from dvcproject import document
 from dvcproject import params as parameters
 from dvcproject.address import of_name
 from dvcproject.errors import ProjectError
-from sealed.rooms import inputs
+from sealed.sandbox import inputs
 from sealed.stage import read
 from sealed_project import Project
 
@@ -65,7 +65,7 @@ def test_what_is_edited_while_the_stage_runs_is_named_and_nothing_published(
     assert named in result.stderr.splitlines()[-1]
     assert result.returncode == 2
     assert project.read("out.txt") == "old"
-    assert project.rooms() == []
+    assert project.sandboxes() == []
 
 
 def test_a_dep_that_is_gone_is_named(project: Project) -> None:
@@ -101,12 +101,12 @@ def test_a_file_in_the_same_state_is_not_read_again(project: Project) -> None:
         dep: inputs.state((project.root / dep).stat()) for dep in stage.deps
     }
     given = inputs.Inputs(states, {}, {})
-    room = project.root / "room"
+    sandbox = project.root / "sandbox"
     for dep in stage.deps:
-        project.write(f"room/{dep}", "other")
-    assert inputs.changed(given, room, stage, project.root) == []
+        project.write(f"sandbox/{dep}", "other")
+    assert inputs.changed(given, sandbox, stage, project.root) == []
     os.utime(project.root / "in.txt")
-    assert inputs.changed(given, room, stage, project.root) == ["in.txt"]
+    assert inputs.changed(given, sandbox, stage, project.root) == ["in.txt"]
 
 
 VALUES: Any = st.recursive(
@@ -188,17 +188,17 @@ def many(project: Project) -> Project:
     return project.stage("copy", deps=["in.txt", "many"])
 
 
-def furnished(project: Project, name: str = "room") -> inputs.Inputs:
-    room = project.root.parent / name
-    room.mkdir()
-    return inputs.furnish(room, read(of_name("copy", project.root)), project.root, binding=True)
+def furnished(project: Project, name: str = "sandbox") -> inputs.Inputs:
+    sandbox = project.root.parent / name
+    sandbox.mkdir()
+    return inputs.furnish(sandbox, read(of_name("copy", project.root)), project.root, binding=True)
 
 
 def test_a_large_folder_is_not_copied_where_an_engine_can_show_it(many: Project) -> None:
     found = furnished(many)
     assert found.bound == {"many": many.root / "many"}
     assert len(found.files) == inputs.BOUND_FILES + 2
-    assert list((many.root.parent / "room/many").iterdir()) == []
+    assert list((many.root.parent / "sandbox/many").iterdir()) == []
 
 
 SPOILS: dict[str, Any] = {
@@ -216,13 +216,13 @@ def test_a_folder_with_more_in_it_than_what_is_declared_is_copied(many: Project,
     else:
         many.stage("copy", deps=["in.txt", "many/0", "many/1", "many/2"], outs=["many/out.txt"])
     assert furnished(many).bound == {}
-    assert (many.root.parent / "room/many/0/0.txt").read_text() == "x"
+    assert (many.root.parent / "sandbox/many/0/0.txt").read_text() == "x"
 
 
 @pytest.mark.parametrize("edit", ["0/0.txt", "new.txt"])
 def test_an_edit_of_a_folder_that_is_shown_in_its_place_is_named(many: Project, edit: str) -> None:
     stage, found = read(of_name("copy", many.root)), furnished(many)
-    room = many.root.parent / "room"
-    assert inputs.changed(found, room, stage, many.root) == []
+    sandbox = many.root.parent / "sandbox"
+    assert inputs.changed(found, sandbox, stage, many.root) == []
     many.write(f"many/{edit}", "other")
-    assert inputs.changed(found, room, stage, many.root) == [f"many/{edit}"]
+    assert inputs.changed(found, sandbox, stage, many.root) == [f"many/{edit}"]

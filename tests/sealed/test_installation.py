@@ -102,7 +102,7 @@ def test_podman_without_catatonit_starts_without_an_init(
 @pytest.mark.parametrize(
     "info", [DOCKER | {"Name": "elsewhere"}, {"host": PODMAN["host"] | {"hostname": "elsewhere"}}]
 )
-def test_an_engine_on_another_machine_that_does_not_see_the_room_is_not_taken(
+def test_an_engine_on_another_machine_that_does_not_see_the_sandbox_is_not_taken(
     engines: Engines, tmp_path: Path, info: Any
 ) -> None:
     for file in ("Dockerfile", "requirements.lock"):
@@ -124,7 +124,7 @@ def test_an_engine_on_another_machine_that_does_not_see_the_room_is_not_taken(
 
 
 @pytest.mark.fault(67)
-def test_an_engine_on_another_machine_that_sees_the_room_is_taken(engines: Engines) -> None:
+def test_an_engine_on_another_machine_that_sees_the_sandbox_is_taken(engines: Engines) -> None:
     engines.put("docker", info=DOCKER | {"Name": "elsewhere"}, create="echo 1234")
     assert chosen(STAGE).name == "docker"
     assert engines.calls("docker", "rm") == ["rm 1234"]

@@ -48,7 +48,7 @@ def test_stages_whose_inputs_are_ready_run_at_once(tmp_path: Path, engine: str) 
         "a.txt\nin.txt\n",
         "b.txt\nin.txt\n",
     ]
-    assert made.project.rooms() == []
+    assert made.project.sandboxes() == []
     assert "up to date" in made.project.plain("repro").stdout
 
 
@@ -152,7 +152,7 @@ def test_where_two_fail_both_reasons_are_told(made: Pipeline, tmp_path: Path) ->
 @pytest.mark.parametrize(
     "how", ["Ctrl-C", pytest.param("SIGTERM", marks=pytest.mark.slow), "SIGKILL"]
 )
-def test_a_run_that_is_ended_leaves_no_stage_and_no_room_and_gives_back(
+def test_a_run_that_is_ended_leaves_no_stage_and_no_sandbox_and_gives_back(
     made: Pipeline, how: str
 ) -> None:
     made.stage("a", "cat in.txt > a.txt").stage("b", "cat in.txt > b.txt")
@@ -167,7 +167,7 @@ def test_a_run_that_is_ended_leaves_no_stage_and_no_room_and_gives_back(
         assert running.interrupt() != 0
     else:
         running.send(signal.Signals[how])
-    wait_until(lambda: made.project.rooms() == [])
+    wait_until(lambda: made.project.sandboxes() == [])
     wait_until(lambda: not any(map(alive, children)))
     assert {made.project.read(f"{name}.txt") for name in "ab"} == {"in\n"}
     assert made.lock() == before
@@ -175,7 +175,7 @@ def test_a_run_that_is_ended_leaves_no_stage_and_no_room_and_gives_back(
         assert running.said().count("stopped by SIGINT; nothing is published") == 2
 
 
-def test_a_stage_without_a_room_runs_alone(made: Pipeline, tmp_path: Path) -> None:
+def test_a_stage_without_a_sandbox_runs_alone(made: Pipeline, tmp_path: Path) -> None:
     made.stage("a", f"touch {tmp_path}/on; sleep 1; rm {tmp_path}/on; touch a.txt")
     made.stage("b", f"touch {tmp_path}/on-b; sleep 1; rm {tmp_path}/on-b; touch b.txt")
     made.stage("bare", f"ls {tmp_path} > bare.txt; sleep 1", meta="{sealed: false}")

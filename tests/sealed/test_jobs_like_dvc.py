@@ -88,7 +88,7 @@ def test_where_nobody_reads_what_stages_say_it_ends(made: Pipeline, closes: str)
         check=False,
     )
     assert "Traceback" not in done.stderr
-    assert made.project.rooms() == []
+    assert made.project.sandboxes() == []
 
 
 def test_a_bar_of_progress_is_shown_while_it_moves(made: Pipeline, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_where_dvc_is_killed_while_a_launcher_waits_for_it_nothing_is_published(
         wait_until(lambda: waiting(turn.fileno()) == 2)
         running.send(signal.SIGKILL)
     wait_until(lambda: {made.project.read(f"{name}.txt") for name in "ab"} == {"in\n"})
-    assert made.project.rooms() == []
+    assert made.project.sandboxes() == []
 
 
 @pytest.mark.fault(98)

@@ -26,7 +26,7 @@ def in_order_again(project: Project) -> None:
     result = project.dvc("repro", "-q")
     assert result.returncode == 0, result.stderr
     assert project.read("out.txt") == "hello!"
-    assert project.rooms() == []
+    assert project.sandboxes() == []
 
 
 @BOTH
@@ -62,7 +62,7 @@ def test_a_signal_to_the_launcher_ends_in_its_status(
     stage = running.stage_pid()
     assert running.send(number) == 128 + number
     assert not alive(stage)
-    assert project.rooms() == []
+    assert project.sandboxes() == []
 
 
 @BOTH
@@ -74,7 +74,7 @@ def test_the_stage_and_its_own_children_die_with_a_launcher_that_is_killed(
     stage = running.stage_pid()
     running.send(signal.SIGKILL)
     wait_until(lambda: not alive(stage))
-    [left] = project.rooms()
+    [left] = project.sandboxes()
     assert project.stage("wait").run("wait").returncode == 0
     assert not left.exists()
 
@@ -226,8 +226,8 @@ def small_disk(project: Project, request: pytest.FixtureRequest) -> Iterator[Pat
     """Mount a file system of 8 MiB on a folder of the project."""
     if os.getuid():
         pytest.skip("mounting a small disk takes root")
-    rooms = "../rooms" if project.engine == "host" else ".dvc/tmp"
-    folder = project.root / {"the rooms": rooms}.get(request.param, request.param)
+    sandboxes = "../sandboxes" if project.engine == "host" else ".dvc/tmp"
+    folder = project.root / {"the sandboxes": sandboxes}.get(request.param, request.param)
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], check=True)
     yield folder
@@ -236,7 +236,7 @@ def small_disk(project: Project, request: pytest.FixtureRequest) -> Iterator[Pat
 
 @BOTH
 @pytest.mark.fault(27)
-@pytest.mark.parametrize("small_disk", ["the rooms", ".dvc/cache"], indirect=True)
+@pytest.mark.parametrize("small_disk", ["the sandboxes", ".dvc/cache"], indirect=True)
 def test_a_full_disk_is_survived_once_there_is_space(project: Project, small_disk: Path) -> None:
     project.stage("copy", FULL)
     failed = project.dvc("repro")
@@ -251,16 +251,16 @@ def test_a_full_disk_is_survived_once_there_is_space(project: Project, small_dis
 
 @BOTH
 @pytest.mark.fault(27)
-@pytest.mark.parametrize("small_disk", ["the rooms"], indirect=True)
-def test_a_room_that_does_not_fit_says_what_to_do(project: Project, small_disk: Path) -> None:
+@pytest.mark.parametrize("small_disk", ["the sandboxes"], indirect=True)
+def test_a_sandbox_that_does_not_fit_says_what_to_do(project: Project, small_disk: Path) -> None:
     deps = ["in.txt", "b.txt", "c.txt"]  # none so large that it is shown in its place instead
     for dep in deps:
         project.write(dep, "x" * (3 << 20))
     result = project.stage("copy", deps=deps).run("copy")
     assert "No space left on device" in result.stderr
     assert "; free some space and run it again" in result.stderr
-    assert project.rooms() == []
-    assert not [*small_disk.glob("rooms/*"), *small_disk.glob("*/rooms/*")]
+    assert project.sandboxes() == []
+    assert not [*small_disk.glob("sandboxes/*"), *small_disk.glob("*/sandboxes/*")]
 
 
 @pytest.mark.fault(127)

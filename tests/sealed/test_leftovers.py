@@ -11,16 +11,16 @@ import made
 from engines import Engines
 from sealed.caller import Process
 from sealed.engines import process, query
-from sealed.rooms import checkpoints, room
-from sealed.rooms.inputs import Inputs
+from sealed.sandbox import checkpoints, sandbox
+from sealed.sandbox.inputs import Inputs
 
 STAGE = made.stage("copy")._replace(deps=())
 ME = Process(os.getpid(), "any")
 
 
-def left(rooms: Path, name: str, **files: str | bytes) -> Path:
+def left(sandboxes: Path, name: str, **files: str | bytes) -> Path:
     """Make the sandbox of a run that was killed on this machine."""
-    folder = rooms / f"old-{room._machine()}-{name}"
+    folder = sandboxes / f"old-{sandbox._machine()}-{name}"
     folder.mkdir(parents=True)
     for file, content in files.items():
         (folder / file).write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -30,8 +30,8 @@ def left(rooms: Path, name: str, **files: str | bytes) -> Path:
 def run(tmp_path: Path, said: list[str] | None = None) -> None:
     """Make a sandbox for a stage, as the launcher does on any engine."""
     left_running = process.Leftovers((said if said is not None else []).append)
-    terms = room.Terms(tmp_path / "rooms", left_running.discard)
-    with room.opened(STAGE, tmp_path, terms, ME) as found:
+    terms = sandbox.Terms(tmp_path / "sandboxes", left_running.discard)
+    with sandbox.opened(STAGE, tmp_path, terms, ME) as found:
         assert found.done == 0
         assert found.path.is_dir()
 
@@ -51,8 +51,8 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engines:
 def test_an_engine_that_hangs_stops_no_stage_and_is_waited_for_once(
     tmp_path: Path, docker: Engines
 ) -> None:
-    folders = [left(tmp_path / "rooms", name, engine="docker", cid="abcdef") for name in "ab"]
-    plain = left(tmp_path / "rooms", "c", engine="bwrap")
+    folders = [left(tmp_path / "sandboxes", name, engine="docker", cid="abcdef") for name in "ab"]
+    plain = left(tmp_path / "sandboxes", "c", engine="bwrap")
     said: list[str] = []
     run(tmp_path, said)
     [line] = said
@@ -69,7 +69,7 @@ def test_an_engine_that_hangs_stops_no_stage_and_is_waited_for_once(
 @pytest.mark.parametrize("engine", [b"", b"rm", b"\xff", b"docker"])
 def test_what_names_no_engine_or_no_container_goes(tmp_path: Path, engine: bytes) -> None:
     cid = b"" if engine == b"docker" else b"\xff"
-    folder = left(tmp_path / "rooms", "a", engine=engine, cid=cid)
+    folder = left(tmp_path / "sandboxes", "a", engine=engine, cid=cid)
     run(tmp_path)
     assert not folder.exists()
 
@@ -90,7 +90,7 @@ def test_a_note_that_cannot_be_read_is_ignored(
     tmp_path: Path, note: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    folder = left(tmp_path / "rooms", "a", next=note)
+    folder = left(tmp_path / "sandboxes", "a", next=note)
     run(tmp_path)
     assert not folder.exists()
     assert not (tmp_path / "pwned").exists()
@@ -109,13 +109,17 @@ def test_a_note_of_checkpoints_that_cannot_be_read_is_ignored(tmp_path: Path, no
 def test_a_sandbox_that_waits_is_taken_up_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = left(tmp_path / "rooms", "a")
+    folder = left(tmp_path / "sandboxes", "a")
     params = {"params.yaml": (b"day: 2026-01-01\n# \xff", {"day": date(2026, 1, 1)})}
     files: dict[str, tuple[int, ...] | None] = {"a": (1, 2, 3, 4, 5), "b\udcff": None}
     given = Inputs(files, params, {"/data": Path("/data")})
-    before = room.Room(folder, tmp_path, folder / "room", "sub", {"a": (1, 2)}, given, done=1)
-    room.keep(before, STAGE, ME)
-    monkeypatch.setattr(room, "gone", lambda _: False)
-    with room.opened(STAGE, tmp_path, room.Terms(tmp_path / "rooms", lambda _: None), ME) as after:
+    before = sandbox.Sandbox(
+        folder, tmp_path, folder / "sandbox", "sub", {"a": (1, 2)}, given, done=1
+    )
+    sandbox.keep(before, STAGE, ME)
+    monkeypatch.setattr(sandbox, "gone", lambda _: False)
+    with sandbox.opened(
+        STAGE, tmp_path, sandbox.Terms(tmp_path / "sandboxes", lambda _: None), ME
+    ) as after:
         plain = {"params.yaml": (params["params.yaml"][0], {"day": "datetime.date(2026, 1, 1)"})}
         assert after == before._replace(done=2, inputs=given._replace(params=plain))

@@ -41,7 +41,7 @@ def test_a_run_among_peers_has_the_machine_s_network_and_any_other_none(project:
 
 
 @pytest.mark.parametrize("engine", ["host", "bwrap", "docker"])
-def test_a_peer_runs_the_stage_in_a_room_and_publishes_nothing(project: Project) -> None:
+def test_a_peer_runs_the_stage_in_a_sandbox_and_publishes_nothing(project: Project) -> None:
     project.stage("join", JOINS, meta=META)
     project.write("out.txt", "of the one that publishes")
     before = project.files()
@@ -51,7 +51,7 @@ def test_a_peer_runs_the_stage_in_a_room_and_publishes_nothing(project: Project)
         with server.accept()[0] as peer:
             assert peer.recv(9) == b"here"
     assert "peer\nnothing kept" in result.stderr
-    assert (project.files(), project.rooms()) == (before, [])
+    assert (project.files(), project.sandboxes()) == (before, [])
     assert not list(Path(project.root).glob(".dvc/tmp/checkpoints/*/*"))
 
 

@@ -126,6 +126,6 @@ def test_a_python_that_needs_the_path_of_its_libraries_has_it(
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
     environ = {"LD_LIBRARY_PATH": "/opt/python/lib", "PATH": os.defpath}
-    room = made.room(tmp_path)
-    _, seen = made.engine(engine).command(made.stage("train"), room, environ)
+    sandbox = made.sandbox(tmp_path)
+    _, seen = made.engine(engine).command(made.stage("train"), sandbox, environ)
     assert seen.get("LD_LIBRARY_PATH") == ("/opt/python/lib" if needed else None)

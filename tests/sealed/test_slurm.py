@@ -35,7 +35,7 @@ def asking(*options: str, **settings: object) -> dict[str, Any]:
 
 def nothing_is_left(project: Project) -> None:
     assert not (project.root / "out.txt").exists()
-    assert project.rooms() == []
+    assert project.sandboxes() == []
 
 
 def test_a_job_gives_what_the_host_gives_and_dvc_lock_is_the_same(project: Project) -> None:
@@ -49,7 +49,7 @@ def test_a_job_gives_what_the_host_gives_and_dvc_lock_is_the_same(project: Proje
     assert "didn't change, skipping" in project.dvc("repro").stdout
     assert project.dvc("repro", "--force").returncode == 0
     assert project.read("dvc.lock") == lock
-    assert project.rooms() == []
+    assert project.sandboxes() == []
 
 
 def test_stages_side_by_side_are_jobs_at_once(engine: str, tmp_path: Path) -> None:
@@ -97,14 +97,14 @@ def test_what_a_stage_says_and_its_exit_status_come_through(project: Project) ->
 
 
 @pytest.mark.slow
-def test_commands_of_a_stage_are_a_job_each_in_one_room(tmp_path: Path, engine: str) -> None:
+def test_commands_of_a_stage_are_a_job_each_in_one_sandbox(tmp_path: Path, engine: str) -> None:
     project = Foreign(tmp_path / "project")
     project.engine = engine
     project.write("dvc.yaml", "stages: {two: {cmd: [echo 1 >a, cat a a >b], outs: [a, b]}}\n")
     result = project.sealed("repro")
     assert result.returncode == 0, result.stderr
     assert project.read("b") == "1\n1\n"
-    assert project.rooms() == []
+    assert project.sandboxes() == []
 
 
 def start(project: Project, code: str = WAITS, **entry: Any) -> tuple[Running, int]:
@@ -134,7 +134,7 @@ def test_a_job_does_not_outlive_dvc(project: Project, cluster: Cluster) -> None:
     running.send(signal.SIGKILL)
     wait_until(lambda: "who started it is gone; nothing is published" in running.said())
     wait_until(lambda: not cluster.jobs())
-    wait_until(lambda: not project.rooms())
+    wait_until(lambda: not project.sandboxes())
     nothing_is_left(project)
 
 
@@ -167,12 +167,12 @@ def test_a_job_that_all_have_left_is_cancelled_by_the_next_run(
     os.kill(left, signal.SIGSTOP)
     running.send(signal.SIGKILL)
     os.kill(left, signal.SIGKILL)
-    [room] = project.rooms()
-    assert f"RUNNING {room.name}" in cluster.jobs()
+    [sandbox] = project.sandboxes()
+    assert f"RUNNING {sandbox.name}" in cluster.jobs()
     result = project.stage("wait").run("wait")
     assert result.returncode == 0, result.stderr
     assert not alive(stage)
-    assert project.rooms() == []
+    assert project.sandboxes() == []
 
 
 @pytest.mark.slow
@@ -208,10 +208,10 @@ def test_a_job_that_is_rejected_is_told_in_slurm_s_words(
 
 
 @pytest.mark.fault(103)
-def test_a_node_that_does_not_see_the_room_is_told(project: Project, cluster: Cluster) -> None:
-    result = project.stage("copy").run("copy", STAGE_ROOMS=str(cluster.unseen))
+def test_a_node_that_does_not_see_the_sandbox_is_told(project: Project, cluster: Cluster) -> None:
+    result = project.stage("copy").run("copy", STAGE_SANDBOXES=str(cluster.unseen))
     assert f": the node {cluster.node} does not see {cluster.unseen}/" in result.stderr
-    assert "; set STAGE_ROOMS to a folder on a disk that the nodes share" in result.stderr
+    assert "; set STAGE_SANDBOXES to a folder on a disk that the nodes share" in result.stderr
     assert result.returncode == 2
 
 

@@ -52,7 +52,7 @@ def cluster(folder: Path, hidden: str, seconds: float, code: str = "0:0") -> Non
 
 @pytest.mark.fault(125)
 @pytest.mark.parametrize(
-    "hidden", ["slurm/status", "room/made", "room/made/out.txt", "slurm/out slurm/err"]
+    "hidden", ["slurm/status", "sandbox/made", "sandbox/made/out.txt", "slurm/out slurm/err"]
 )
 def test_what_a_job_has_written_is_waited_for(
     project: Project, tmp_path: Path, hidden: str
@@ -66,7 +66,7 @@ def test_what_a_job_has_written_is_waited_for(
 
 @pytest.mark.fault(125)
 def test_what_is_not_seen_in_time_is_told(project: Project, tmp_path: Path) -> None:
-    cluster(tmp_path, "room/made", 30)
+    cluster(tmp_path, "sandbox/made", 30)
     result = project.run("make", STAGE_LATENCY="0.5")
     assert result.returncode == 2
     expected = "not all that it has written is to be seen here after 0.5 s; set STAGE_LATENCY to"

@@ -1,4 +1,4 @@
-"""What a stage may ask of Slurm: resources, and nothing that would break its room."""
+"""What a stage may ask of Slurm: resources, and nothing that would break its sandbox."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from engines import Engines
 from sealed.engines import choose
 from sealed.engines.slurm.engine import Slurm
 from sealed.errors import StageError
-from sealed.rooms import place
+from sealed.sandbox import place
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,7 +69,7 @@ def test_a_gpu_is_asked_for_where_the_cluster_has_one_and_the_user_does_not(
         "--nodes=2",
     ],
 )
-def test_an_option_that_would_break_the_room_is_refused(option: str) -> None:
+def test_an_option_that_would_break_the_sandbox_is_refused(option: str) -> None:
     message = r"dvc\.yaml: train\.meta\.sealed\.slurm: expected options of sbatch that ask for "
     with pytest.raises(StageError, match=f"{message}.*, found {re.escape(repr(option))}; delete"):
         asked(option)
@@ -91,24 +91,24 @@ def test_slurm_is_never_taken_unasked(cluster: Engines) -> None:
     assert choose.choose(made.stage("train"), ROOT, {}).name == "host"
 
 
-def test_values_of_variables_go_into_the_room_alone(tmp_path: Path) -> None:
+def test_values_of_variables_go_into_the_sandbox_alone(tmp_path: Path) -> None:
     """Slurm keeps what it is given: command lines, scripts, a job's variables."""
-    room = made.room(tmp_path / "100 %j")
-    room.folder.mkdir()
+    sandbox = made.sandbox(tmp_path / "100 %j")
+    sandbox.folder.mkdir()
     stage = made.stage("train", environment=("TOKEN",))
     environ = {"TOKEN": "secret", "SLURM_JOB_ID": "7", "SBATCH_WAIT": "1", "SBATCH_QOS": "high"}
-    argv, passed_on = Slurm("slurm").command(stage, room, environ)
+    argv, passed_on = Slurm("slurm").command(stage, sandbox, environ)
     assert "secret" not in " ".join([*argv, *passed_on.values()])
-    assert "TOKEN=secret" in (room.folder / "slurm/run").read_text(encoding="utf-8")
+    assert "TOKEN=secret" in (sandbox.folder / "slurm/run").read_text(encoding="utf-8")
     assert set(passed_on) == {"SBATCH_QOS", "PYTHONPATH"}
     assert f"--output={tmp_path}/100 %%j/slurm/out" in argv
 
 
-def test_rooms_lie_in_the_user_s_cache_which_nodes_often_share(tmp_path: Path) -> None:
+def test_sandboxes_lie_in_the_user_s_cache_which_nodes_often_share(tmp_path: Path) -> None:
     (tmp_path / "project").mkdir()
     environ = {"HOME": str(tmp_path), "TMPDIR": os.path.join(tmp_path, "tmp")}  # noqa: PTH118
-    found = place.rooms(tmp_path / "project", environ, hidden=False, shared=True)
+    found = place.sandboxes(tmp_path / "project", environ, hidden=False, shared=True)
     assert found.is_relative_to(tmp_path / ".cache/sealed")
     assert found in place.known(tmp_path / "project", environ)
-    with pytest.raises(StageError, match="STAGE_ROOMS: expected a folder outside"):
-        place.rooms(tmp_path / "project", {}, hidden=False, shared=True)
+    with pytest.raises(StageError, match="STAGE_SANDBOXES: expected a folder outside"):
+        place.sandboxes(tmp_path / "project", {}, hidden=False, shared=True)

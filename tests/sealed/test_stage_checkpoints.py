@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import made
-from sealed.rooms import checkpoints
+from sealed.sandbox import checkpoints
 from sealed_project import Project
 
 PIPELINE = """
@@ -49,7 +49,7 @@ def project(tmp_path: Path) -> Path:
 
 def start(project: Path) -> subprocess.Popen[bytes]:
     environment = os.environ | {"STAGE_ENGINE": "host", "PYTHONPATH": os.pathsep.join(sys.path)}
-    environment["STAGE_ROOMS"] = f"{project}-rooms"
+    environment["STAGE_SANDBOXES"] = f"{project}-sandboxes"
     command = [sys.executable, "-m", "sealed.launch", "count"]
     return subprocess.Popen(command, cwd=project, env=environment, stderr=subprocess.DEVNULL)
 
@@ -103,7 +103,7 @@ def test_checkpoints_live_until_dvc_lock_names_the_outs(project: Path) -> None:
 
 @pytest.mark.fault(65)
 def test_a_full_disk_when_dvc_caches_costs_no_training(tmp_path: Path) -> None:
-    """The cache has no room for the out; the next run goes on from the checkpoint."""
+    """The cache has no space for the out; the next run goes on from the checkpoint."""
     if os.getuid():
         pytest.skip("mounting a small disk takes root")
     code = """
@@ -146,7 +146,7 @@ def test_a_run_with_other_inputs_finds_nothing(project: Path, changed: str) -> N
 @pytest.fixture
 def of(tmp_path: Path) -> Callable[..., Path]:
     """Return what names the checkpoint folder of a stage: of these fields, in this environment."""
-    sandbox = made.room(tmp_path)
+    sandbox = made.sandbox(tmp_path)
 
     def folder(environ: dict[str, str], **fields: Any) -> Path:
         stage = made.stage("train", checkpoints=True, environment=("RATE",), resources=("MEMORY",))

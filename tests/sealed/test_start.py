@@ -28,13 +28,13 @@ class Interrupted:
         return libc.prctl(*arguments)
 
 process.ctypes.CDLL = lambda _: Interrupted()
-room = made.room(Path.cwd())
-room.cwd.mkdir(parents=True)
+sandbox = made.sandbox(Path.cwd())
+sandbox.cwd.mkdir(parents=True)
 
 def run():
     with signals.stoppable():
         command = Command(sys.argv[2:], dict(os.environ))
-        process.run(command, Host("host"), room, lambda: None)
+        process.run(command, Host("host"), sandbox, lambda: None)
 
 status = launch.ended("wait", run)
 try:

@@ -44,4 +44,4 @@ def test_a_stage_ends_where_nobody_reads_its_standard_error(
     os.close(writing)
     assert done.returncode == 0, done.stdout
     assert project.read("out.txt") == "hello!"
-    assert project.rooms() == []
+    assert project.sandboxes() == []

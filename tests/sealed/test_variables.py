@@ -23,8 +23,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def built(engine: str, home: Path, value: str) -> tuple[list[str], str | None]:
     """Return the command line of a stage, and the value of its variable as it sees it."""
     stage = made.stage("fetch", network=True, environment=("MIRROR",))
-    room = made.room(home / "room")
-    argv, seen = made.engine(engine).command(stage, room, {"MIRROR": value})
+    sandbox = made.sandbox(home / "sandbox")
+    argv, seen = made.engine(engine).command(stage, sandbox, {"MIRROR": value})
     if engine == "docker":
         [word] = [word for word in argv if word.startswith("MIRROR=")]
         return argv, word.removeprefix("MIRROR=")

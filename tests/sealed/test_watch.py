@@ -42,17 +42,17 @@ def root(tmp_path: Path) -> Path:
     for path in FILES:
         (tmp_path / "project" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "project" / path).write_text("real")
-    room = tmp_path / "room"
-    room.mkdir()
-    (room / "given.txt").write_text("given")
-    (room / "run.py").write_text(CODE)
+    sandbox = tmp_path / "sandbox"
+    sandbox.mkdir()
+    (sandbox / "given.txt").write_text("given")
+    (sandbox / "run.py").write_text(CODE)
     return tmp_path
 
 
 def run(words: list[str], root: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         words,
-        cwd=root / "room",
+        cwd=root / "sandbox",
         env=os.environ | variables,
         check=True,
         capture_output=True,
@@ -62,7 +62,7 @@ def run(words: list[str], root: Path, **variables: str) -> subprocess.CompletedP
 
 def told(opens: Opens, root: Path) -> list[str]:
     return missed_files.files(
-        opens, (str(root / "room"),), root / "project", declared=("declared.txt",)
+        opens, (str(root / "sandbox"),), root / "project", declared=("declared.txt",)
     )
 
 
@@ -72,8 +72,8 @@ def test_the_audit_hook_tells_what_python_asked_for_in_vain(root: Path) -> None:
     opens = audit.read(log)
     # not stat.txt, of which nobody is told, nor what a pattern for whatever is there finds
     assert told(opens, root) == ["config.json", "data/a.csv", "sub/deep.txt"]
-    assert str(root / "room/given.txt") in opens.read
-    assert str(root / "room/late.txt") in opens.written
+    assert str(root / "sandbox/given.txt") in opens.read
+    assert str(root / "sandbox/late.txt") in opens.written
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="there is no strace")
@@ -82,10 +82,10 @@ def test_strace_tells_what_any_program_asked_for_in_vain(root: Path) -> None:
     strace = tracer.program()
     assert strace
     run([*tracer.words(strace, log), sys.executable, "run.py"], root)
-    opens = tracer.read(log, str(root / "room"))
+    opens = tracer.read(log, str(root / "sandbox"))
     assert told(opens, root) == ["config.json", "stat.txt", "sub/deep.txt"]
     run([*tracer.words(strace, root / "sh"), "sh", "-c", "cat config.json || true"], root)
-    assert told(tracer.read(root / "sh", str(root / "room")), root) == ["config.json"]
+    assert told(tracer.read(root / "sh", str(root / "sandbox")), root) == ["config.json"]
 
 
 def test_the_hook_leaves_the_stage_as_it_is(root: Path) -> None:
@@ -118,21 +118,23 @@ def test_a_violation_as_github_shows_it() -> None:
 
 @pytest.mark.fault(88)
 def test_a_log_that_the_stage_wrote_itself_is_only_data(root: Path) -> None:
-    room, log = root / "room", root / "log"
+    sandbox, log = root / "sandbox", root / "log"
     names = [
         "../../../../etc/passwd",
         "/etc/passwd",
-        f"{room}/../secret",
+        f"{sandbox}/../secret",
         "a\x1b[2J.txt",
         "x" * 9999,
     ]
     for name in names[2:4]:
         (root / "project" / Path(name).name).write_text("x")
-    lines = [json.dumps(["missed", f"{room}/{name}"]) for name in names]
+    lines = [json.dumps(["missed", f"{sandbox}/{name}"]) for name in names]
     lines += [json.dumps(["missed", str(name)]) for name in names]
     lines += ['["note", "x"]', '["__class__", "x"]', '["missed", 1]', "[" * 100_000, "\udcff", "{}"]
-    lines += [json.dumps(["globbed", f"{room}/{pattern}"]) for pattern in ("**", "../*", "[", "*")]
-    lines += [json.dumps(["missed", f"{room}/many/{i}"]) for i in range(200)]
+    lines += [
+        json.dumps(["globbed", f"{sandbox}/{pattern}"]) for pattern in ("**", "../*", "[", "*")
+    ]
+    lines += [json.dumps(["missed", f"{sandbox}/many/{i}"]) for i in range(200)]
     log.write_text("\n".join(lines), encoding="utf-8", errors="surrogateescape")
     (root / "project/many").mkdir()
     for number in range(200):

@@ -1,4 +1,4 @@
-"""What an engine is: one way to run the commands of a stage in its room."""
+"""What an engine is: one way to run the commands of a stage in its sandbox."""
 
 import re
 import signal
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sealed.errors import SIGNALLED, StageError
-from sealed.rooms.room import Room
+from sealed.sandbox.sandbox import Sandbox
 from sealed.stage import Stage
 from sealed.violation import NETWORK, Finding
 
@@ -26,9 +26,9 @@ class Command(NamedTuple):
     environ: dict[str, str]
 
 
-def words(python: str, stage: Stage, room: Room) -> list[str]:
+def words(python: str, stage: Stage, sandbox: Sandbox) -> list[str]:
     """Return the command line of a stage, its script's or that of a shell."""
-    return [python, stage.script] if stage.script else [SHELL, "-c", room.turn]
+    return [python, stage.script] if stage.script else [SHELL, "-c", sandbox.turn]
 
 
 class Engine(ABC):
@@ -40,8 +40,8 @@ class Engine(ABC):
 
     runs_images = False  # can run a stage that declares `image`
     runs_python = False  # can run a stage that declares `python`
-    isolates = True  # hides the project around the room, and the network unless declared
-    needs_shared_disk = False  # other machines must see the room
+    isolates = True  # hides the project around the sandbox, and the network unless declared
+    needs_shared_disk = False  # other machines must see the sandbox
     starts_client = False  # the process started here only asks for the stage to be run, and ended
     signals_leader = True  # SIGTERM goes to the process that is started, too, not only to the rest
     shell_status = False  # after signal n its exit status is that of a shell, SIGNALLED + n
@@ -75,19 +75,19 @@ class Engine(ABC):
         self.require()
 
     @abstractmethod
-    def command(self, stage: Stage, room: Room, environ: Mapping[str, str]) -> Command:
-        """Return what runs the stage's command `room.turn`; `environ` is the user's."""
+    def command(self, stage: Stage, sandbox: Sandbox, environ: Mapping[str, str]) -> Command:
+        """Return what runs the stage's command `sandbox.turn`; `environ` is the user's."""
 
-    def visible(self, room: Room) -> str:
-        """Return the path at which a stage sees its room."""
-        return str(room.path)
+    def visible(self, sandbox: Sandbox) -> str:
+        """Return the path at which a stage sees its sandbox."""
+        return str(sandbox.path)
 
     def failure(self, folder: Path) -> str:  # noqa: ARG002
-        """Return why the stage did not end by itself, where the room's folder has a note of it."""
+        """Return why the stage did not end by itself, if the sandbox's folder has a note of it."""
         return ""
 
     def remove(self, folder: Path) -> None:  # noqa: ARG002
-        """End what may still run for the room in `folder`. Raises OSError where that fails."""
+        """End what may still run for the sandbox in `folder`. Raises OSError where that fails."""
         return
 
     def explain(

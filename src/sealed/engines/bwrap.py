@@ -1,4 +1,4 @@
-"""Bubblewrap: a stage in namespaces of its own, the room mounted over the project's own path.
+"""Bubblewrap: a stage in namespaces of its own, the sandbox mounted over the project's own path.
 
 What is declared lies where it always lies, so whatever leads into the project by an absolute path,
 an editable install say, finds that and nothing else. Of the rest the stage can read what you can,
@@ -15,13 +15,13 @@ from sealed.engines import mounts, query, variables
 from sealed.engines.base import Command
 from sealed.engines.host import Host
 from sealed.errors import StageError
-from sealed.rooms import checkpoints
-from sealed.rooms.room import Room
+from sealed.sandbox import checkpoints
+from sealed.sandbox.sandbox import Sandbox
 from sealed.stage import Stage
 
 NAME = "bwrap"
 CHECKPOINTS = "/run/checkpoints"
-TEMPORARY = "/tmp"  # noqa: S108  # the room's own is mounted there
+TEMPORARY = "/tmp"  # noqa: S108  # the sandbox's own is mounted there
 OWN = (TEMPORARY, "/var/tmp", "/run", "/dev/shm")  # noqa: S108  # not the machine's
 OF_RUN = (  # which hold no sockets, and programs look for
     *("/run/current-system", "/run/opengl-driver"),  # NixOS
@@ -53,20 +53,20 @@ class Bwrap(Host):
                 "allow unprivileged user namespaces, or set STAGE_ENGINE=host"
             )
 
-    def command(self, stage: Stage, room: Room, environ: Mapping[str, str]) -> Command:
-        """Return what runs the stage with the room mounted over the project."""
+    def command(self, stage: Stage, sandbox: Sandbox, environ: Mapping[str, str]) -> Command:
+        """Return what runs the stage with the sandbox mounted over the project."""
         own = dict.fromkeys(("HOME", "TMPDIR"), TEMPORARY)
-        if room.kept:
+        if sandbox.kept:
             own[checkpoints.VARIABLE] = CHECKPOINTS
-        argv, seen = self.program(stage, room, environ, Path(TEMPORARY), own)
-        named = variables.paths(variables.declared(stage, room, environ))
-        shown = _shown(named | {path: path for path in mounts.outside(stage, room)}, room)
+        argv, seen = self.program(stage, sandbox, environ, Path(TEMPORARY), own)
+        named = variables.paths(variables.declared(stage, sandbox, environ))
+        shown = _shown(named | {path: path for path in mounts.outside(stage, sandbox)}, sandbox)
         path = seen.get("PATH", os.defpath)
-        return Command([*prefix(stage, room, path, shown), *argv], seen)
+        return Command([*prefix(stage, sandbox, path, shown), *argv], seen)
 
-    def visible(self, room: Room) -> str:
-        """Return the project's own path: the room is mounted over it."""
-        return str(room.project)
+    def visible(self, sandbox: Sandbox) -> str:
+        """Return the project's own path: the sandbox is mounted over it."""
+        return str(sandbox.project)
 
     def own_failure(self, status: int, stage: Stage, last_output: str) -> str:  # noqa: ARG002
         """Return that bubblewrap failed, not what it was to run; else nothing."""
@@ -74,25 +74,25 @@ class Bwrap(Host):
         return "bwrap could not start the stage; its own message is above" if failed else ""
 
 
-def prefix(stage: Stage, room: Room, path: str, shown: Mapping[str, Path]) -> list[str]:
-    """Return what to put before a command so that it runs in the room as if that were the project.
+def prefix(stage: Stage, sandbox: Sandbox, path: str, shown: Mapping[str, Path]) -> list[str]:
+    """Return what to put before a command so that the sandbox takes the place of the project.
 
     What is hidden so is shown again, read-only, where it is a dep that is left in its place, the
     environment of a program on `path` or, by its place, in `shown`.
     """
-    hidden = list(_repositories_around(room.project))
-    source, target = _cover(room)
+    hidden = list(_repositories_around(sandbox.project))
+    source, target = _cover(sandbox)
     again = dict(_environments(path)) | {Path(place): of for place, of in shown.items()}
-    again |= {room.project / dep: of for dep, of in room.inputs.bound.items()}
+    again |= {sandbox.project / dep: of for dep, of in sandbox.inputs.bound.items()}
     elsewhere = {place: of for place, of in again.items() if not place.is_relative_to(target)}
-    words = [NAME, *_machine(), *ALONE, *_declared(stage), *_temporary(room)]
+    words = [NAME, *_machine(), *ALONE, *_declared(stage), *_temporary(sandbox)]
     words += [word for folder in hidden for word in ("--tmpfs", str(folder))]
     words += _again(elsewhere, [*map(Path, OWN), *hidden])
     words += ["--bind", str(source), str(target)]
     words += _again({place: of for place, of in again.items() if place != target}, [target])
-    words += ["--bind", str(room.kept), CHECKPOINTS] if room.kept else []
+    words += ["--bind", str(sandbox.kept), CHECKPOINTS] if sandbox.kept else []
     words += [word for folder in ["/run", *hidden] for word in ("--remount-ro", str(folder))]
-    return [*words, "--chdir", str(room.project / room.wdir), "--"]
+    return [*words, "--chdir", str(sandbox.project / sandbox.wdir), "--"]
 
 
 def _declared(stage: Stage) -> Iterator[str]:
@@ -104,20 +104,20 @@ def _declared(stage: Stage) -> Iterator[str]:
             yield from ("--dev-bind-try", str(device), str(device))
 
 
-def _temporary(room: Room) -> Iterator[str]:
-    """Yield the options for folders of temporary files, the room's own, and for /run."""
+def _temporary(sandbox: Sandbox) -> Iterator[str]:
+    """Yield the options for folders of temporary files, the sandbox's own, and for /run."""
     for folder in (Path(TEMPORARY), Path("/var/tmp")):  # noqa: S108
         if folder.is_dir() and not folder.is_symlink():
-            yield from ("--bind", str(room.tmp), str(folder))
+            yield from ("--bind", str(sandbox.tmp), str(folder))
     for path in OF_RUN:
         yield from ("--ro-bind-try", path, path)
 
 
-def _cover(room: Room) -> tuple[Path, Path]:
+def _cover(sandbox: Sandbox) -> tuple[Path, Path]:
     """Return what is mounted, and over what: more than the project where a dep lies above it."""
-    whole = room.folder / "room"
-    above = len(room.path.relative_to(whole).parts)
-    return whole, room.project.parents[above - 1] if above else room.project
+    whole = sandbox.folder / "sandbox"
+    above = len(sandbox.path.relative_to(whole).parts)
+    return whole, sandbox.project.parents[above - 1] if above else sandbox.project
 
 
 def _machine() -> list[str]:
@@ -147,18 +147,18 @@ def _again(places: Mapping[Path, Path], hidden: list[Path]) -> Iterator[str]:
             yield from ("--ro-bind", str(source), str(place))
 
 
-def _shown(paths: Mapping[str, str], room: Room) -> dict[str, Path]:
+def _shown(paths: Mapping[str, str], sandbox: Sandbox) -> dict[str, Path]:
     """Return what to show of the paths in variables, each at its own place."""
     shown: dict[str, Path] = {}
     for name, path in paths.items():
         places = mounts.shown(path, needed=())
-        for place in [place for place in places if _is_file_of(room.project, place)]:
+        for place in [place for place in places if _is_file_of(sandbox.project, place)]:
             if place != path:
                 raise StageError(
                     f"{name}: {path} holds a link to {place}, a file of the project; "
                     "add it to the stage's deps, or name a folder without this link"
                 )
-            room.hold(Path(place).relative_to(room.project))
+            sandbox.hold(Path(place).relative_to(sandbox.project))
         shown |= places
     return shown
 

@@ -1,4 +1,4 @@
-"""The host: a stage as an ordinary process, in a room that lies outside the project.
+"""The host: a stage as an ordinary process, in a sandbox that lies outside the project.
 
 bwrap and Slurm run the same program with the same variables, each in its own place.
 """
@@ -11,8 +11,8 @@ from pathlib import Path
 from sealed.engines import gpu, query, variables
 from sealed.engines.base import Command, Engine, words
 from sealed.errors import StageError
-from sealed.rooms import checkpoints, dvc_repository
-from sealed.rooms.room import Room
+from sealed.sandbox import checkpoints, dvc_repository
+from sealed.sandbox.sandbox import Sandbox
 from sealed.stage import Stage
 from sealed.watch import audit
 
@@ -36,17 +36,17 @@ class Host(Engine):
         own = Path(sys.prefix).name == ".venv"
         return self.place if own else f"{self.place}, with {sys.executable}"
 
-    def command(self, stage: Stage, room: Room, environ: Mapping[str, str]) -> Command:
-        """Return what runs the stage with the room's own folders for home and temporary files."""
-        own = {checkpoints.VARIABLE: str(room.kept)} if room.kept else {}
-        own |= dict.fromkeys(("HOME", "TMPDIR"), str(room.tmp))
-        own["XDG_CACHE_HOME"] = str(room.cache)  # what can be made again
-        return self.program(stage, room, environ, room.tmp, own)
+    def command(self, stage: Stage, sandbox: Sandbox, environ: Mapping[str, str]) -> Command:
+        """Return what runs the stage, with the sandbox's own folders as HOME and TMPDIR."""
+        own = {checkpoints.VARIABLE: str(sandbox.kept)} if sandbox.kept else {}
+        own |= dict.fromkeys(("HOME", "TMPDIR"), str(sandbox.tmp))
+        own["XDG_CACHE_HOME"] = str(sandbox.cache)  # what can be made again
+        return self.program(stage, sandbox, environ, sandbox.tmp, own)
 
     def program(
         self,
         stage: Stage,
-        room: Room,
+        sandbox: Sandbox,
         environ: Mapping[str, str],
         temporary: Path,
         own: Mapping[str, str],
@@ -55,13 +55,13 @@ class Host(Engine):
 
         `own` holds the variables that this engine sets.
         """
-        declared = variables.declared(stage, room, environ) | self.gpus(stage, environ)
-        declared |= dvc_repository.variables(self.visible(room), stage.address)
-        python = _python(stage, room, environ)
+        declared = variables.declared(stage, sandbox, environ) | self.gpus(stage, environ)
+        declared |= dvc_repository.variables(self.visible(sandbox), stage.address)
+        python = _python(stage, sandbox, environ)
         programs = _programs(stage, python, environ)
         seen = {**programs, **declared, **own, **variables.always(stage)}
-        log, hook = temporary / room.log.name, temporary / room.hook.name
-        return Command(words(str(python), stage, room), seen | audit.variables(seen, log, hook))
+        log, hook = temporary / sandbox.log.name, temporary / sandbox.hook.name
+        return Command(words(str(python), stage, sandbox), seen | audit.variables(seen, log, hook))
 
     def gpus(self, stage: Stage, environ: Mapping[str, str]) -> dict[str, str]:
         """Return the variables by which a stage uses the chosen GPUs, or none."""
@@ -70,11 +70,11 @@ class Host(Engine):
         return gpu.NONE if gpu.present() else {}
 
 
-def _python(stage: Stage, room: Room, environ: Mapping[str, str]) -> Path:
+def _python(stage: Stage, sandbox: Sandbox, environ: Mapping[str, str]) -> Path:
     """Return the Python of a stage: this one, or that of its own environment."""
     if not stage.python:
         return Path(sys.executable)
-    requirements = room.path / stage.python
+    requirements = sandbox.path / stage.python
     if not requirements.is_file():
         raise StageError(f"{stage.python}: the stage runs in what it describes; add it to its deps")
     from sealed.engines import python_environment  # noqa: PLC0415  # few stages have one

@@ -6,24 +6,24 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from sealed.errors import StageError
-from sealed.rooms.room import Room
+from sealed.sandbox.sandbox import Sandbox
 from sealed.stage import Stage
 
 ENTRIES = 10_000  # of a folder that are looked at for links, the nearest first
 MOUNTS = 1_000
 NEEDED = (  # of the container's own
-    *("/bin/sh", "/dev", "/etc", "/lib", "/opt/venv", "/proc", "/room", "/sys", "/tmp"),  # noqa: S108
+    *("/bin/sh", "/dev", "/etc", "/lib", "/opt/venv", "/proc", "/sandbox", "/sys", "/tmp"),  # noqa: S108
     "/usr/lib",
 )
 
 
-def outside(stage: Stage, room: Room) -> list[str]:
+def outside(stage: Stage, sandbox: Sandbox) -> list[str]:
     """Return the absolute paths that a stage declares: its deps, and what it may read. Raises."""
     readable = [os.path.expanduser(path) for path in stage.settings.read_only]  # noqa: PTH111
     for path in readable:
         if not os.path.exists(path):  # noqa: PTH110
             raise StageError(f"{path}: {stage.address} declares to read it, but it is not there")
-    return readable + [path for path in room.inputs.bound if path.startswith("/")]
+    return readable + [path for path in sandbox.inputs.bound if path.startswith("/")]
 
 
 def hides(path: str) -> bool:

@@ -16,9 +16,9 @@ from sealed.caller import Process, find, require
 from sealed.engines import choose
 from sealed.engines.base import Command, Engine
 from sealed.errors import SIGNALLED, StageError
-from sealed.rooms.room import Room
+from sealed.sandbox.sandbox import Sandbox
 
-NOTE = "engine"  # in a room's folder: the name of the engine that runs its stage
+NOTE = "engine"  # in a sandbox's folder: the name of the engine that runs its stage
 OUTPUT_SECONDS = 5  # for the last output of a stage: another process may have its stderr open
 LAST_BYTES = 16_384  # of the stage's stderr, which are kept for advice
 LOOK_SECONDS = 0.2  # between two looks whether who started it is still there
@@ -26,16 +26,16 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def run(
-    command: Command, engine: Engine, room: Room, meanwhile: Callable[[], object]
+    command: Command, engine: Engine, sandbox: Sandbox, meanwhile: Callable[[], object]
 ) -> tuple[int, str]:
-    """Run a command in the room; return its exit status and the end of its stderr.
+    """Run a command in the sandbox; return its exit status and the end of its stderr.
 
     `meanwhile` is called once it has started: a tenth of a second of work that need not hold it up.
     Raises StageError where it did not end by itself: its caller is gone, its job was cancelled.
     """
-    (room.folder / NOTE).write_text(engine.name, encoding="utf-8")
+    (sandbox.folder / NOTE).write_text(engine.name, encoding="utf-8")
     caller = find()
-    child = _start(command, room, signal.SIGTERM if engine.starts_client else signal.SIGKILL)
+    child = _start(command, sandbox, signal.SIGTERM if engine.starts_client else signal.SIGKILL)
     last_output = bytearray()
     pump = Thread(target=_pass_on, args=(child, last_output), daemon=True)
     pump.start()
@@ -44,14 +44,14 @@ def run(
         meanwhile()
         _wait(child, caller)
     finally:
-        status = _end(child, engine, room)
+        status = _end(child, engine, sandbox)
         pump.join(OUTPUT_SECONDS)
-    if reason := engine.failure(room.folder):
+    if reason := engine.failure(sandbox.folder):
         raise StageError(reason)
     return status, last_output.decode(errors="replace")
 
 
-def _start(command: Command, room: Room, orphaned: signal.Signals) -> subprocess.Popen[bytes]:
+def _start(command: Command, sandbox: Sandbox, orphaned: signal.Signals) -> subprocess.Popen[bytes]:
     """Start the stage so that it cannot outlive this process, even if that is killed.
 
     In a session of its own: Ctrl-C reaches the launcher alone, which ends the stage in order. When
@@ -71,7 +71,7 @@ def _start(command: Command, room: Room, orphaned: signal.Signals) -> subprocess
     try:
         return subprocess.Popen(  # noqa: S603
             command.argv,
-            cwd=room.cwd,
+            cwd=sandbox.cwd,
             env=command.environ,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -100,7 +100,7 @@ def _wait(child: subprocess.Popen[bytes], caller: Process | None) -> None:
         require(caller)
 
 
-def _end(child: subprocess.Popen[bytes], engine: Engine, room: Room) -> int:
+def _end(child: subprocess.Popen[bytes], engine: Engine, sandbox: Sandbox) -> int:
     """End the stage with all that it started, whatever is left of it; return its exit status."""
     if asked := not _ended(child, seconds=0):
         _ask_to_end(child.pid, leader=engine.signals_leader)
@@ -109,7 +109,7 @@ def _end(child: subprocess.Popen[bytes], engine: Engine, room: Room) -> int:
         os.killpg(child.pid, signal.SIGKILL)
     status = child.wait()
     if engine.starts_client and (asked or status < 0):  # killed, it has left the stage running
-        engine.remove(room.folder)
+        engine.remove(sandbox.folder)
     return status
 
 
@@ -156,7 +156,7 @@ class Leftovers:
         self.silent: set[str] = set()  # engines that did not answer: one wait is enough
 
     def discard(self, folder: Path) -> None:
-        """Remove that of a room, by its folder. Raises OSError where it may still run."""
+        """Remove that of a sandbox, by its folder. Raises OSError where it may still run."""
         note = folder / NOTE
         name = note.read_text(encoding="utf-8", errors="replace") if note.exists() else ""
         try:

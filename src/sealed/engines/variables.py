@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
-from sealed.rooms.room import Room
+from sealed.sandbox.sandbox import Sandbox
 from sealed.stage import Stage
 
 ALWAYS = {
@@ -26,10 +26,10 @@ def always(stage: Stage) -> dict[str, str]:
     return ALWAYS | ({"PYTHONPATH": "src"} if stage.script else {})
 
 
-def declared(stage: Stage, room: Room, environ: Mapping[str, str]) -> dict[str, str]:
+def declared(stage: Stage, sandbox: Sandbox, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that a stage declares, where the user has set them."""
     found = {name: environ[name] for name in stage.environment if environ.get(name)}
-    return found | _certificates(found) | ({PEER: "1"} if room.peer else {})
+    return found | _certificates(found) | ({PEER: "1"} if sandbox.peer else {})
 
 
 def _certificates(declared: Mapping[str, str]) -> dict[str, str]:

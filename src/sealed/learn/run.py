@@ -1,4 +1,4 @@
-"""Runs one stage through DVC, in no room: it sees the whole project, and its opens are watched."""
+"""Runs one stage through DVC without a sandbox, and watches which files it opens."""
 
 import os
 import shlex

@@ -51,7 +51,7 @@ class Loop:
             raise KeyboardInterrupt
 
     def _ready(self) -> Iterator[Stage]:
-        """Take what may start now. A stage that has no room of its own runs alone."""
+        """Take what may start now. A stage that has no sandbox of its own runs alone."""
         awaited = {*self.todo, *self.running.values()}
         for stage in list(self.todo):
             if self.closed:

@@ -40,7 +40,7 @@ def taken(stage: Stage, stopped: Callable[[], bool]) -> Iterator[None]:
 
 
 def is_unsealed(stage: Stage) -> bool:
-    """Tell whether a stage has no room of its own, so runs alone."""
+    """Tell whether a stage has no sandbox of its own, so runs alone."""
     return isinstance(stage.meta, dict) and stage.meta.get("sealed") is False
 
 

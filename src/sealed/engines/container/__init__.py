@@ -1,1 +1,1 @@
-"""Docker and podman: a stage in a container, its sandbox mounted at /room."""
+"""Docker and podman: a stage in a container, its sandbox mounted at /sandbox."""

@@ -10,14 +10,14 @@ from sealed.engines.base import Command, Engine, words
 from sealed.engines.container import image, installation
 from sealed.engines.container.installation import Installation, bind
 from sealed.errors import StageError
-from sealed.rooms import checkpoints, dvc_repository
-from sealed.rooms.room import Room
+from sealed.sandbox import checkpoints, dvc_repository
+from sealed.sandbox.sandbox import Sandbox
 from sealed.settings import PROXIES
 from sealed.stage import Stage
 from sealed.watch import audit
 
 MAX_PROCESSES = 4096  # threads count; numerical libraries start a few for each core
-ROOM, CHECKPOINTS = "/room", "/checkpoints"  # in a container
+SANDBOX, CHECKPOINTS = "/sandbox", "/checkpoints"  # in a container
 HOOK, LOG = "/sealed/hook", "/sealed/asked"
 LOCAL = ("localhost", "::1", "0.0.0.0")  # noqa: S104
 NO_SIGHT = "it does not see this folder; mount it there at the same path, or set STAGE_ENGINE=host"
@@ -82,21 +82,21 @@ class Container(Engine):
             self.reasons.append(f"without the GPU: {refusal}")
         return () if refusal else installed.gpu_flags(chosen)
 
-    def command(self, stage: Stage, room: Room, environ: Mapping[str, str]) -> Command:
-        """Return what runs the stage in a container that can write to the room alone."""
-        declared = variables.declared(stage, room, environ)
-        argv = [self.name, "run", *_limits(stage, room, environ), *self.flags]
-        argv += _mounts(stage, room, variables.paths(declared))
-        declared |= dvc_repository.variables(ROOM, stage.address)
-        declared |= {checkpoints.VARIABLE: CHECKPOINTS} if room.kept else {}
+    def command(self, stage: Stage, sandbox: Sandbox, environ: Mapping[str, str]) -> Command:
+        """Return what runs the stage in a container that can write to the sandbox alone."""
+        declared = variables.declared(stage, sandbox, environ)
+        argv = [self.name, "run", *_limits(stage, sandbox, environ), *self.flags]
+        argv += _mounts(stage, sandbox, variables.paths(declared))
+        declared |= dvc_repository.variables(SANDBOX, stage.address)
+        declared |= {checkpoints.VARIABLE: CHECKPOINTS} if sandbox.kept else {}
         seen = {"PYTHONPATH": self.python_path, **declared, **variables.always(stage)}
         seen |= {"HOME": "/tmp"} | audit.variables(seen, LOG, HOOK)  # noqa: S108  # of its own
         argv += [word for item in seen.items() for word in ("--env", "=".join(item))]
-        return Command([*argv, self.image, *words("python", stage, room)], dict(environ))
+        return Command([*argv, self.image, *words("python", stage, sandbox)], dict(environ))
 
-    def visible(self, room: Room) -> str:  # noqa: ARG002
-        """Return where the room is mounted."""
-        return ROOM
+    def visible(self, sandbox: Sandbox) -> str:  # noqa: ARG002
+        """Return where the sandbox is mounted."""
+        return SANDBOX
 
     def memory_limit(self, stage: Stage, environ: Mapping[str, str]) -> str:
         """Return the setting that limits the memory of a stage, if there is one."""
@@ -124,7 +124,7 @@ class Container(Engine):
         return f"there is no `{program}` in {self.image}; build the image anew"
 
     def remove(self, folder: Path) -> None:
-        """End and remove the container of a room. Raises TimeoutError where that fails."""
+        """End and remove the container of a sandbox. Raises TimeoutError where that fails."""
         note = folder / "cid"
         container = note.read_text("utf-8", errors="replace").strip() if note.exists() else ""
         try:
@@ -160,10 +160,10 @@ def _host(name: str, address: str) -> str:
         return ""
 
 
-def _limits(stage: Stage, room: Room, environ: Mapping[str, str]) -> list[str]:
+def _limits(stage: Stage, sandbox: Sandbox, environ: Mapping[str, str]) -> list[str]:
     """Return the flags by which a container is sealed, whatever the engine."""
-    flags = ["--rm", f"--cidfile={room.cid}", "--pull=never", "--log-driver=none"]
-    flags += ["--read-only", "--tmpfs=/tmp", f"--workdir={ROOM}/{stage.wdir}"]
+    flags = ["--rm", f"--cidfile={sandbox.cid}", "--pull=never", "--log-driver=none"]
+    flags += ["--read-only", "--tmpfs=/tmp", f"--workdir={SANDBOX}/{stage.wdir}"]
     flags += ["--cap-drop=ALL", "--security-opt=no-new-privileges", f"--pids-limit={MAX_PROCESSES}"]
     if limit := environ.get("STAGE_MEMORY") or stage.settings.memory:
         flags.append(f"--memory={limit}")
@@ -174,15 +174,15 @@ def _limits(stage: Stage, room: Room, environ: Mapping[str, str]) -> list[str]:
     return flags
 
 
-def _mounts(stage: Stage, room: Room, named: Mapping[str, str]) -> list[str]:
-    """Return the flags that mount the room and what is declared; `named`: by variables."""
-    binds = [bind(room.path, ROOM), bind(room.log, LOG)]
-    binds += [bind(room.kept, CHECKPOINTS)] if room.kept else []
+def _mounts(stage: Stage, sandbox: Sandbox, named: Mapping[str, str]) -> list[str]:
+    """Return the flags that mount the sandbox and what is declared; `named`: by variables."""
+    binds = [bind(sandbox.path, SANDBOX), bind(sandbox.log, LOG)]
+    binds += [bind(sandbox.kept, CHECKPOINTS)] if sandbox.kept else []
     paths = {path for path in named.values() if not mounts.hides(path)}
-    paths.update(mounts.outside(stage, room))
+    paths.update(mounts.outside(stage, sandbox))
     shown = {target: source for path in paths for target, source in mounts.shown(path).items()}
-    inside = {path: source for path, source in room.inputs.bound.items() if path[0] != "/"}
-    shown |= {f"{ROOM}/{path}": source for path, source in inside.items()}
-    shown[HOOK] = room.hook
+    inside = {path: source for path, source in sandbox.inputs.bound.items() if path[0] != "/"}
+    shown |= {f"{SANDBOX}/{path}": source for path, source in inside.items()}
+    shown[HOOK] = sandbox.hook
     binds += [bind(source, target, "readonly") for target, source in sorted(shown.items())]
     return [word for value in binds for word in ("--mount", value)]

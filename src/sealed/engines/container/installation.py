@@ -34,7 +34,7 @@ class Installation(NamedTuple):
         """Return what a stage needs to be you, and to hear a signal."""
         flags = [f"--user={os.getuid()}:{os.getgid()}"]
         if self.podman:
-            flags.append("--security-opt=label=disable")  # SELinux would hide the room
+            flags.append("--security-opt=label=disable")  # SELinux would hide the sandbox
             flags += ["--userns=keep-id"] * self.rootless
         elif self.rootless:
             flags = ["--user=0:0"]
@@ -62,7 +62,7 @@ class Installation(NamedTuple):
         folder = root / ".dvc/tmp"
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="look-", dir=folder) as fresh:
-            mount = bind(Path(fresh), "/room")
+            mount = bind(Path(fresh), "/sandbox")
             created = ask(self.name, "create", "--pull=never", "--mount", mount, image, "true")
         if created.returncode:
             raise StageError(

@@ -1,1 +1,1 @@
-"""Slurm: a stage as a job of a cluster, in a room on a disk that its nodes share."""
+"""Slurm: a stage as a job of a cluster, in a sandbox on a disk that its nodes share."""

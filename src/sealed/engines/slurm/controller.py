@@ -45,12 +45,12 @@ def state(job: str) -> State:
 
 
 def cancel(folder: Path) -> None:
-    """Have the job of a room cancelled: by its name, which is known before its number is."""
+    """Have the job of a sandbox cancelled: by its name, which is known before its number is."""
     query.ask("scancel", f"--name={folder.name}", advice="")
 
 
 def remove(folder: Path) -> None:
-    """Cancel the job of a room, if there is one, and wait until it is gone. Raises TimeoutError."""
+    """Cancel the job of a sandbox, if any, and wait until it is gone. Raises TimeoutError."""
     end = time.monotonic() + PATIENCE_SECONDS
     with suppress(StageError):
         while time.monotonic() < end:

@@ -1,4 +1,4 @@
-"""A stage as a job of Slurm, in a room on a disk that the nodes of the cluster share.
+"""A stage as a job of Slurm, in a sandbox on a disk that the nodes of the cluster share.
 
 What runs there is what the host engine runs, with its variables and no other. A process here
 (`submission.py`) submits the job and follows it.
@@ -16,11 +16,11 @@ from sealed.engines.base import Command
 from sealed.engines.host import Host
 from sealed.engines.slurm import controller, script
 from sealed.errors import StageError
-from sealed.rooms.room import Room
+from sealed.sandbox.sandbox import Sandbox
 from sealed.stage import Stage
 
 OURS = ("--parsable", "--no-requeue", "--nodes=1", "--ntasks=1", "--chdir=/", "--export=ALL")
-ASKING = (  # the options by which a stage may ask for resources; others would break its room
+ASKING = (  # the options by which a stage may ask for resources; others would break its sandbox
     *("account", "begin", "comment", "constraint", "core-spec", "cpus-per-gpu", "cpus-per-task"),
     *("deadline", "exclude", "exclusive", "gpus", "gpus-per-node", "gres", "hint", "licenses"),
     *("mail-type", "mail-user", "mem", "mem-per-cpu", "mem-per-gpu", "nice", "nodelist"),
@@ -60,15 +60,15 @@ class Slurm(Host):
         script.latency(environ)
         self.options = options(stage, environ)
 
-    def command(self, stage: Stage, room: Room, environ: Mapping[str, str]) -> Command:
+    def command(self, stage: Stage, sandbox: Sandbox, environ: Mapping[str, str]) -> Command:
         """Write the script of the job; return what submits it and follows it."""
-        folder = script.write(super().command(stage, room, environ), room, gpus=stage.gpu)
+        folder = script.write(super().command(stage, sandbox, environ), sandbox, gpus=stage.gpu)
         pattern = str(folder).replace("%", "%%")
         places = [f"--output={pattern}/out", f"--error={pattern}/err"]
         # not the script itself: Slurm keeps that, and there are values of variables in it
         run = f"--wrap=exec /bin/sh {shlex.quote(str(folder / 'run'))}"
         argv = [sys.executable, "-P", "-m", "sealed.engines.slurm.submission", str(folder)]
-        argv += [*self.options, *OURS, f"--job-name={room.folder.name}", *places, run]
+        argv += [*self.options, *OURS, f"--job-name={sandbox.folder.name}", *places, run]
         return Command(argv, _passed_on(environ))
 
     def gpus(self, stage: Stage, environ: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG002
@@ -76,12 +76,12 @@ class Slurm(Host):
         return {} if stage.gpu else gpu.NONE
 
     def failure(self, folder: Path) -> str:
-        """Return why a room's job ended where that was not the stage's own end."""
+        """Return why a sandbox's job ended where that was not the stage's own end."""
         note = folder / script.FOLDER / "reason"
         return note.read_text(encoding="utf-8") if note.exists() else ""
 
     def remove(self, folder: Path) -> None:
-        """Cancel the job of a room. Raises TimeoutError where it may still run."""
+        """Cancel the job of a sandbox. Raises TimeoutError where it may still run."""
         controller.remove(folder)
 
 

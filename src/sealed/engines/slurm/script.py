@@ -1,6 +1,6 @@
 """The script of a job, and what it exchanges with the process that follows it.
 
-All of it lies in the room's folder:
+All of it lies in the sandbox's folder:
 
     slurm/run      the script
     slurm/out      what the stage prints, slurm/err too
@@ -19,9 +19,9 @@ from typing import NamedTuple
 from sealed.engines import gpu
 from sealed.engines.base import Command
 from sealed.errors import StageError
-from sealed.rooms.room import Room
+from sealed.sandbox.sandbox import Sandbox
 
-FOLDER, ROOM = "slurm", "room"  # in the folder of a room: ours, and what the stage sees
+FOLDER, SANDBOX = "slurm", "sandbox"  # in the folder of a sandbox: ours, and what the stage sees
 LATENCY = "STAGE_LATENCY"  # seconds until all machines see what one has written
 LATENCY_SECONDS = 60  # the longest for which NFS keeps what it knows of a folder, by default
 UNSEEN = 66  # with which the script ends where the node lacks what it needs
@@ -33,7 +33,7 @@ for path in {needed}; do
 done
 env -i {variables} {argv}
 status=$?
-set -- $(wc -c <{folder}/out) $(wc -c <{folder}/err) $(find {room} 2>/dev/null | wc -l)
+set -- $(wc -c <{folder}/out) $(wc -c <{folder}/err) $(find {sandbox} 2>/dev/null | wc -l)
 echo $status "$@" >{folder}/status.new && mv {folder}/status.new {folder}/status
 exit $status
 """
@@ -46,20 +46,20 @@ class Ended(NamedTuple):
     status: int
     out: int  # bytes
     err: int
-    entries: int  # files and folders in the room
+    entries: int  # files and folders in the sandbox
 
 
-def write(command: Command, room: Room, *, gpus: bool) -> Path:
+def write(command: Command, sandbox: Sandbox, *, gpus: bool) -> Path:
     """Write the script that runs a command on a node; return the folder that it is in."""
-    folder = room.folder / FOLDER
+    folder = sandbox.folder / FOLDER
     shutil.rmtree(folder, ignore_errors=True)  # that of the stage's command before
     folder.mkdir()
     pairs = [shlex.quote(f"{name}={value}") for name, value in command.environ.items()]
     script = SCRIPT.format(
         folder=shlex.quote(str(folder)),
-        cwd=shlex.quote(str(room.cwd)),
-        room=shlex.quote(str(room.folder / ROOM)),
-        needed=shlex.join([command.argv[0], *([str(room.kept)] if room.kept else [])]),
+        cwd=shlex.quote(str(sandbox.cwd)),
+        sandbox=shlex.quote(str(sandbox.folder / SANDBOX)),
+        needed=shlex.join([command.argv[0], *([str(sandbox.kept)] if sandbox.kept else [])]),
         variables=" ".join([*pairs, CARDS] if gpus else pairs),
         argv=shlex.join(command.argv),
         unseen=UNSEEN,

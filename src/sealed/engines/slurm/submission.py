@@ -1,7 +1,7 @@
 """The process that stands for a job of Slurm: submits it, prints its output, cancels it at SIGTERM.
 
 The kernel asks it to end where the launcher is killed. Its exit status is that of the stage; where
-there is none, the room's folder has a note of why. It does without `sbatch --wait`, which looks
+there is none, the sandbox's folder has a note of why. It does without `sbatch --wait`, which looks
 every 32 seconds.
 """
 
@@ -18,7 +18,7 @@ from sealed.engines import query
 from sealed.engines.slurm import controller, script
 from sealed.engines.slurm.controller import State
 from sealed.errors import SIGNALLED, StageError
-from sealed.rooms.place import VARIABLE
+from sealed.sandbox.place import VARIABLE
 
 LOOK_SECONDS = 0.2  # between two looks at what the job prints
 ASK_SECONDS = 10  # the most between two questions to the controller
@@ -46,7 +46,7 @@ class Log:
 
 
 def submit(folder: Path, options: list[str]) -> str:
-    """Submit the job of a room, return its number. Raises StageError where it is rejected."""
+    """Submit the job of a sandbox, return its number. Raises StageError where it is rejected."""
     try:
         advice = "see `sinfo`, and try again"
         done = query.ask("sbatch", *options, advice=advice, seconds=SUBMIT_SECONDS)
@@ -120,7 +120,7 @@ def complete(folder: Path, logs: tuple[Log, Log]) -> bool:
     ended = script.ended(folder)
     if not ended or logs[0].passed < ended.out or logs[1].passed < ended.err:
         return False
-    inside = os.walk(folder.parent / script.ROOM)
+    inside = os.walk(folder.parent / script.SANDBOX)
     return 1 + sum(len(folders) + len(files) for _, folders, files in inside) == ended.entries
 
 
@@ -145,7 +145,7 @@ def outcome(state: State, folder: Path) -> int:
 
 
 def main() -> int:
-    """Run the job of a room, by its folder on the command line, with these options of sbatch."""
+    """Run the job of a sandbox, by its folder on the command line, with these options of sbatch."""
     folder, options = Path(sys.argv[1]), sys.argv[2:]
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # nor is sbatch to be cut short
     job, ended = "", False

@@ -1,12 +1,12 @@
-"""Where rooms lie.
+"""Where sandboxes lie.
 
-An engine that shows a stage the room alone, at another path, may have it below `.dvc/tmp`: on the
-project's own file system, which shares blocks and renames. On the plain host what walks up from
-there (git, DVC, dvclive, dotenv, `../../..`) would find the project, so the room lies outside it:
-in the user's cache or a folder for temporary files, whichever is on the project's file system.
-STAGE_ROOMS names another. What runs on another machine needs a disk that it shares; home often is
-one, a folder for temporary files is none: there it is the cache alone. Outs are published by a
-rename all the same: one that comes from another file system is copied beside its place first.
+An engine that shows a stage the sandbox alone, at another path, may have it below `.dvc/tmp`: on
+the project's own file system, which shares blocks and renames. On the plain host, what walks up
+from there (git, DVC, dvclive, dotenv, `../../..`) would find the project. So the sandbox lies
+outside it: in the user's cache or a folder for temporary files, whichever is on the project's file
+system. STAGE_SANDBOXES names another. What runs on another machine needs a disk that both share.
+Home often is one, a folder for temporary files is not, so there only the cache is tried. Outs are
+published by a rename all the same: one from another file system is copied beside its place first.
 """
 
 import hashlib
@@ -16,29 +16,34 @@ from pathlib import Path
 
 from sealed.errors import StageError
 
-VARIABLE = "STAGE_ROOMS"
+VARIABLE = "STAGE_SANDBOXES"
 
 
-def rooms(root: Path, environ: Mapping[str, str], *, hidden: bool, shared: bool = False) -> Path:
-    """Return the folder for rooms of the project `root`, made if it is not there.
+def sandboxes(
+    root: Path, environ: Mapping[str, str], *, hidden: bool, shared: bool = False
+) -> Path:
+    """Return the folder for sandboxes of the project `root`, made if it is not there.
 
-    `hidden` says that the stage sees nothing around its room, `shared` that other machines must.
+    `hidden` says that the stage sees nothing around its sandbox, `shared` that other machines must.
     """
     root = root.resolve()
     if hidden:
-        folder = root / ".dvc/tmp/rooms"
+        folder = root / ".dvc/tmp/sandboxes"
     else:
-        folder = _outside(root, environ, shared=shared) / _name(root) / "rooms"
+        folder = _outside(root, environ, shared=shared) / _name(root) / "sandboxes"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
 
 
 def known(root: Path, environ: Mapping[str, str]) -> list[Path]:
-    """Return the folders in which rooms of this project may lie."""
+    """Return the folders in which sandboxes of this project may lie."""
     root = root.resolve()
     asked = environ.get(VARIABLE, "")
     outside = [Path(asked).absolute()] if asked else _candidates(environ)
-    return [root / ".dvc/tmp/rooms", *(folder / _name(root) / "rooms" for folder in outside)]
+    return [
+        root / ".dvc/tmp/sandboxes",
+        *(folder / _name(root) / "sandboxes" for folder in outside),
+    ]
 
 
 def _name(root: Path) -> str:

@@ -1,11 +1,11 @@
 """Publishes outs: each beside its place first, then renamed into it, all of them or none.
 
 What lies in the places until then is renamed aside and deleted last, so that it can be put back.
-Beside the place `out`, for the sandbox ROOM:
+Beside the place `out`, for the sandbox SANDBOX:
 
-    .out.ROOM       the new out
-    .out.ROOM.old   the old one, which may be the only copy
-    .out.ROOM.gone  the old one, once all new ones are in their places
+    .out.SANDBOX       the new out
+    .out.SANDBOX.old   the old one, which may be the only copy
+    .out.SANDBOX.gone  the old one, once all new ones are in their places
 """
 
 import os
@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sealed.errors import StageError
-from sealed.rooms import room as sandbox
-from sealed.rooms.room import Room
+from sealed.sandbox.sandbox import Sandbox, is_in_use
 from sealed.stage import Stage
 
 OLD, GONE = ".old", ".gone"
@@ -28,17 +27,17 @@ class Left(NamedTuple):
 
     place: Path
     path: Path
-    room: str  # the name of its sandbox
+    sandbox: str  # the name of its sandbox
 
     @property
     def is_old(self) -> bool:
         """Whether it lay in the place before."""
-        return self.path.name.endswith(f"{self.room}{OLD}")
+        return self.path.name.endswith(f"{self.sandbox}{OLD}")
 
     @property
     def is_new(self) -> bool:
         """Whether it was still to be put into the place."""
-        return self.path.name.endswith(self.room)
+        return self.path.name.endswith(self.sandbox)
 
 
 def require_reachable(stage: Stage, root: Path) -> None:
@@ -66,10 +65,10 @@ def recover(stage: Stage, root: Path, known: list[Path]) -> None:
     Where all new outs are in their places, what is left of the old ones goes.
     """
     left = [found for out in stage.written for found in _left(root / out, stage, known)]
-    unfinished = {found.room for found in left if found.is_new}
+    unfinished = {found.sandbox for found in left if found.is_new}
     for found in sorted(left, key=lambda found: found.is_new):  # it shows what is unfinished
         lacking = not os.path.lexists(found.place)
-        if found.is_old and (lacking or found.room in unfinished):
+        if found.is_old and (lacking or found.sandbox in unfinished):
             _remove(found.place)
             found.path.rename(found.place)
         else:
@@ -79,14 +78,14 @@ def recover(stage: Stage, root: Path, known: list[Path]) -> None:
 def _left(place: Path, stage: Stage, known: list[Path]) -> Iterator[Left]:
     for path in place.parent.iterdir() if place.parent.is_dir() else ():
         name = path.name.removeprefix(f".{place.name}.")
-        room = name.removesuffix(OLD).removesuffix(GONE)
-        own = name != path.name and room.startswith(f"{stage.slug}-")
-        if own and not any(sandbox.is_in_use(rooms / room) for rooms in known):
-            yield Left(place, path, room)
+        sandbox = name.removesuffix(OLD).removesuffix(GONE)
+        own = name != path.name and sandbox.startswith(f"{stage.slug}-")
+        if own and not any(is_in_use(sandboxes / sandbox) for sandboxes in known):
+            yield Left(place, path, sandbox)
 
 
 @contextmanager
-def delivered(room: Room, stage: Stage, root: Path) -> Iterator[Callable[[], None]]:
+def delivered(sandbox: Sandbox, stage: Stage, root: Path) -> Iterator[Callable[[], None]]:
     """Bring the outs beside their places, which may be a copy; yield what renames them into them.
 
     What is not renamed in the end goes.
@@ -96,8 +95,8 @@ def delivered(room: Room, stage: Stage, root: Path) -> Iterator[Callable[[], Non
         for out in stage.written:
             place = root / out
             place.parent.mkdir(parents=True, exist_ok=True)
-            fresh[place] = place.with_name(f".{place.name}.{room.folder.name}")
-            shutil.move(room.path / out, fresh[place])
+            fresh[place] = place.with_name(f".{place.name}.{sandbox.folder.name}")
+            shutil.move(sandbox.path / out, fresh[place])
         yield lambda: _rename(fresh)
     finally:
         for path in fresh.values():

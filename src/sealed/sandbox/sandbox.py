@@ -1,8 +1,8 @@
-"""A room: a fresh folder that stands for the project, with what a stage is given and no more.
+"""A sandbox: a fresh folder that stands for the project, with what a stage is given and no more.
 
 Each has a folder of its own, locked by the launcher while that lives:
 
-    SLUG-MACHINE-xxxxxxxx/room   stands for the project
+    SLUG-MACHINE-xxxxxxxx/sandbox   stands for the project
     SLUG-MACHINE-xxxxxxxx/tmp    temporary files and home, on the host
     SLUG-MACHINE-xxxxxxxx/cid    the id of its container
     SLUG-MACHINE-xxxxxxxx/next   between two commands of a stage: who is to go on, with what
@@ -21,21 +21,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sealed.caller import Process, gone
-from sealed.rooms import dvc_repository, inputs
-from sealed.rooms.inputs import Inputs
+from sealed.sandbox import dvc_repository, inputs
+from sealed.sandbox.inputs import Inputs
 from sealed.stage import Stage
 
 MONTH = 30 * 86400  # seconds
-Files = dict[str, tuple[int, int]]  # path in the room: inode, time of change in ns
+Files = dict[str, tuple[int, int]]  # path in the sandbox: inode, time of change in ns
 
 
-class Room(NamedTuple):
+class Sandbox(NamedTuple):
     """Where one stage runs, and what it was given."""
 
     folder: Path
     project: Path  # that it stands for, absolute
     path: Path  # where it stands for it; the parts of the project's own path above it may be there
-    wdir: str  # of the stage, in the room
+    wdir: str  # of the stage, in the sandbox
     given: Files
     inputs: Inputs = Inputs({}, {}, {})
     kept: Path | None = None  # what the stage keeps for a run after this one
@@ -76,7 +76,7 @@ class Room(NamedTuple):
 
     @property
     def cache(self) -> Path:
-        """A folder for what can be made again, the same for all rooms of this stage alone."""
+        """A folder for what can be made again, the same for all sandboxes of this stage alone."""
         stage = self.folder.name.rsplit("-", 2)[0]  # without the machine and the random letters
         return self.folder.parent.parent / "cache" / stage
 
@@ -93,26 +93,28 @@ class Room(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What an engine asks of a room."""
+    """What an engine asks of a sandbox."""
 
-    rooms: Path  # the folder where it is to be
+    sandboxes: Path  # the folder where it is to be
     # clears away what else a killed launcher left, by its folder. Raises OSError where it cannot
     discard: Callable[[Path], None]
     binding: bool = False  # large files are left to the engine, see Inputs.bound
 
 
 @contextmanager
-def opened(stage: Stage, root: Path, terms: Terms, caller: Process | None = None) -> Iterator[Room]:
-    """Make a room, or go on in that of the stage's command before; clear it away at the end.
+def opened(
+    stage: Stage, root: Path, terms: Terms, caller: Process | None = None
+) -> Iterator[Sandbox]:
+    """Make a sandbox, or go on in that of the stage's command before; clear it away at the end.
 
-    Rooms whose launcher was killed go first.
+    Sandboxes whose launcher was killed go first.
     """
-    rooms = terms.rooms
-    with _locked(rooms, fcntl.LOCK_EX):
-        _sweep(rooms, terms.discard)
-        waiting = _waiting(rooms, stage, caller)
+    sandboxes = terms.sandboxes
+    with _locked(sandboxes, fcntl.LOCK_EX):
+        _sweep(sandboxes, terms.discard)
+        waiting = _waiting(sandboxes, stage, caller)
         made = _go_on(waiting) if waiting else None
-        folder = made.folder if made else _new(rooms, stage)
+        folder = made.folder if made else _new(sandboxes, stage)
         lock = _lock(folder, fcntl.LOCK_EX)
     try:
         yield made or _make(folder, stage, root, binding=terms.binding)
@@ -122,33 +124,33 @@ def opened(stage: Stage, root: Path, terms: Terms, caller: Process | None = None
         os.close(lock)
 
 
-def _new(rooms: Path, stage: Stage) -> Path:
-    return Path(tempfile.mkdtemp(prefix=f"{stage.slug}-{_machine()}-", dir=rooms))
+def _new(sandboxes: Path, stage: Stage) -> Path:
+    return Path(tempfile.mkdtemp(prefix=f"{stage.slug}-{_machine()}-", dir=sandboxes))
 
 
-def _make(folder: Path, stage: Stage, root: Path, *, binding: bool) -> Room:
+def _make(folder: Path, stage: Stage, root: Path, *, binding: bool) -> Sandbox:
     path = _stand_in(folder, stage, root)
     (folder / "tmp").mkdir()
     path.mkdir(parents=True)
     given = inputs.furnish(path, stage, root, binding=binding)
     (path / stage.wdir).mkdir(parents=True, exist_ok=True)
     dvc_repository.put(path, stage)
-    return Room(folder, root.absolute(), path, stage.wdir, files(path), given)
+    return Sandbox(folder, root.absolute(), path, stage.wdir, files(path), given)
 
 
 def _stand_in(folder: Path, stage: Stage, root: Path) -> Path:
     """Return the path that stands for the project, so deep that a dep `../x` is in the folder."""
     ups = max((path.split("/").count("..") for path in _relative(stage)), default=0)
     above = root.absolute().parts[1:][-ups:] if ups else ()
-    return Path(folder, "room", *above)
+    return Path(folder, "sandbox", *above)
 
 
 def _relative(stage: Stage) -> list[str]:
     return [path for path in [*stage.outside, *stage.params] if path.startswith("..")]
 
 
-def keep(made: Room, stage: Stage, caller: Process) -> None:
-    """Leave the room to the next command of the stage, which the same caller is to start."""
+def keep(made: Sandbox, stage: Stage, caller: Process) -> None:
+    """Leave the sandbox to the next command of the stage, which the same caller is to start."""
     made.cid.unlink(missing_ok=True)  # an engine wants to write it anew
     note = {
         "stage": stage.address,
@@ -165,41 +167,41 @@ def keep(made: Room, stage: Stage, caller: Process) -> None:
     fresh.rename(made.folder / "next")
 
 
-def _waiting(rooms: Path, stage: Stage, caller: Process | None) -> Room | None:
-    """Return the room that waits for this caller's next command of the stage."""
-    for folder in rooms.iterdir():
+def _waiting(sandboxes: Path, stage: Stage, caller: Process | None) -> Sandbox | None:
+    """Return the sandbox that waits for this caller's next command of the stage."""
+    for folder in sandboxes.iterdir():
         note = _note(folder)
         if note and note[:2] == (stage.address, caller):
             return note[2]
     return None
 
 
-def _note(folder: Path) -> tuple[str, Process, Room] | None:
-    """Return who is to go on in a room, and with what; None where no such note can be read."""
+def _note(folder: Path) -> tuple[str, Process, Sandbox] | None:
+    """Return who is to go on in a sandbox, and with what; None where no such note can be read."""
     try:
         note = json.loads((folder / "next").read_bytes())
         project, path = Path(note["project"]), Path(note["path"])
         given = {name: (inode, time) for name, (inode, time) in note["given"].items()}
         declared = inputs.from_json(note["inputs"])
-        made = Room(folder, project, path, note["wdir"], given, declared, done=note["done"])
+        made = Sandbox(folder, project, path, note["wdir"], given, declared, done=note["done"])
         return note["stage"], Process(*note["caller"]), made
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None
 
 
-def _go_on(made: Room) -> Room:
-    """Take up a room that waits, under the lock of all: others read such notes too."""
+def _go_on(made: Sandbox) -> Sandbox:
+    """Take up a sandbox that waits, under the lock of all: others read such notes too."""
     (made.folder / "next").unlink()
     return made
 
 
 def _machine() -> str:
-    """Return a short name of this machine: paths of sockets in a room have 107 bytes in all."""
+    """Return a short name of this machine: paths of sockets in a sandbox have 107 bytes in all."""
     return sha256(os.uname().nodename.encode()).hexdigest()[:4]
 
 
 def _is_elsewhere(folder: Path) -> bool:
-    """Tell whether a room is another machine's: on a shared disk its lock may hold there alone.
+    """Tell whether a sandbox is another machine's: on a shared disk its lock may hold there alone.
 
     After a month it is nobody's: a machine's name may have been a container's.
     """
@@ -208,7 +210,7 @@ def _is_elsewhere(folder: Path) -> bool:
 
 
 def is_in_use(folder: Path) -> bool:
-    """Tell whether the launcher of a room still runs, on this machine or another one."""
+    """Tell whether the launcher of a sandbox still runs, on this machine or another one."""
     try:
         with _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
             return _is_elsewhere(folder)
@@ -218,8 +220,8 @@ def is_in_use(folder: Path) -> bool:
         return True
 
 
-def _sweep(rooms: Path, discard: Callable[[Path], None]) -> None:
-    for folder in rooms.iterdir():
+def _sweep(sandboxes: Path, discard: Callable[[Path], None]) -> None:
+    for folder in sandboxes.iterdir():
         with suppress(OSError), _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
             if _is_elsewhere(folder):
                 continue
@@ -250,14 +252,14 @@ def _locked(folder: Path, how: int) -> Iterator[None]:
         os.close(descriptor)
 
 
-def files(room: Path) -> Files:
-    """Return what lies in a room, by path, less what is not the stage's to declare."""
+def files(sandbox: Path) -> Files:
+    """Return what lies in a sandbox, by path, less what is not the stage's to declare."""
     found = {}
-    for folder, folders, names in os.walk(room):
+    for folder, folders, names in os.walk(sandbox):
         folders[:] = [name for name in folders if name not in dvc_repository.IGNORED]
         for name in names + [name for name in folders if Path(folder, name).is_symlink()]:
             path = Path(folder, name)
-            found[str(path.relative_to(room))] = _state(path)
+            found[str(path.relative_to(sandbox))] = _state(path)
     return found
 
 

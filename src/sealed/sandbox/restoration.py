@@ -16,7 +16,7 @@ from dvcproject.address import Address
 from dvcproject.content import Content
 from dvcproject.errors import ProjectError
 from dvcproject.lock import Output
-from sealed.rooms.inputs import copy
+from sealed.sandbox.inputs import copy
 from sealed.stage import Stage, slug
 
 

@@ -32,7 +32,7 @@ class Inputs(NamedTuple):
 
     files: dict[str, State | None]  # -> its state when it was copied; None: just changed
     params: dict[str, tuple[bytes, dict[str, Any]]]  # params file -> its text, what is declared
-    bound: dict[str, Path]  # what is read in place -> where it lies; the room holds an empty one
+    bound: dict[str, Path]  # what is read in place -> where it lies; the sandbox holds an empty one
 
 
 def to_json(given: Inputs) -> dict[str, Any]:
@@ -58,15 +58,15 @@ def from_json(found: dict[str, Any]) -> Inputs:
     return Inputs(files, params, bound)
 
 
-def furnish(room: Path, stage: Stage, root: Path, *, binding: bool = False) -> Inputs:
-    """Bring into `room` what the stage declares, and make the folders of its outs.
+def furnish(sandbox: Path, stage: Stage, root: Path, *, binding: bool = False) -> Inputs:
+    """Bring into `sandbox` what the stage declares, and make the folders of its outs.
 
     With `binding` a large file is left to the engine, to show it read-only in its place.
     """
     given = Inputs({}, {}, {})
     for dep in _whole(stage):
         if (root / dep).is_dir() and not dep.startswith("/"):
-            (room / dep).mkdir(parents=True, exist_ok=True)
+            (sandbox / dep).mkdir(parents=True, exist_ok=True)
         names = list(_members(dep, stage, root))
         if binding and _may_be_bound(dep, names, stage, root):
             given.bound[dep] = (root / dep).resolve()
@@ -74,14 +74,14 @@ def furnish(room: Path, stage: Stage, root: Path, *, binding: bool = False) -> I
             continue
         for name in names:
             if name not in given.files:
-                given.files[name] = _bring(name, room, root, given.bound, binding=binding)
+                given.files[name] = _bring(name, sandbox, root, given.bound, binding=binding)
     for file, keys in _reduced(stage).items():
         given.params[file] = _text(root / file), _declared(file, stage, root)
-        _write_reduced(room / file, root / file, given.params[file][1], keys, file)
+        _write_reduced(sandbox / file, root / file, given.params[file][1], keys, file)
     for out in stage.written:
-        (room / out).parent.mkdir(parents=True, exist_ok=True)
+        (sandbox / out).parent.mkdir(parents=True, exist_ok=True)
     for out in stage.persistent:
-        _bring_last(out, room, root)
+        _bring_last(out, sandbox, root)
     return given
 
 
@@ -121,7 +121,7 @@ def _entries(folder: Path) -> tuple[int, bool]:
     return files, False
 
 
-def changed(given: Inputs, room: Path, stage: Stage, root: Path) -> list[str]:
+def changed(given: Inputs, sandbox: Path, stage: Stage, root: Path) -> list[str]:
     """Name the declared files and keys that are no longer what the stage was given.
 
     A file whose state is still the same is not read again.
@@ -131,7 +131,7 @@ def changed(given: Inputs, room: Path, stage: Stage, root: Path) -> list[str]:
     found = now ^ given.files.keys()
     for path in now & given.files.keys():
         same = given.files[path] == _state(root, path)
-        if not same and (_in_place(path, given) or content(root / path) != content(room / path)):
+        if not same and (_in_place(path, given) or content(root / path) != content(sandbox / path)):
             found.add(path)
     return sorted(found) + [
         key for name in _reduced(stage) for key in _edited(name, given, stage, root)
@@ -195,27 +195,27 @@ def _members(dep: str, stage: Stage, root: Path) -> Iterator[str]:
 
 
 def _bring(
-    path: str, room: Path, root: Path, bound: dict[str, Path], *, binding: bool
+    path: str, sandbox: Path, root: Path, bound: dict[str, Path], *, binding: bool
 ) -> State | None:
-    """Copy a file into the room, or note it to be read in place; return its state."""
+    """Copy a file into the sandbox, or note it to be read in place; return its state."""
     source = root / path
     if path.startswith("/"):
         bound[path] = source
         return state(source.stat())
-    (room / path).parent.mkdir(parents=True, exist_ok=True)
+    (sandbox / path).parent.mkdir(parents=True, exist_ok=True)
     if binding and len(bound) < MOST_BOUND and source.stat().st_size >= BOUND_BYTES:
         bound[path] = source.resolve()
-        (room / path).touch()
+        (sandbox / path).touch()
         return state(source.stat())
-    return copy(source, room / path)
+    return copy(source, sandbox / path)
 
 
-def _bring_last(out: str, room: Path, root: Path) -> None:
+def _bring_last(out: str, sandbox: Path, root: Path) -> None:
     """Copy what the stage wrote into a persistent out when it last ran, if it is there."""
     if (root / out).is_dir():
-        shutil.copytree(root / out, room / out)
+        shutil.copytree(root / out, sandbox / out)
     elif (root / out).is_file():
-        copy(root / out, room / out)
+        copy(root / out, sandbox / out)
 
 
 def copy(source: Path, target: Path) -> State | None:

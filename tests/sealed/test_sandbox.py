@@ -1,4 +1,4 @@
-"""A room holds what dvc.yaml declares; what comes out of it is whole, or nothing comes out."""
+"""A sandbox holds what dvc.yaml declares; what comes out of it is whole, or nothing comes out."""
 
 import fcntl
 import os
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sealed.caller import Process
-from sealed.rooms import room
+from sealed.sandbox import sandbox
 from sealed_project import BOTH, COPIES, ROOT, Project, on
 
 
@@ -22,7 +22,7 @@ def refused(project: Project, name: str, message: str) -> None:
     assert message in result.stderr
     assert result.returncode != 0
     assert project.files() == before
-    assert project.rooms() == []
+    assert project.sandboxes() == []
 
 
 @BOTH
@@ -32,7 +32,7 @@ def test_a_stage_runs_from_any_path_and_publishes_its_outs(project: Project) -> 
     where = {"host": "on the host", "bwrap": "in bwrap"}[project.engine]
     assert result.stderr == f"sealed copy: {where} (STAGE_ENGINE={project.engine})\n"
     assert project.read("out.txt") == "hello!"
-    assert project.rooms() == []
+    assert project.sandboxes() == []
 
 
 @BOTH
@@ -50,7 +50,7 @@ def test_a_stage_sees_its_deps_and_params_and_nothing_else(project: Project) -> 
     """
     project.stage("see", code, deps=["data"], params=["copy.times", "other"]).run("see")
     assert project.read("out.txt").splitlines() == [
-        ".dvc/config",  # the room's own: what DVC's tools look for
+        ".dvc/config",  # the sandbox's own: what DVC's tools look for
         "data/a.txt",
         "dvc.yaml",  # so is this: of the stage's params alone
         "params.yaml",
@@ -322,43 +322,43 @@ def test_the_package_knows_nothing_of_digits() -> None:
 
 
 @pytest.mark.fault(109)
-def test_a_room_that_waits_is_taken_up_before_another_launcher_may_look(
+def test_a_sandbox_that_waits_is_taken_up_before_another_launcher_may_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caller = Process(os.getpid(), "any")
     stage: Any = SimpleNamespace(address="mine", slug="mine")
     (tmp_path / "mine-1").mkdir()
-    made = room.Room(tmp_path / "mine-1", tmp_path, tmp_path, "", {})
-    room.keep(made, stage, caller)
+    made = sandbox.Sandbox(tmp_path / "mine-1", tmp_path, tmp_path, "", {})
+    sandbox.keep(made, stage, caller)
     looked: list[object] = []
-    go_on = room._go_on
+    go_on = sandbox._go_on
 
-    def meanwhile(found: room.Room) -> room.Room:
+    def meanwhile(found: sandbox.Sandbox) -> sandbox.Sandbox:
         with pytest.raises(BlockingIOError):
-            room._lock(tmp_path, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as another launcher does
+            sandbox._lock(tmp_path, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as another launcher does
         looked.append(found.folder)
         return go_on(found)
 
-    monkeypatch.setattr(room, "gone", lambda _: False)
-    monkeypatch.setattr(room, "_go_on", meanwhile)
-    terms = room.Terms(tmp_path, looked.append)
-    with room.opened(stage, tmp_path, terms, caller) as found:
+    monkeypatch.setattr(sandbox, "gone", lambda _: False)
+    monkeypatch.setattr(sandbox, "_go_on", meanwhile)
+    terms = sandbox.Terms(tmp_path, looked.append)
+    with sandbox.opened(stage, tmp_path, terms, caller) as found:
         assert (found.folder, found.done) == (made.folder, 1)
-        assert room._waiting(tmp_path, stage, caller) is None
+        assert sandbox._waiting(tmp_path, stage, caller) is None
     assert looked == [made.folder]
 
 
 @pytest.mark.parametrize(("days", "left"), [(0, True), (29, True), (31, False)])
-def test_a_room_of_another_machine_is_let_be_for_a_month(
+def test_a_sandbox_of_another_machine_is_let_be_for_a_month(
     tmp_path: Path, days: int, *, left: bool
 ) -> None:
     """Of a disk that both see: that its lock is free here says nothing of who runs there."""
-    theirs, ours = tmp_path / "make-beef-1", tmp_path / f"make-{room._machine()}-1"
+    theirs, ours = tmp_path / "make-beef-1", tmp_path / f"make-{sandbox._machine()}-1"
     for folder in (theirs, ours):
         folder.mkdir()
         os.utime(folder, (time.time() - days * 86400,) * 2)
     gone: list[Path] = []
-    room._sweep(tmp_path, gone.append)
+    sandbox._sweep(tmp_path, gone.append)
     assert ours in gone
     assert not ours.exists()
     assert (theirs.exists(), theirs not in gone) == (left, left)

@@ -18,7 +18,7 @@ from pathlib import Path
 from dvcproject import content, folder, lock
 from dvcproject.address import Address
 from dvcproject.errors import ProjectError
-from sealed.rooms.room import Room
+from sealed.sandbox.sandbox import Sandbox
 from sealed.stage import Stage
 
 VARIABLE = "STAGE_CHECKPOINTS"  # the stage finds the folder's path here
@@ -28,13 +28,13 @@ NOT_A_NOTE = (ValueError, TypeError, LookupError, AttributeError, RecursionError
 
 
 def opened(
-    stage: Stage, room: Room, image: str, root: Path, environ: Mapping[str, str]
+    stage: Stage, sandbox: Sandbox, image: str, root: Path, environ: Mapping[str, str]
 ) -> Path | None:
     """Return the folder of this stage for these inputs in this image, made if it is not there."""
     if not stage.checkpoints:
         return None
     digest = hashlib.sha256(json.dumps([image, *_recipe(stage, environ)]).encode())
-    for path, place in sorted(_seen(room)):
+    for path, place in sorted(_seen(sandbox)):
         with place.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         digest.update(f"\0{path}\0{found}".encode())
@@ -49,33 +49,33 @@ def _recipe(stage: Stage, environ: Mapping[str, str]) -> tuple[object, ...]:
     return stage.commands, stage.wdir, sorted(variables.items())
 
 
-def _seen(room: Room) -> Iterator[tuple[str, Path]]:
+def _seen(sandbox: Sandbox) -> Iterator[tuple[str, Path]]:
     """Yield each file that the stage sees, by its name, and where it lies."""
-    bound = room.inputs.bound
-    yield from ((path, room.path / path) for path in room.given.keys() - bound.keys())
+    bound = sandbox.inputs.bound
+    yield from ((path, sandbox.path / path) for path in sandbox.given.keys() - bound.keys())
     for name, place in bound.items():
-        inside = [path for path in room.inputs.files if path.startswith(f"{name}/")]
+        inside = [path for path in sandbox.inputs.files if path.startswith(f"{name}/")]
         yield from ((path, place / path[len(name) + 1 :]) for path in inside)
         if not inside:
             yield name, place
 
 
-def note(stage: Stage, room: Room) -> None:
+def note(stage: Stage, sandbox: Sandbox) -> None:
     """Note which outs are about to be published."""
-    if room.kept is None:
+    if sandbox.kept is None:
         return
-    outs = {out: _md5(room.path / out, room.path) for out in stage.outs}
+    outs = {out: _md5(sandbox.path / out, sandbox.path) for out in stage.outs}
     note = {"stage": [stage.file, stage.name, stage.wdir], "outs": outs}
     with suppress(OSError):  # a full disk; the folder then lives until a run of other inputs
-        room.kept.with_suffix(PUBLISHED).write_text(json.dumps(note), encoding="utf-8")
+        sandbox.kept.with_suffix(PUBLISHED).write_text(json.dumps(note), encoding="utf-8")
 
 
-def discard_others(room: Room) -> None:
+def discard_others(sandbox: Sandbox) -> None:
     """Remove the folders of other inputs, once the stage has succeeded with these."""
-    if room.kept is None:
+    if sandbox.kept is None:
         return
-    for path in room.kept.parent.iterdir():
-        if path.stem != room.kept.stem:
+    for path in sandbox.kept.parent.iterdir():
+        if path.stem != sandbox.kept.stem:
             _remove(path)
 
 
