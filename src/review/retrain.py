@@ -56,7 +56,6 @@ def check(root: Path, promise: Promise) -> str:
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         copy = Path(folder) / "copy"
         take(root, copy)
-        (copy / ".dvc/config.local").write_text(SETTINGS, encoding="utf-8")
         before = snapshot(copy, promise)
         reproduce(copy, root / ".venv")
         after = snapshot(copy, promise)

@@ -457,7 +457,7 @@ def test_between_two_commands_nothing_is_published_and_a_failure_clears_the_sand
 
 def test_the_launcher_is_a_shell_for_whatever_is_no_stage(tmp_path: Path) -> None:
     made = stage(tmp_path / "project", "x")
-    made.sealed("--version")
+    made.sealed("exp", "list")  # which writes the shell
     shell = made.root / ".dvc/tmp/sealed-shell"
     said = subprocess.run(
         [shell, "-c", "echo $0 $1 $SHELL", "a", "b"], check=True, capture_output=True, text=True
@@ -470,7 +470,7 @@ def test_the_launcher_is_a_shell_for_whatever_is_no_stage(tmp_path: Path) -> Non
 @pytest.mark.fault(100)
 def test_a_dvc_that_does_not_say_which_stage_it_runs_runs_none(tmp_path: Path) -> None:
     made = stage(tmp_path / "project", "x")
-    made.sealed("--version")
+    made.sealed("exp", "list")  # which writes the shell
     shell = [str(made.root / ".dvc/tmp/sealed-shell"), "-c", "touch out.txt"]
     environ = made.environment(DVC_ROOT=str(made.root))  # all that DVC up to 3.48 says
     done = subprocess.run(
