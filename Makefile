@@ -70,7 +70,7 @@ repro: setup ## Run what changed: all four stages the first time [RECIPE=tutoria
 	@case "$$STAGE_ENGINE" in docker | podman) \
 		"$$STAGE_ENGINE" image inspect "$$($(tag))" >/dev/null 2>&1 || "$(MAKE)" image ;; esac
 	@$(call split,DVC_FLAGS) && $(RUN) dvc repro "$${words[@]}"
-	@$(mnist).gate
+	@$(mnist).gate --if-trained
 private = install -d -m 700 -- "$$DVC_SITE_CACHE_DIR"
 
 worker: setup ## Train beside a `make repro` elsewhere, which publishes: a cluster is in TF_CONFIG, or Slurm's step

@@ -15,7 +15,7 @@ PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 HELPERS = ("resource_tracker", "import forked")  # they end when Python ends
 # TensorFlow deletes its files when Python ends. pytest keeps the folders of its last three runs. A
 # program that a test kills cannot delete its `tmp...`, but it lies in a folder that pytest deletes.
-KEPT_FOR_NOW = ("__autograph_generated_file", "pytest-of-", "tmp")
+KEPT_FOR_NOW = ("__autograph_generated_file", "pytest-of-", "tmp", "org.chromium.")
 
 
 def adopt_orphans() -> None:

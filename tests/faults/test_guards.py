@@ -36,7 +36,8 @@ def test_a_slow_test_and_one_that_leaves_something_fail_the_run(tmp_path: Path) 
     code = "import sys, leftovers, pytest; leftovers.SECONDS = 0.1; sys.exit(pytest.main())"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code, *options, "test_probe.py"],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTEST_ADDOPTS": ""},
+        env=os.environ
+        | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTEST_ADDOPTS": "", "TEST_SLACK": "1"},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -13,6 +13,7 @@ KILLS = samples.many(10)  # at other steps in each run
 
 
 @pytest.mark.slow
+@pytest.mark.takes(180, "it trains again after each of ten kills")
 @pytest.mark.fault(29)
 def test_a_training_killed_at_random_steps_ends_in_the_same_bytes(tmp_path: Path) -> None:
     script = Path(__file__).with_name("killed.py")

@@ -24,6 +24,8 @@ PROCESSORS = ("Nehalem", "Haswell")  # without AVX; with AVX2
 
 def elsewhere(*emulator: str, changed: Mapping[str, str] | None = None) -> dict[str, str]:
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | dict(changed or {})
+    for name in [name for name in env if name.startswith("OPENBLAS_")]:
+        del env[name]  # it would choose instructions that the emulated processor lacks
     command = [*emulator, sys.executable, str(SCRIPT)]
     done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
     return dict(json.loads(done.stdout))

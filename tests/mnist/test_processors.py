@@ -30,6 +30,7 @@ def train(name: str, processor: str | None = None) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.takes(300, "an emulated processor is ten times as slow")
 @pytest.mark.parametrize("name", ["tutorial", "features"])
 def test_an_emulated_processor_without_avx512_trains_the_same_bytes(name: str) -> None:
     if shutil.which(EMULATOR) is None:

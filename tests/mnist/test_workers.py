@@ -42,7 +42,7 @@ def found(script: str, *words: str, **environ: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-@pytest.mark.takes(40, "TensorFlow starts once more, and each worker compiles the network")
+@pytest.mark.takes(150, "TensorFlow starts once more, and each worker compiles the network")
 @pytest.mark.parametrize(
     ("steps", "counts"),
     [("30", ["1", "2"]), pytest.param("400", ["1", "4", "8"], marks=pytest.mark.slow)],

@@ -17,10 +17,10 @@ METRICS = {"evaluation.json", "predictions.csv", "train.json", "curve.csv", "wor
 TINY = ("train.steps=1", "model.blocks=[[1]]", "model.dense=[1]")
 
 
-def gate(root: Path, least: float = 0.9) -> tuple[int, str, str]:
+def gate(root: Path, *words: str, least: float = 0.9) -> tuple[int, str, str]:
     (root / "params.yaml").write_text(f"gate: {{minimum_accuracy: {least}}}\n", encoding="utf-8")
     env = os.environ | {"PYTHONPATH": str(PROJECT / "src")}
-    done = forked.run("mnist.gate", cwd=root, env=env, imported=("mnist.params.gate",))
+    done = forked.run("mnist.gate", *words, cwd=root, env=env, imported=("mnist.params.gate",))
     return done.returncode, done.stdout, done.stderr
 
 
@@ -185,3 +185,4 @@ def test_committed_metrics_without_their_model_pass_no_gate(tmp_path: Path) -> N
         "file; run `make repro`, or `make pull` if a DVC remote has it\n"
     )
     assert gate(tmp_path) == (2, "", line)
+    assert gate(tmp_path, "--if-trained") == (0, "", ""), "as after `make repro` of a part"

@@ -68,7 +68,8 @@ def finished(project: Foreign, count: int) -> dict[str, dict[str, Any]]:
     """Wait for so many experiments; return the metrics of each, as `dvc exp show` has them."""
     deadline = time.monotonic() + 400
     while True:
-        table = json.loads(project.plain("exp", "show", "--json").stdout)
+        shown = project.plain("exp", "show", "--json").stdout
+        table = json.loads(shown or "[]")  # nothing while a worker has DVC's lock
         entries = [entry for commit in table for entry in commit.get("experiments") or []]
         ended = [e for e in entries if (e.get("executor") or {}).get("state") == "success"]
         if len(ended) == count or time.monotonic() > deadline:
