@@ -167,11 +167,11 @@ format: setup-dev ## Format the code
 	$(RUN) ruff check --fix
 
 test: setup-dev ## The tests that take no minute each [TEST_SAMPLES=100: with so many times more random samples]
-	@echo "The tests take about 3 minutes on two cores."
+	@echo "The tests take about 6 minutes on two cores."
 	$(RUN) pytest $(side_by_side) -m "not slow"
 
 test-all: setup-dev ## All tests
-	@echo "All tests take about 12 minutes on two cores."
+	@echo "All tests take about 20 minutes on two cores."
 	$(RUN) pytest $(side_by_side)
 side_by_side = -n logical --maxprocesses 4 --dist worksteal --durations 10
 

@@ -18,9 +18,12 @@ HELPERS = ("resource_tracker", "import forked")  # they end when Python ends
 KEPT_FOR_NOW = ("__autograph_generated_file", "pytest-of-", "tmp", "org.chromium.")
 
 
-def adopt_orphans() -> None:
-    """Become the parent of processes whose own parent has ended, so that none gets out of sight."""
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+def adopt_orphans(*, adopt: bool = True) -> None:
+    """Become the parent of processes whose own parent has ended, so that none gets out of sight.
+
+    One that ends stays a zombie, which some programs take for alive: `adopt=False` ends it.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(adopt))
 
 
 def on_the_machine(own: Path, temporary: Path) -> set[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import leftovers
 from dvcproject.errors import ProjectError
 from review import experiments, spread
 from review.__main__ import run
@@ -176,11 +177,13 @@ def test_a_seed_that_fails_is_named_and_nothing_written(project: SmallProject) -
 @pytest.mark.slow
 @pytest.mark.fault(106)
 def test_where_the_workers_of_the_queue_are_killed_it_ends_and_can_start_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """DVC by itself waits for ever, and calls what they ran running."""
     hang = "[ -e ../started ] || { touch ../started; sleep 300; }"  # the first experiment
     project = made(tmp_path, f"{SCRIPT}case $PWD in */exps/*) {hang} ;; esac\n")
+    leftovers.adopt_orphans(adopt=False)  # DVC takes the zombie of a worker for a live one
+    request.addfinalizer(leftovers.adopt_orphans)
     monkeypatch.chdir(project.root)
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(project.root / ".dvc/site"))
     monkeypatch.setenv("RUNS", os.devnull)
