@@ -41,7 +41,7 @@ LAYERS = {  # from the ground up; modules and subpackages of one line do not imp
         "errors parallel",
         "__main__ caller settings signals",
         "stage",
-        "findings sandboxes",
+        "findings sandbox",
         "advice engines learn",
         "launch ready",
         "commands shell",
@@ -87,8 +87,9 @@ def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_module_has_a_layer(package: str) -> None:
-    units = {path.stem for path in (SRC / package).glob("*") if path.suffix in {"", ".py"}}
-    assert units - {"__init__", "__pycache__"} == layer(package).keys()
+    paths = (path.relative_to(SRC / package) for path in (SRC / package).rglob("*.py"))
+    units = {path.with_suffix("").parts[0] for path in paths}
+    assert units - {"__init__"} == layer(package).keys()
 
 
 @pytest.mark.parametrize("package", PACKAGES)
