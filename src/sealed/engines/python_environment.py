@@ -54,8 +54,8 @@ def _make(folder: Path, lock: Path, environ: Mapping[str, str]) -> None:
     for left in folder.iterdir():  # of one that was not finished
         shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
     hashed = ["--require-hashes", "--no-deps"] if "--hash=" in lock.read_text("utf-8") else []
-    install = ["--python=", "install", "--target=", "--quiet", "--disable-pip-version-check"]
-    install += [*hashed, "-r", str(lock)]
+    install = ["--python=", "install", "--target=", "--no-binary=:none:", "--quiet"]
+    install += ["--disable-pip-version-check", *hashed, "-r", str(lock)]
     for command in (
         [sys.executable, "-I", "-m", "venv", str(folder)],
         [str(folder / "bin/python"), "-I", "-m", "pip", *install],
